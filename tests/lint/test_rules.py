@@ -1,0 +1,244 @@
+"""Each rule can fail: a small tree that breaks none, and planted errors that each break exactly one."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+
+from tests.lint import rules
+from tests.lint.documents import Document, permissions
+from tests.lint.rules import Rule
+
+CHECKOUT = "actions/checkout@" + "1" * 40
+
+SOUND = {
+    ".github/workflows/verify.yml": f"""\
+on:
+  pull_request:
+permissions: {{}}
+jobs:
+  check:
+    runs-on: ubuntu-latest
+    timeout-minutes: 5
+    permissions:
+      contents: read
+    steps:
+      - uses: {CHECKOUT} # v4.2.2
+        with:
+          persist-credentials: false
+      - run: modelbook verify "$MODEL"
+        env:
+          MODEL: ${{{{ github.head_ref }}}}
+  gate:
+    uses: ./.github/workflows/gate.yml
+    permissions:
+      contents: read
+    with:
+      model: fraud
+    secrets:
+      reader: ${{{{ secrets.READER }}}}
+""",
+    ".github/workflows/gate.yml": """\
+on:
+  workflow_call:
+    inputs:
+      model:
+        type: string
+        required: true
+      stage:
+        type: string
+        required: true
+        default: staging
+    secrets:
+      reader:
+        required: true
+permissions: {}
+jobs:
+  gate:
+    runs-on: [ubuntu-24.04]
+    timeout-minutes: 5
+    permissions:
+      contents: read
+    steps:
+      - run: modelbook gate
+""",
+    ".github/workflows/train.yml": """\
+on: workflow_dispatch
+permissions: {}
+jobs:
+  train:
+    runs-on: [self-hosted, gpu]
+    timeout-minutes: 600
+    permissions:
+      contents: read
+    steps:
+      - uses: ./actions/train
+        with:
+          model: fraud
+""",
+    ".github/workflows/retention.yml": """\
+on:
+  schedule:
+    - cron: "0 3 * * 1"
+permissions: {}
+jobs:
+  retention:
+    runs-on: ubuntu-latest
+    timeout-minutes: 60
+    permissions:
+      contents: read
+    steps:
+      - run: modelbook retention
+""",
+    "actions/train/action.yml": """\
+inputs:
+  model:
+    required: true
+runs:
+  using: composite
+  steps:
+    - run: modelbook train
+      shell: bash
+""",
+}
+
+
+class Plant(NamedTuple):
+    """An error put into a sound file by replacing `old`, the rule it breaks, and words of the finding.
+
+    `alone` is false where the same error breaks a second rule by nature.
+    """
+
+    rule: Rule
+    file: str
+    old: str
+    new: str
+    says: str
+    alone: bool = True
+
+
+VERIFY, GATE, TRAIN, RETENTION = (f".github/workflows/{name}.yml" for name in ("verify", "gate", "train", "retention"))
+ACTION = "actions/train/action.yml"
+READ = "      contents: read\n"
+
+PLANTS = [
+    Plant(rules.every_job_has_a_timeout, GATE, "    timeout-minutes: 5\n", "", "job gate"),
+    Plant(rules.permissions_are_explicit, GATE, "permissions: {}\n", "", "permissions: {}"),
+    Plant(rules.permissions_are_explicit, GATE, "permissions: {}\n", "permissions: read-all\n", "begin"),
+    Plant(rules.permissions_are_explicit, GATE, "    permissions:\n" + READ, "", "job gate"),
+    Plant(rules.permissions_are_explicit, GATE, ":\n" + READ, ": write-all\n", "job gate"),
+    Plant(rules.third_parties_are_pinned, VERIFY, f"{CHECKOUT} # v4.2.2", "actions/checkout@v4", "40 hex"),
+    Plant(rules.third_parties_are_pinned, VERIFY, " # v4.2.2", "", "names its version"),
+    Plant(rules.third_parties_are_pinned, VERIFY, " # v4.2.2", " # newest", "names its version"),
+    Plant(rules.third_parties_are_pinned, VERIFY, CHECKOUT, "docker://alpine:3.20", "docker://"),
+    Plant(
+        rules.third_parties_are_pinned,
+        VERIFY,
+        "./.github/workflows/gate.yml",
+        "a/b/c.yml@v1",
+        "job gate",
+        alone=False,
+    ),
+    Plant(rules.no_expression_in_a_script, VERIFY, '"$MODEL"', "${{ github.head_ref }}", "step 2: run"),
+    Plant(rules.no_expression_in_a_script, ACTION, "train\n", "train ${{ inputs.model }}\n", "runs, step 1"),
+    Plant(
+        rules.no_expression_in_a_script,
+        VERIFY,
+        "          persist-credentials: false\n",
+        "          persist-credentials: false\n          script: ${{ github.actor }}\n",
+        "with.script",
+    ),
+    Plant(rules.composite_steps_name_their_shell, ACTION, "      shell: bash\n", "", "step 1"),
+    Plant(
+        rules.composites_do_not_call_local_files,
+        ACTION,
+        "    - run: modelbook train\n      shell: bash\n",
+        "    - uses: ./actions/train\n      with:\n        model: x\n",
+        "./actions/train",
+        alone=False,
+    ),
+    Plant(
+        rules.no_privileged_pull_request_trigger,
+        VERIFY,
+        "  pull_request:\n",
+        "  pull_request_target:\n",
+        "pull_request_target",
+        alone=False,
+    ),
+    Plant(rules.checkouts_leave_no_credentials, VERIFY, "persist-credentials: false", "fetch-depth: 0", "step 1"),
+    Plant(rules.checkouts_leave_no_credentials, VERIFY, "credentials: false", "credentials: true", "step 1"),
+    Plant(rules.strangers_reach_no_own_machine, VERIFY, "ubuntu-latest", "[self-hosted, linux]", "self-hosted"),
+    Plant(rules.strangers_reach_no_own_machine, VERIFY, "ubuntu-latest", "${{ inputs.machine }}", "inputs"),
+    Plant(rules.strangers_reach_no_own_machine, VERIFY, "ubuntu-latest", "{group: gpus}", "gpus"),
+    Plant(rules.strangers_reach_no_own_machine, GATE, "ubuntu-24.04", "ubuntu-24.04, gpu", "gate.yml, job gate"),
+    Plant(rules.strangers_reach_no_own_machine, TRAIN, "on: workflow_dispatch", "on: [issue_comment]", "gpu"),
+    Plant(rules.local_calls_match, TRAIN, "model: fraud", "modle: fraud", "declares no input modle"),
+    Plant(
+        rules.local_calls_match,
+        TRAIN,
+        "        with:\n          model: fraud\n",
+        "",
+        "requires the input model",
+    ),
+    Plant(rules.local_calls_match, TRAIN, "./actions/train", "./actions/trian", "does not exist"),
+    Plant(rules.local_calls_match, VERIFY, "      model: fraud\n", "      staeg: x\n      model: x\n", "staeg"),
+    Plant(rules.local_calls_match, VERIFY, "      reader:", "      raeder:", "secret raeder"),
+    Plant(rules.training_has_no_power, TRAIN, READ, "      contents: write\n", "contents: write"),
+    Plant(rules.training_has_no_power, TRAIN, READ, READ + "      id-token: write\n", "id-token"),
+    Plant(
+        rules.training_has_no_power,
+        TRAIN,
+        "    timeout-minutes: 600\n",
+        "    timeout-minutes: 600\n    env:\n      KEY: ${{ secrets.SIGNING_KEY }}\n",
+        "signing secret",
+    ),
+    Plant(
+        rules.training_judges_nothing,
+        TRAIN,
+        "          model: fraud\n",
+        "          model: fraud\n      - run: modelbook --json evaluate\n",
+        "evaluate, train",
+    ),
+    Plant(rules.only_retention_deletes, GATE, "modelbook gate", "modelbook retention", "job gate"),
+    Plant(rules.only_retention_deletes, GATE, "modelbook gate", "aws s3 rm s3://b/k", "s3 rm"),
+    Plant(
+        rules.only_retention_deletes,
+        RETENTION,
+        "  schedule:",
+        "  workflow_call:\n  schedule:",
+        "workflow_call",
+    ),
+]
+
+
+def sound_tree() -> dict[str, Document]:
+    return {path: Document(path, text) for path, text in SOUND.items()}
+
+
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
+def test_a_sound_tree_passes(rule: Rule) -> None:
+    assert rules.breaches(sound_tree(), rule) == []
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: f"{plant.rule.__name__}-{plant.new.strip()[:20]}")
+def test_a_planted_error_is_found_by_its_rule_alone(plant: Plant) -> None:
+    tree = sound_tree()
+    sound = tree[plant.file]
+    assert sound.text.count(plant.old) >= 1, "the plant found no soil"
+    tree[plant.file] = replace(sound, text=sound.text.replace(plant.old, plant.new, 1))
+
+    found = {rule: rules.breaches(tree, rule) for rule in rules.RULES}
+
+    assert plant.says in "\n".join(found.pop(plant.rule) or pytest.fail("not found"))
+    assert not plant.alone or not any(found.values())
+
+
+def test_every_rule_has_a_planted_error() -> None:
+    assert {plant.rule for plant in PLANTS} == set(rules.RULES)
+
+
+def test_the_snapshot_sees_a_changed_permission() -> None:
+    tree = sound_tree()
+    before = permissions(tree)
+    tree[GATE] = replace(tree[GATE], text=tree[GATE].text.replace(READ, "      contents: write\n"))
+    assert permissions(tree) != before
