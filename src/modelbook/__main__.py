@@ -1,0 +1,5 @@
+"""`python -m modelbook` is the `modelbook` command."""
+
+from modelbook.cli import main
+
+main()

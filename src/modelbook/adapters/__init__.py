@@ -1,0 +1,1 @@
+"""One file a thing outside: git, S3, a directory, GitHub, each signer."""

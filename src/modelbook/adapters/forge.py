@@ -1,0 +1,63 @@
+"""What a forge is: where changes of the registry are proposed. GitHub, or plain git."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Change:
+    """Files to write (bytes by path from the top of the repository; None removes one), on top of the commit `base`.
+
+    `branch` is the same whenever the same thing is proposed. `decision` marks what a person has to approve (a
+    promotion), as against a fact (a card, an evaluation). `body` is Markdown.
+    """
+
+    branch: str
+    base: str
+    title: str
+    body: str
+    files: Mapping[str, bytes | None]
+    decision: bool = False
+    labels: tuple[str, ...] = ()
+    comment: str | None = None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What became of a change: the commit, the branch it is on, the pull request's address, and what to do next.
+
+    `merged` says that it is in force already; `created` is False where it had been proposed before.
+    """
+
+    branch: str
+    commit: str
+    merged: bool
+    created: bool
+    url: str | None = None
+    number: int | None = None
+    next_steps: tuple[str, ...] = field(default=())
+
+
+class Forge(Protocol):
+    """Where changes are proposed. Every method may raise ForgeError."""
+
+    def submit(self, change: Change) -> Proposal:
+        """Propose the change; doing so twice proposes it once.
+
+        For a decision, a branch of that name that holds something else is replaced. For a fact it is kept, and
+        BranchTaken raised: somebody else was first.
+        """
+        ...
+
+    def resume(self, branch: str) -> Proposal:
+        """The proposal on a branch that exists already; what is missing of it (a pull request, say) is made."""
+        ...
+
+    def proposed(self, prefix: str) -> Mapping[str, str]:
+        """The branches whose name begins with `prefix`, and the commit of each: what is proposed and not yet merged."""
+        ...
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """A file of a commit, or None where it has none."""
+        ...

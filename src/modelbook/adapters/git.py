@@ -1,0 +1,180 @@
+"""git, run with a cleaned environment, and the repository that holds the registry."""
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from modelbook.errors import BadInput, ForgeError
+
+# A hook, an alias or a caller's GIT_DIR must not lead git elsewhere than `cwd`.
+_KEPT = {
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_AUTHOR_DATE",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMITTER_EMAIL",
+}
+_KEPT |= {
+    "GIT_COMMITTER_DATE",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_ASKPASS",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_EXEC_PATH",
+}
+_KEPT |= {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
+
+SYMLINK, SUBMODULE = "120000", "160000"
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment that git gets: the caller's, less what would redirect it, and never a prompt or a pager."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in _KEPT}
+    kept |= {"GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+    return kept | dict(extra or {})
+
+
+def run_git(
+    args: Iterable[str], cwd: Path, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git and return what it said, whatever its exit status. Raises BadInput where git is missing."""
+    command = ["git", "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *args]
+    try:
+        # Without input, standard input is empty rather than the terminal.
+        return subprocess.run(
+            command, cwd=cwd, input=stdin or b"", env=environment(env), capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        if not cwd.is_dir():
+            raise BadInput("no such folder", where=str(cwd), remedy="Name a folder that exists.") from None
+        raise BadInput("git is not installed", remedy="Install git 2.30 or newer.") from None
+
+
+def git_bytes(
+    args: Iterable[str], cwd: Path, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+) -> bytes:
+    """What `git args` prints. Raises ForgeError with git's own words if it fails."""
+    args = list(args)
+    done = run_git(args, cwd, stdin=stdin, env=env)
+    if done.returncode:
+        words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+        raise ForgeError(f"git {args[0]} failed: {words}", where=str(cwd))
+    return done.stdout
+
+
+def git(args: Iterable[str], cwd: Path) -> str:
+    """What `git args` prints, as text without the last line's end. Raises ForgeError if it fails."""
+    return git_bytes(args, cwd).decode(errors="surrogateescape").rstrip("\n")
+
+
+class Entry(NamedTuple):
+    """One path of a commit's tree: git's mode, object id, and size in bytes (0 for a submodule)."""
+
+    mode: str
+    oid: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository: its top folder, and its shared git folder (the same for all its worktrees)."""
+
+    root: Path
+    git_dir: Path
+    bare: bool
+
+    @classmethod
+    def find(cls, start: Path) -> "Repository":
+        """The repository around `start`. Raises BadInput where there is none."""
+        done = run_git(["rev-parse", "--is-bare-repository", "--path-format=absolute", "--git-common-dir"], start)
+        if done.returncode:
+            words = done.stderr.decode(errors="replace").strip()
+            if "not a git repository" in words:
+                raise BadInput(
+                    "not a git repository",
+                    where=str(start),
+                    remedy="Run this inside the registry's repository, or make one with `modelbook init`.",
+                )
+            raise BadInput(f"git cannot read the repository: {words}", where=str(start))
+        bare, git_dir = done.stdout.decode().splitlines()
+        if bare == "true":
+            return cls(Path(git_dir), Path(git_dir), bare=True)
+        return cls(Path(git(["rev-parse", "--show-toplevel"], start)), Path(git_dir), bare=False)
+
+    @cached_property
+    def main_root(self) -> Path:
+        """The main worktree's folder: a store with a relative path lies there, whichever worktree asks."""
+        return self.git_dir.parent if self.git_dir.name == ".git" else self.root
+
+    def commit(self, rev: str) -> str:
+        """The full id of the commit that `rev` names. Raises BadInput if it names none."""
+        done = run_git(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"], self.root)
+        if done.returncode:
+            if rev == "HEAD":
+                raise BadInput(
+                    "the repository has no commit yet", where=str(self.root), remedy="Commit something first."
+                )
+            raise BadInput(
+                f"{rev!r} names no commit here",
+                remedy="Fetch it first, or check the spelling: `git branch -a`.",
+            )
+        return done.stdout.decode().strip()
+
+    def branch(self) -> str | None:
+        """The branch that is checked out, or None on a detached HEAD."""
+        done = run_git(["symbolic-ref", "--quiet", "--short", "HEAD"], self.root)
+        return done.stdout.decode().strip() or None
+
+    def entries(self, commit: str, prefixes: Iterable[str]) -> dict[str, Entry]:
+        """Every path of `commit` below `prefixes`, with mode, object id and size."""
+        listing = git_bytes(["ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *prefixes], self.root)
+        found = {}
+        for line in listing.split(b"\0"):
+            if line:
+                meta, _, path = line.partition(b"\t")
+                mode, _, oid, size = meta.decode().split()
+                found[path.decode(errors="surrogateescape")] = Entry(mode, oid, 0 if size == "-" else int(size))
+        return found
+
+    def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of each blob, read by one git process."""
+        wanted = list(dict.fromkeys(oids))
+        if not wanted:
+            return {}
+        answer = git_bytes(["cat-file", "--batch"], self.root, stdin="\n".join(wanted).encode() + b"\n")
+        found, at = {}, 0
+        for oid in wanted:
+            end = answer.index(b"\n", at)
+            head = answer[at:end].split()
+            if len(head) != 3:
+                raise ForgeError(
+                    f"object {oid} is missing from the repository",
+                    where=str(self.root),
+                    remedy="The clone is partial or damaged: `git fetch --refetch`, or clone again.",
+                )
+            size = int(head[2])
+            found[oid] = answer[end + 1 : end + 1 + size]
+            at = end + size + 2
+        return found
+
+    def changed(self, prefix: str) -> list[str]:
+        """Paths below `prefix` whose state on disk is not that of HEAD, untracked ones included."""
+        if self.bare:
+            return []
+        listing = git_bytes(["status", "--porcelain", "-z", "--untracked-files=all", "--", prefix], self.root)
+        paths, parts = [], iter(listing.decode(errors="surrogateescape").split("\0"))
+        for part in parts:
+            if part:
+                paths.append(part[3:])
+                if part[0] in "RC":
+                    next(parts, None)
+        return paths
+
+    def remote_url(self, name: str = "origin") -> str | None:
+        """The URL of a remote, or None."""
+        done = run_git(["remote", "get-url", name], self.root)
+        return done.stdout.decode().strip() or None if done.returncode == 0 else None

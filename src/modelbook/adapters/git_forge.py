@@ -1,0 +1,120 @@
+"""Plain git as the forge. A fact is a commit on the branch that is checked out; a decision is a branch to merge.
+
+Commits are made beside the working tree and then moved into it by a fast-forward, so that a killed process leaves
+either the whole commit or none.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelbook.adapters.forge import Change, Proposal
+from modelbook.adapters.git import Repository, git, git_bytes, run_git
+from modelbook.errors import BadInput, BranchTaken, ForgeError
+
+
+@dataclass(frozen=True)
+class GitForge:
+    """Proposes changes in a local repository."""
+
+    repository: Repository
+
+    def submit(self, change: Change) -> Proposal:
+        """See Forge. Raises BadInput on a detached HEAD, or where the working tree is in the way."""
+        branch = self.repository.branch()
+        if branch is None:
+            raise BadInput(
+                "HEAD is detached: a commit made here would belong to no branch",
+                where=str(self.repository.root),
+                remedy="Check out a branch first: `git switch main`.",
+            )
+        if change.decision:
+            return self._propose(change, branch)
+        commit = self._commit(change)
+        self._fast_forward(commit, branch)
+        return Proposal(branch, commit, merged=True, created=True)
+
+    def _propose(self, change: Change, onto: str) -> Proposal:
+        ref = f"refs/heads/{change.branch}"
+        now = run_git(["rev-parse", "--verify", "--quiet", ref], self.repository.root).stdout.decode().strip()
+        commit = self._commit(change)
+        steps = (f"git merge {change.branch}",)
+        if now and self._same(now, commit):
+            return Proposal(change.branch, now, merged=False, created=False, next_steps=steps)
+        git(["update-ref", "-m", change.title, ref, commit, now or "0" * len(commit)], self.repository.root)
+        return Proposal(change.branch, commit, merged=False, created=True, next_steps=steps)
+
+    def resume(self, branch: str) -> Proposal:
+        """See Forge."""
+        commit = self.repository.commit(f"refs/heads/{branch}")
+        return Proposal(branch, commit, merged=False, created=False, next_steps=(f"git merge {branch}",))
+
+    def _same(self, one: str, other: str) -> bool:
+        """Whether two commits say the same: same tree, same parent."""
+        shape = "%T %P"
+        first, second = (
+            git(["show", "-s", f"--format={shape}", commit], self.repository.root) for commit in (one, other)
+        )
+        return first == second
+
+    def _commit(self, change: Change) -> str:
+        root = self.repository.root
+        with tempfile.TemporaryDirectory(prefix="modelbook-") as scratch:
+            index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+            git_bytes(["read-tree", change.base], root, env=index)
+            lines = []
+            for path, data in sorted(change.files.items()):
+                if data is None:
+                    lines.append(f"0 {'0' * 40}\t{path}\0")
+                else:
+                    oid = git_bytes(["hash-object", "-w", "--stdin"], root, stdin=data).decode().strip()
+                    lines.append(f"100644 {oid}\t{path}\0")
+            git_bytes(["update-index", "-z", "--index-info"], root, stdin="".join(lines).encode(), env=index)
+            tree = git_bytes(["write-tree"], root, env=index).decode().strip()
+        message = f"{change.title}\n\n{change.body}".rstrip() + "\n"
+        done = run_git(["commit-tree", tree, "-p", change.base, "-F", "-"], root, stdin=message.encode())
+        if done.returncode:
+            words = done.stderr.decode(errors="replace")
+            if "user.email" in words or "empty ident" in words:
+                raise BadInput(
+                    "git does not know who you are",
+                    where=str(root),
+                    remedy='git config user.name "Your Name" && git config user.email you@example.org',
+                )
+            raise ForgeError(f"git commit-tree failed: {words.strip()}", where=str(root))
+        return done.stdout.decode().strip()
+
+    def _fast_forward(self, commit: str, branch: str) -> None:
+        root = self.repository.root
+        done = run_git(["merge", "--ff-only", "--quiet", commit], root, env={"GIT_OPTIONAL_LOCKS": "1"})
+        if done.returncode == 0:
+            return
+        words = done.stderr.decode(errors="replace").strip()
+        if "fast-forward" in words or "fast forward" in words:
+            raise BranchTaken(f"{branch} moved while this was being prepared", where=str(root), remedy="Run it again.")
+        if "index.lock" in words:
+            raise BranchTaken(
+                "another git process is at work here",
+                where=str(root),
+                remedy=f"Run it again when it is done.{os.linesep}  {words}",
+            )
+        raise BadInput(
+            f"the working tree is in the way: {words.splitlines()[0]}",
+            where=str(root),
+            remedy="Commit, stash or remove those files, and run it again.",
+        )
+
+    def proposed(self, prefix: str) -> Mapping[str, str]:
+        """See Forge. Facts are committed at once here, so only decisions wait on branches."""
+        listing = git(
+            ["for-each-ref", "--format=%(refname:short) %(objectname)", f"refs/heads/{prefix}*"],
+            self.repository.root,
+        )
+        return dict(line.split(" ", 1) for line in listing.splitlines())
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """See Forge."""
+        entry = self.repository.entries(commit, [path]).get(path)
+        return self.repository.blobs([entry.oid])[entry.oid] if entry else None

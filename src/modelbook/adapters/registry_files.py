@@ -1,0 +1,72 @@
+"""Reads the registry's files from a commit: what is decided upon is what is committed, never what lies about."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository
+from modelbook.core.envelope import MAX_BUNDLE
+from modelbook.core.findings import Finding
+from modelbook.core.registry import Registry
+from modelbook.core.strict_yaml import MAX_BYTES
+from modelbook.errors import BadInput
+
+FOLDER = "registry"
+
+
+def find_registry(start: Path, named: str | None) -> tuple[Repository, str]:
+    """The repository that holds the registry, and the registry's folder below its top.
+
+    That is the folder `named` (in whatever repository it lies), or the nearest `registry` above `start`. Raises
+    BadInput where there is none.
+    """
+    folder = start / named if named else start
+    repository = Repository.find(folder if folder.is_dir() else start)
+    if repository.bare:
+        return repository, (named or FOLDER).strip("/")
+    root = repository.root.resolve()
+    if named:
+        if not (folder / "policy.yaml").is_file():
+            raise BadInput("no policy.yaml in this folder, so it is no registry", where=str(folder))
+        return repository, folder.resolve().relative_to(root).as_posix()
+    for above in [start.resolve(), *start.resolve().parents]:
+        if (above / FOLDER / "policy.yaml").is_file():
+            return repository, (above / FOLDER).relative_to(root).as_posix()
+        if above == root:
+            break
+    raise BadInput(
+        "there is no registry here (no registry/policy.yaml)",
+        where=str(root),
+        remedy="Make one with `modelbook init`, or name its folder with --registry or MODELBOOK_REGISTRY.",
+    )
+
+
+def read_registry(
+    repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()
+) -> tuple[Registry, list[Finding]]:
+    """The registry at `commit`, and what git shows to be wrong with it: links, submodules, oversized files.
+
+    `scope` are the paths below the folder that are wanted, such as `models/digits`; nothing means everything. The
+    policy, the trust file and the dataset cards' folder are small or few and always included.
+    """
+    wanted = list(scope)
+    inside = [f"{folder}/{path}" for path in (*wanted, "policy.yaml", "trust.yaml", "datasets")] if wanted else [folder]
+    entries = repository.entries(commit, inside)
+    findings, oids = [], {}
+    for path, entry in entries.items():
+        if entry.mode in {SYMLINK, SUBMODULE}:
+            what = "a symbolic link" if entry.mode == SYMLINK else "a submodule"
+            findings.append(
+                Finding(
+                    path,
+                    None,
+                    "not-a-file",
+                    f"{what} is not allowed in the registry",
+                    "Replace it by the file itself.",
+                )
+            )
+        elif entry.size > (MAX_BYTES if path.endswith(".yaml") else MAX_BUNDLE):
+            findings.append(Finding(path, None, "too-large", f"{entry.size:,} bytes is too large for a registry file"))
+        else:
+            oids[path.removeprefix(folder + "/")] = entry.oid
+    blobs = repository.blobs(oids.values())
+    return Registry({path: blobs[oid] for path, oid in oids.items()}, folder), findings

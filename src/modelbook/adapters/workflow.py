@@ -1,0 +1,56 @@
+"""What a step of a GitHub Actions workflow may leave behind: outputs, a summary, annotations, masked secrets."""
+
+import os
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from modelbook.core.markdown import annotations, markdown
+from modelbook.core.report import Report
+
+
+def in_workflow() -> bool:
+    """Whether this process is a step of a workflow."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def set_outputs(values: Mapping[str, str]) -> None:
+    """Hand `values` to later steps and jobs. Outside a workflow nothing happens."""
+    path = os.environ.get("GITHUB_OUTPUT")
+    if not path:
+        return
+    lines = []
+    for name, value in values.items():
+        fence = f"end-{uuid.uuid4().hex}"  # a value cannot guess it, so it cannot forge another output
+        lines.append(f"{name}<<{fence}\n{value}\n{fence}\n")
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write("".join(lines))
+
+
+def publish(report: Report) -> None:
+    """Write the report as the job's summary and as annotations. Outside a workflow nothing happens."""
+    if not in_workflow():
+        return
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(markdown(report) + "\n")
+    for line in annotations(report):
+        sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def job_identity() -> str | None:
+    """The job that this process is, such as `github:acme/registry/42/evaluate`; None outside a workflow."""
+    if not in_workflow():
+        return None
+    env = os.environ
+    parts = [env.get(name, "") for name in ("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_JOB")]
+    return "github:" + "/".join(parts)
+
+
+def page_of_run() -> str | None:
+    """The address of the present workflow run, or None."""
+    server, repository, run = (os.environ.get(n) for n in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"))
+    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run and in_workflow() else None

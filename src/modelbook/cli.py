@@ -1,0 +1,114 @@
+"""The `modelbook` command. A verb's module is imported only when the verb is used, so that `--help` is quick."""
+
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+import click
+
+from modelbook import __version__
+from modelbook.errors import Exit, ModelbookError
+
+VERBS = {
+    "init": "Make a registry in a git repository.",
+    "data": "Add dataset versions.",
+    "train": "Train a model and keep all that it was made from.",
+    "register": "Make a model version of a finished run.",
+    "evaluate": "Measure a version in a job that did not train it.",
+    "verify": "Check signatures, digests and rules.",
+    "gate": "Judge a version for a stage, and change nothing.",
+    "promote": "Propose to move a version into a stage.",
+    "plan": "List what waits to be done.",
+    "pull": "Write a verified copy of a model's files.",
+    "show": "Show one model, version, dataset or run.",
+    "list": "List models and what is in production.",
+    "schema": "Print the JSON Schema of a document.",
+    "demo": "See it all work, in a minute, without an account.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and one-line helps without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"modelbook.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], VERBS, n=1) if args else []
+            if near and args[0] not in VERBS:
+                raise click.UsageError(f"No such command {args[0]!r}. Did you mean {near[0]!r}?", ctx) from None
+            raise
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="modelbook")
+def cli() -> None:
+    """Modelbook makes a GitHub repository the model registry.
+
+    Signed model cards in git point to weights in a store; gates decide what is promoted.
+    Begin with `modelbook demo`. Shell completion: `eval "$(_MODELBOOK_COMPLETE=bash_source modelbook)"`.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit: 0 yes, 1 no, 2 bad input, 3 unexpected."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code. Whatever goes wrong is one clear message on standard error."""
+    try:
+        result = cli.main(args=arguments, prog_name="modelbook", standalone_mode=False)
+        return int(result) if isinstance(result, int) else Exit.YES
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return Exit.BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        return _fail(
+            "interrupted",
+            "nothing half-done is visible; run it again to continue",
+            Exit.UNEXPECTED,
+            arguments,
+        )
+    except ModelbookError as error:
+        return _fail("error", str(error), error.exit_code, arguments)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.YES
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail("error", f"{place}{error.strerror or error}", Exit.UNEXPECTED, arguments)
+    except Exception as error:
+        if os.environ.get("MODELBOOK_TRACEBACK"):
+            raise
+        hint = "This is a bug in Modelbook. Set MODELBOOK_TRACEBACK=1 to see where, and please report it."
+        return _fail("unexpected", f"{type(error).__name__}: {error}\n  {hint}", Exit.UNEXPECTED, arguments)
+
+
+def _fail(kind: str, message: str, code: int, arguments: list[str]) -> int:
+    if "--json" in arguments:
+        print(json.dumps({"error": {"kind": kind, "message": message, "exit_code": int(code)}}))
+    click.echo(click.style(f"{kind}: ", fg="red", bold=True) + message, err=True)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        click.echo("::error::" + message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"), err=True)
+    return int(code)

@@ -1,0 +1,1 @@
+"""One file a verb: gather, decide (in `modelbook.core`), act, report."""

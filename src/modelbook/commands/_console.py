@@ -1,0 +1,113 @@
+"""What a command prints: tables and progress for a person, one JSON document for a program. Both from one report."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from modelbook.adapters.store import Progress
+from modelbook.core.report import Report, gate_values
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """A Rich console; plain where output is no terminal, and in a workflow's log, which has no width."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+    return Console(stderr=stderr, highlight=False, soft_wrap=False, width=width)
+
+
+def print_json(data: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_report(report: Report, *, as_json: bool) -> None:
+    """The report on standard output, and as a summary and annotations where this is a workflow's step."""
+    from modelbook.adapters.workflow import publish
+
+    publish(report)
+    if as_json:
+        print_json(report.as_json())
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    style = "bold green" if report.passed else "bold red"
+    out.print(Text(report.title, style="bold"))
+    for label, value in report.facts.items():
+        out.print(Text(f"  {label}: {value}"))
+    if report.gates:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for heading in ("gate", "value", "limit", "margin", "verdict"):
+            right = heading in {"value", "limit", "margin"}
+            table.add_column(heading, justify="right" if right else "left", no_wrap=right, style=None)
+        for gate in report.gates:
+            mark = Text("passed", style="green") if gate.verdict == "passed" else Text("accepted", style="yellow")
+            if not gate.passed:
+                mark = Text("failed", style="red")
+            why = Text(f": {gate.reason}") if gate.reason else Text("")
+            table.add_row(Text(gate.name), *(Text(cell) for cell in gate_values(gate)), mark + why)
+        out.print(table)
+    for finding in report.findings:
+        out.print(
+            Text(
+                "error: " if finding.level == "error" else "warning: ",
+                style="red" if finding.level == "error" else "yellow",
+            )
+            + Text(str(finding))
+        )
+    out.print(Text("✓ " if report.passed else "✗ ", style=style) + Text(report.verdict, style=style))
+    for step in report.next_steps:
+        out.print(Text(f"  next: {step}", style="cyan"))
+
+
+def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str) -> None:
+    """Rows of one shape as a table or as JSON; `empty` is what a person reads where there are none."""
+    if as_json:
+        print_json(list(rows))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    if not rows:
+        console().print(empty)
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in rows[0]:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("-" if value is None else str(value)) for value in row.values()))
+    console().print(table)
+
+
+def say(text: str, *, as_json: bool = False) -> None:
+    """A line for a person: on standard output, or on standard error where a program reads the output."""
+    print(text, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Progress]:
+    """A bar with rate and time left on standard error, for `total` bytes; silent where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _count: None
+        return
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console(stderr=True), transient=True) as bars:
+        task = bars.add_task(label, total=total or None)
+        yield lambda count: bars.advance(task, count)

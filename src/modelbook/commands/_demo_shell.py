@@ -1,0 +1,113 @@
+"""The demo's own shell: shows a command, runs it for real, and stops if it does not end as told."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from modelbook.commands._console import console
+from modelbook.core.card import ModelCard
+from modelbook.core.documents import load
+from modelbook.errors import ModelbookError
+
+
+class DemoShell:
+    """Runs commands in the folder `root`, with a key and an identity of the demo's own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.key = root.parent / "signing-key.pem"
+        identity = {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in _WHO.items()}
+        self._env = os.environ | identity | {"MODELBOOK_SIGNER": f"file:{self.key}", "MODELBOOK_FORGE": "git"}
+        for name in ("MODELBOOK_REGISTRY", "GITHUB_ACTIONS"):
+            self._env.pop(name, None)
+        self._console = console()
+
+    def tell(self, heading: str, *lines: str) -> None:
+        """A heading, and lines below it."""
+        self._console.print(f"\n[bold]{heading}.[/bold]")
+        for line in lines:
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        """One line, as it is."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    def modelbook(self, *args: str, expect: int = 0) -> str:
+        """Run `modelbook args`, show and return what it prints."""
+        return self._run([sys.executable, "-m", "modelbook", *args], ["modelbook", *args], expect)
+
+    def python(self, *args: str) -> str:
+        """Run `python args`."""
+        return self._run([sys.executable, *args], ["python", *args], 0)
+
+    def git(self, *args: str) -> str:
+        """Run `git args`."""
+        return self._run(["git", *args], ["git", *(arg for arg in args if arg != "--quiet")], 0)
+
+    def _run(self, command: list[str], shown: list[str], expect: int) -> str:
+        self._console.print(f"[cyan]$ {_escaped(shlex.join(shown))}[/cyan]", soft_wrap=True)
+        done = subprocess.run(command, cwd=self.root, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        text = done.stdout.decode(errors="replace")
+        for line in text.splitlines():
+            self.say(f"  {line}")
+        if expect and done.returncode == expect:
+            self._console.print(f"  [dim](exit status {done.returncode}: refused, as it should be)[/dim]")
+        if done.returncode != expect:
+            raise ModelbookError(
+                f"this step of the demo ended with exit status {done.returncode}, not {expect}",
+                where=shlex.join(shown),
+                remedy=f"What it left is in {self.root}.",
+            )
+        return text
+
+    def copy_example(self, name: str) -> None:
+        """Copy the files of an example into the folder, as a user would write them there."""
+        inside = Path(str(files("modelbook"))) / "examples" / name
+        source = inside if inside.is_dir() else Path(__file__).parents[3] / "examples" / name
+        self._console.print(f"[cyan]$ cp examples/{name}/*.py .[/cyan]")
+        for file in sorted(source.glob("*.py")):
+            shutil.copy(file, self.root)
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file, and show it."""
+        self._console.print(f"[cyan]$ cat > {path}[/cyan]")
+        for line in text.splitlines():
+            self.say(f"  {line}")
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+    @contextmanager
+    def flipped(self, path: Path) -> Iterator[None]:
+        """Inside the block, one bit in the middle of the file is not what it was."""
+        self._console.print(f"[cyan]# flip one bit of {os.path.relpath(path, self.root)}[/cyan]", soft_wrap=True)
+        original, mode = path.read_bytes(), path.stat().st_mode
+        middle = len(original) // 2
+        path.chmod(0o644)
+        path.write_bytes(original[:middle] + bytes([original[middle] ^ 1]) + original[middle + 1 :])
+        try:
+            yield
+        finally:
+            path.write_bytes(original)
+            path.chmod(mode)
+
+    def version_of(self, weights: Path) -> str:
+        """The version whose weights lie there."""
+        for path in sorted(self.root.glob("registry/models/*/versions/*/card.yaml")):
+            card = load(ModelCard, path.read_bytes(), str(path))
+            if card.run.id == weights.parts[-3]:
+                return f"{card.model}@{card.version}"
+        raise ModelbookError("no version has these weights", where=str(weights))
+
+
+_WHO = {"NAME": "Ada Example", "EMAIL": "ada@example.org"}
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,90 @@
+"""Running a suite's entry point on a version, in a process of its own."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from modelbook.core.evaluation import Metric
+from modelbook.core.records import MetricName
+from modelbook.errors import BadInput, ModelbookError
+
+# What signs, or speaks to GitHub, is nothing that an evaluated model may see.
+_SECRET = ("MODELBOOK_SIGNER", "MODELBOOK_SIGNING_KEY", "MODELBOOK_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
+OUTPUT_LIMIT = 4 * 1024 * 1024  # bytes
+
+
+def measure(entry_point: Path, model: Path, dataset: Path, scratch: Path, *, python: str | None) -> dict[str, Metric]:
+    """Run `python entry_point` and return the metrics that it wrote.
+
+    The process finds a JSON file at $MODELBOOK_EVALUATION: {"model": folder, "dataset": folder, "output": file}. It
+    writes {"metrics": {"accuracy": {"value": 0.97, "n": 360, "stderr": 0.009}, "latency_ms": 1.2}} to `output`.
+    """
+    if not entry_point.is_file():
+        raise BadInput(
+            "the suite's entry point does not exist",
+            where=str(entry_point),
+            remedy="Correct `entry_point` in model.yaml.",
+        )
+    task, output = scratch / "evaluation.json", scratch / "metrics.json"
+    task.write_text(json.dumps({"model": str(model), "dataset": str(dataset), "output": str(output)}))
+    secrets = (*_SECRET, *(name for name in os.environ if name.startswith("ACTIONS_ID_TOKEN")))
+    env = {name: value for name, value in os.environ.items() if name not in secrets} | {
+        "MODELBOOK_EVALUATION": str(task)
+    }
+    done = subprocess.run([python or sys.executable, str(entry_point)], env=env, stdout=sys.stderr, check=False)
+    if done.returncode:
+        raise ModelbookError(
+            f"the suite ended with exit status {done.returncode}",
+            where=str(entry_point),
+            remedy="Its own output is above.",
+        )
+    if not output.is_file() or output.stat().st_size > OUTPUT_LIMIT:
+        raise BadInput(
+            "the suite wrote no metrics, or too many",
+            where=str(entry_point),
+            remedy=f"It writes JSON to the `output` path, at most {OUTPUT_LIMIT:,} bytes.",
+        )
+    try:
+        found = json.loads(output.read_bytes())["metrics"]
+        return {str(name): _metric(value) for name, value in found.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"the suite's metrics cannot be read: {error}",
+            where=str(entry_point),
+            remedy='It writes {"metrics": {"name": number}}.',
+        ) from None
+
+
+def _metric(raw: Any) -> Metric:
+    """One metric as the suite wrote it: a number, or an object with value, n and stderr. No number is kept as such."""
+    given: Mapping[str, Any] = raw if isinstance(raw, dict) else {"value": raw}
+    value = given.get("value")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return Metric(problem=f"{json.dumps(value)}, which is not a number")
+    if not math.isfinite(value):
+        return Metric(problem=f"{value}, which is not finite")
+    try:
+        return Metric.model_validate_json(json.dumps(given))
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"]) from None
+
+
+def check_names(metrics: Mapping[str, Metric], where: str) -> None:
+    """Raise BadInput for a metric whose name a gate could not read."""
+    from pydantic import TypeAdapter
+
+    adapter = TypeAdapter(MetricName)
+    for name in metrics:
+        try:
+            adapter.validate_python(name)
+        except ValidationError:
+            raise BadInput(
+                f"{name!r} is not a name for a metric", where=where, remedy="Use letters, digits and '_'."
+            ) from None

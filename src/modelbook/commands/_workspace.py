@@ -1,0 +1,150 @@
+"""What every command gathers first: the repository, the registry at a commit, its store, and where to propose."""
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from modelbook.adapters.forge import Forge
+from modelbook.adapters.git import Repository, run_git
+from modelbook.adapters.registry_files import find_registry, read_registry
+from modelbook.adapters.store import Store
+from modelbook.adapters.workflow import job_identity
+from modelbook.core.findings import Finding
+from modelbook.core.registry import Registry
+from modelbook.errors import BadInput
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def registry_option(function: Function) -> Function:
+    """`--registry`: the folder that holds the registry."""
+    return click.option(
+        "--registry",
+        "registry_folder",
+        envvar="MODELBOOK_REGISTRY",
+        metavar="FOLDER",
+        help="The registry's folder.  [default: the nearest registry/ above]",
+    )(function)
+
+
+def rev_option(function: Function) -> Function:
+    """`--rev`: the commit to read."""
+    return click.option("--rev", default="HEAD", metavar="REV", help="The commit to read.  [default: HEAD]")(function)
+
+
+def json_option(function: Function) -> Function:
+    """`--json`: output for a program."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program to read.")(function)
+
+
+def signer_option(function: Function) -> Function:
+    """`--signer`: whose key signs."""
+    return click.option(
+        "--signer",
+        envvar="MODELBOOK_SIGNER",
+        metavar="URI",
+        default=lambda: f"file:{default_key()}",
+        help="The key to sign with: file:PATH or env:VARIABLE.  [default: the key that `modelbook init` made]",
+    )(function)
+
+
+def forge_option(function: Function) -> Function:
+    """`--forge`: where changes are proposed."""
+    return click.option(
+        "--forge",
+        "forge_name",
+        type=click.Choice(["git", "github"]),
+        envvar="MODELBOOK_FORGE",
+        default=lambda: "github" if job_identity() else "git",
+        help="Where changes are proposed.  [default: github in a workflow, else git]",
+    )(function)
+
+
+def default_key() -> Path:
+    """Where `modelbook init` keeps the private key: in the user's own configuration, never in a repository."""
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / "modelbook" / "signing-key.pem"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The repository, and the registry in it at one commit. `findings` are what git itself shows to be wrong."""
+
+    repository: Repository
+    folder: str
+    commit: str
+    registry: Registry
+    findings: tuple[Finding, ...]
+
+    @cached_property
+    def store(self) -> Store:
+        """The store that policy.yaml names."""
+        from modelbook.adapters.open_store import open_store
+
+        return open_store(self.registry.policy.store, base=self.repository.main_root)
+
+    def forge(self, name: str) -> Forge:
+        """Where changes are proposed: `git` or `github`."""
+        if name == "github":
+            from modelbook.adapters.github_forge import open_github_forge
+
+            github: Forge = open_github_forge(self.repository)
+            return github
+        from modelbook.adapters.git_forge import GitForge
+
+        return GitForge(self.repository)
+
+    def path(self, inside: str) -> str:
+        """A path of the registry, from the top of the repository."""
+        return f"{self.folder}/{inside}"
+
+    def refuse_uncommitted(self) -> None:
+        """Raise BadInput where the registry's files on disk are not those of the commit: which of them should count?"""
+        if changed := self.repository.changed(self.folder):
+            listed = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+            raise BadInput(
+                f"the registry has changes that are not committed: {listed}",
+                where=str(self.repository.root),
+                remedy="Commit them (`git add … && git commit`) or put them away (`git stash -u`), and run it again.",
+            )
+
+    def at(self, commit: str, scope: Iterable[str] = ()) -> "Workspace":
+        """The same registry at another commit."""
+        registry, findings = read_registry(self.repository, self.folder, commit, scope)
+        return Workspace(self.repository, self.folder, commit, registry, tuple(findings))
+
+
+def open_workspace(folder: str | None, *, rev: str = "HEAD", scope: Iterable[str] = ()) -> Workspace:
+    """Gather the registry around the working directory. Raises BadInput where there is none."""
+    repository, found = find_registry(Path.cwd(), folder)
+    commit = repository.commit(rev)
+    registry, findings = read_registry(repository, found, commit, scope)
+    return Workspace(repository, found, commit, registry, tuple(findings))
+
+
+def person(repository: Repository) -> str:
+    """Who is doing this: the workflow's actor, else git's user, else the login name."""
+    if actor := os.environ.get("GITHUB_ACTOR"):
+        return f"@{actor}"
+    told = run_git(["config", "--get-regexp", r"^user\.(name|email)$"], repository.root).stdout.decode(errors="replace")
+    known = dict(line.split(" ", 1) for line in told.splitlines() if " " in line)
+    if "user.name" in known:
+        return f"{known['user.name']} <{known.get('user.email', '')}>"
+    return getpass.getuser()
+
+
+def this_job() -> str:
+    """An identity of this job that no other job has: the workflow's, or host, process and time of start."""
+    if told := job_identity():
+        return told
+    started = (
+        Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19] if Path("/proc/self/stat").exists() else ""
+    )
+    return f"local:{socket.gethostname()}/{os.getpid()}/{started or os.times().elapsed}"

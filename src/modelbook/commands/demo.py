@@ -1,0 +1,142 @@
+"""`modelbook demo`: the main job from end to end, on this machine, with every command shown before it runs."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from modelbook.commands._demo_shell import DemoShell
+from modelbook.errors import BadInput
+
+MODEL_YAML = """\
+format: modelbook/model/v1
+model: digits
+description: Reads handwritten digits from scans of 8 by 8 pixels.
+task: image-classification
+owners: ["@you"]
+suites:
+  default:
+    entry_point: evaluate.py
+    dataset: digits@1
+"""
+
+
+@click.command(short_help="See it all work, in a minute, without an account.")
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+def command(folder: Path | None) -> None:
+    """Make a registry in the new FOLDER, train three small models on real scanned digits, and promote the better one.
+
+    \b
+    Example:
+      modelbook demo /tmp/digits-demo
+    """
+    _require_torch()
+    root = folder or Path(tempfile.mkdtemp(prefix="modelbook-demo-")) / "digits"
+    if root.exists() and any(root.iterdir()):
+        raise BadInput("something is here already", where=str(root), remedy="Name a new folder.")
+    root.mkdir(parents=True, exist_ok=True)
+    shell = DemoShell(root.resolve())
+    _make_registry(shell)
+    _first_model(shell)
+    _better_model(shell)
+    _worse_model(shell)
+    _tampering(shell)
+    _pull(shell)
+    shell.tell("Done. What to try next", f"  cd {shell.root}")
+    for line in (
+        f"  export MODELBOOK_SIGNER=file:{shell.key}",
+        "  modelbook list digits                     # which version serves, and how good each is",
+        "  modelbook show digits@production          # what made it: commit, data, parameters, environment",
+        "  git log --stat                            # the registry is this repository",
+        "  $EDITOR registry/policy.yaml              # make the gates stricter, commit, and promote again",
+        "  modelbook train train.py --data digits@1 --param hidden=128",
+    ):
+        shell.say(line)
+
+
+def _require_torch() -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "safetensors", "sklearn") if find_spec(name) is None]
+    if missing:
+        raise BadInput(
+            f"the demo trains real models, and needs {', '.join(missing)}",
+            remedy="Install them: pip install 'modelbook[demo]'",
+        )
+
+
+def _make_registry(shell: DemoShell) -> None:
+    shell.tell("A registry is a git repository with a policy, a trust file and a store for the weights")
+    shell.modelbook("init", ".", "--key", str(shell.key))
+    shell.copy_example("digits")
+    shell.write("registry/models/digits/model.yaml", MODEL_YAML)
+    shell.git("add", ".")
+    shell.git("commit", "--quiet", "-m", "Training code, and what a digits model is measured by")
+    shell.tell("A dataset version is immutable, and named by what it holds")
+    shell.python("make_dataset.py", "../digits-data")
+    shell.modelbook("data", "add", "digits", "../digits-data", "--description", "Handwritten digits, 8 by 8 pixels")
+
+
+def _train_and_register(shell: DemoShell, *settings: str, tag: str) -> str:
+    params = [part for setting in settings for part in ("--param", setting)]
+    printed = shell.modelbook("train", "train.py", "--data", "digits@1", "--seed", "1", "--tag", tag, *params)
+    run_id = printed.rsplit("--run ", 1)[-1].split()[0]
+    version = shell.modelbook("register", "digits", "--run", run_id).split(":", 1)[0]
+    shell.modelbook("evaluate", version)
+    return version
+
+
+def _promote(shell: DemoShell, version: str, stage: str) -> None:
+    shell.modelbook("promote", version, "--to", stage)
+    branch = f"promote/{version.replace('@', '-')}-to-{stage}"
+    shell.modelbook("verify", "--change", "main", "--rev", branch)
+    shell.git("merge", "--quiet", "--ff-only", branch)
+
+
+def _first_model(shell: DemoShell) -> None:
+    shell.tell("Train a model, register it, and have another process measure it")
+    version = _train_and_register(shell, "hidden=8", "epochs=3", tag="small")
+    shell.tell("Promote it: a branch with one commit and the report; merging it is the promotion")
+    for stage in ("staging", "production"):
+        _promote(shell, version, stage)
+
+
+def _better_model(shell: DemoShell) -> None:
+    shell.tell("A better model takes its place, because the gates compare it with what serves now")
+    version = _train_and_register(shell, "hidden=64", "epochs=30", tag="large")
+    for stage in ("staging", "production"):
+        _promote(shell, version, stage)
+
+
+def _worse_model(shell: DemoShell) -> None:
+    shell.tell("A worse model is refused, and the report says by how much")
+    version = _train_and_register(shell, "hidden=16", "epochs=8", tag="worse")
+    _promote(shell, version, "staging")
+    shell.modelbook("promote", version, "--to", "production", expect=1)
+
+
+def _tampering(shell: DemoShell) -> None:
+    shell.tell("One flipped byte in the stored weights: nobody gets them")
+    weights = max(shell.root.glob(".modelbook/store/runs/*/artifacts/model.safetensors"), key=_size)
+    with shell.flipped(weights):
+        shell.modelbook("pull", shell.version_of(weights), "../tampered", expect=1)
+    shell.tell("One flipped byte in a model card: nobody believes it")
+    card = shell.root / "registry/models/digits/versions/2/card.yaml"
+    shell.git("switch", "--quiet", "-c", "tampered")
+    with shell.flipped(card):
+        shell.git("commit", "--quiet", "-a", "-m", "Nobody will notice")
+        shell.modelbook("verify", "digits@2", expect=1)
+        shell.modelbook("verify", "--change", "main", expect=1)
+    shell.git("checkout", "--quiet", "--", ".")
+    shell.git("switch", "--quiet", "main")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _pull(shell: DemoShell) -> None:
+    shell.tell("Pull what is in production: who made it and every byte are checked first")
+    shell.modelbook("pull", "digits@production", "../serving")
+    shell.modelbook("list", "digits")
+    shell.modelbook("verify")

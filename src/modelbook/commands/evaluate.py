@@ -1,0 +1,212 @@
+"""`modelbook evaluate`: what a version is worth, measured by a job that did not train it."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from modelbook.adapters.clock import now
+from modelbook.adapters.forge import Change
+from modelbook.adapters.key_signer import open_signer
+from modelbook.adapters.workflow import job_identity, set_outputs
+from modelbook.commands._console import print_json, say
+from modelbook.commands._measuring import check_names, measure
+from modelbook.commands._proposing import tell
+from modelbook.commands._pulling import pull_dataset, pull_version, refuse
+from modelbook.commands._workspace import (
+    Workspace,
+    forge_option,
+    json_option,
+    open_workspace,
+    person,
+    registry_option,
+    signer_option,
+    this_job,
+)
+from modelbook.core.digests import digest_of
+from modelbook.core.documents import dump, load
+from modelbook.core.evaluation import Evaluation
+from modelbook.core.layout import dataset_folder, version_folder
+from modelbook.core.names import check_name, parse_reference
+from modelbook.core.registered_model import Suite
+from modelbook.core.run_record import DatasetUse
+from modelbook.core.statements import evaluation_statement
+from modelbook.core.storage import check_key
+from modelbook.errors import BadInput, ObjectMissing, Refused
+from modelbook.training.code_version import code_version
+from modelbook.training.environment import capture
+from modelbook.training.run_id import new_run_id
+
+MEASUREMENT_LIMIT = 1024 * 1024  # bytes
+
+
+@click.command(short_help="Measure a version in a job that did not train it.")
+@click.argument("reference", metavar="REF")
+@click.option(
+    "--suite", default="default", show_default=True, metavar="NAME", help="A suite of the model's model.yaml."
+)
+@click.option("--measure-only", is_flag=True, help="Measure and store the result; another job signs it.")
+@click.option("--measurement", metavar="ID", help="Sign the stored result of --measure-only.")
+@click.option("--digest", metavar="DIGEST", help="With --measurement: refuse unless it has this digest.")
+@click.option("--python", metavar="PATH", help="The Python that runs the suite.  [default: this one]")
+@signer_option
+@forge_option
+@registry_option
+@json_option
+def command(
+    reference: str,
+    suite: str,
+    measure_only: bool,
+    measurement: str | None,
+    digest: str | None,
+    python: str | None,
+    signer: str,
+    forge_name: str,
+    registry_folder: str | None,
+    as_json: bool,
+) -> None:
+    """Pull REF verified, run the suite on its pinned dataset version, and sign what it measured.
+
+    \b
+    Example:
+      modelbook evaluate fraud@5 --suite default
+    """
+    wanted = parse_reference(reference)
+    check_name(suite, "suite")
+    if measurement and not digest:
+        raise click.UsageError("--measurement needs --digest: the digest is what ties the two jobs together.")
+    workspace = open_workspace(registry_folder)
+    refuse(wanted.name, workspace.findings)
+    workspace.refuse_uncommitted()
+    version = workspace.registry.resolve(wanted)
+    name = f"{wanted.name}@{version}"
+    if suite in workspace.registry.evaluation_paths(wanted.name, version):
+        tell(name, f"suite {suite} has measured it already; evaluations never change", None, as_json=as_json)
+        return
+    if measurement and digest:
+        evaluation = _read_measurement(workspace, measurement, digest)
+        if (evaluation.model, evaluation.version, evaluation.suite) != (wanted.name, version, suite):
+            is_of = f"{evaluation.suite} of {evaluation.model}@{evaluation.version}"
+            raise Refused(f"the measurement is {is_of}, not {suite} of {name}")
+    else:
+        key = None if measure_only else open_signer(signer)  # before the work, so that a missing key wastes none
+        evaluation = _measure(workspace, wanted.name, version, suite, python)
+        if key is None:
+            _store_measurement(workspace, evaluation, as_json)
+            return
+    change = _change(workspace, evaluation, signer)
+    proposal = workspace.forge(forge_name).submit(change)
+    shown = ", ".join(
+        f"{metric} {value.value:.6g}" for metric, value in evaluation.metrics.items() if value.value is not None
+    )
+    tell(name, f"suite {suite}: {shown}", proposal, as_json=as_json)
+
+
+def _measure(workspace: Workspace, model: str, version: int, suite_name: str, python: str | None) -> Evaluation:
+    registry = workspace.registry
+    suite = _suite(workspace, model, suite_name)
+    dataset, _, number = suite.dataset.partition("@")
+    use = DatasetUse(
+        dataset=dataset,
+        version=int(number),
+        role="test",
+        digest=_dataset_digest(workspace, dataset, int(number)),
+    )
+    entry_point = workspace.repository.root / suite.entry_point
+    with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
+        scratch = Path(folder)
+        pull_version(workspace, model, version, scratch / "model")
+        pull_dataset(workspace, dataset, int(number), scratch / "dataset")
+        started = now()
+        metrics = measure(entry_point, scratch / "model", scratch / "dataset", scratch, python=python)
+    check_names(metrics, suite.entry_point)
+    return Evaluation(
+        model=model,
+        version=version,
+        card=registry.digest(registry.card_path(model, version)),
+        suite=suite_name,
+        dataset=use,
+        job=this_job(),
+        user=person(workspace.repository),
+        started=started,
+        ended=now(),
+        code=code_version(workspace.repository.root, suite.entry_point, allow_dirty=True),
+        environment=capture(),
+        metrics=metrics,
+    )
+
+
+def _suite(workspace: Workspace, model: str, name: str) -> Suite:
+    path = f"models/{model}/model.yaml"
+    record = workspace.registry.model(model)
+    if record and name in record.suites:
+        return record.suites[name]
+    known = ", ".join(record.suites) if record else ""
+    raise BadInput(
+        f"{model} has no suite {name!r}" + (f" (it has: {known})" if known else ""),
+        where=workspace.path(path),
+        remedy=f"Add it:\n    suites:\n      {name}:\n        entry_point: evaluate.py\n        dataset: some-data@1",
+    )
+
+
+def _dataset_digest(workspace: Workspace, dataset: str, version: int) -> str:
+    path = f"{dataset_folder(dataset, version)}/card.yaml"
+    if path not in workspace.registry.files:
+        raise BadInput(
+            f"the suite's dataset {dataset}@{version} is not in this registry",
+            remedy="Add it: `modelbook data add`.",
+        )
+    return workspace.registry.digest(path)
+
+
+def _store_measurement(workspace: Workspace, evaluation: Evaluation, as_json: bool) -> None:
+    measurement = new_run_id({})
+    stored = workspace.store.put_bytes(_measurement_key(measurement), dump(evaluation))
+    outputs = {"measurement": measurement, "digest": stored.digest}
+    set_outputs(outputs)
+    if as_json:
+        print_json(outputs)
+    else:
+        say(f"measurement {measurement}, {stored.digest}")
+
+
+def _measurement_key(measurement: str) -> str:
+    return check_key(f"runs/{measurement}/evaluation.yaml")
+
+
+def _read_measurement(workspace: Workspace, measurement: str, digest: str) -> Evaluation:
+    key = _measurement_key(measurement)
+    uri = f"{workspace.store.uri}/{key}"
+    try:
+        data = workspace.store.read_bytes(key, limit=MEASUREMENT_LIMIT)
+    except ObjectMissing:
+        raise BadInput("there is no such measurement", where=uri, remedy="Make one with --measure-only.") from None
+    if digest_of(data) != digest:
+        raise Refused(f"the measurement is {digest_of(data)}, not {digest} as promised", where=uri)
+    evaluation = load(Evaluation, data, uri)
+    here = job_identity()
+    if here and evaluation.job.split("/")[:-1] != here.split("/")[:-1]:
+        raise Refused(f"it was measured by {evaluation.job}, which is no job of this workflow run", where=uri)
+    return evaluation
+
+
+def _change(workspace: Workspace, evaluation: Evaluation, signer: str) -> Change:
+    data = dump(evaluation)
+    model, version, suite = evaluation.model, evaluation.version, evaluation.suite
+    folder = workspace.path(f"{version_folder(model, version)}/evaluations")
+    rows = [f"| {name} | {_shown(metric.value)} |" for name, metric in evaluation.metrics.items()]
+    return Change(
+        branch=f"evaluate/{model}-{version}-{suite}",
+        base=workspace.commit,
+        title=f"Evaluate {model}@{version} with {suite}",
+        body="\n".join(["| metric | value |", "| --- | ---: |", *rows]),
+        files={
+            f"{folder}/{suite}.yaml": data,
+            f"{folder}/{suite}.sigstore.json": open_signer(signer).sign(evaluation_statement(evaluation, data)),
+        },
+        labels=("modelbook", "evaluation"),
+    )
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g}"

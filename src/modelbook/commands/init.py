@@ -1,0 +1,95 @@
+"""`modelbook init`: a registry in a git repository, with a key to sign with."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from modelbook.adapters.git import Repository, git, run_git
+from modelbook.adapters.key_signer import KeySigner, create_key, open_signer
+from modelbook.commands._console import print_json, say
+from modelbook.commands._workspace import default_key, json_option
+from modelbook.core.documents import dump
+from modelbook.core.trust import Rule, Signer, Statement, Trust
+from modelbook.errors import BadInput
+
+EVERY_STATEMENT: tuple[Statement, ...] = ("model", "provenance", "evaluation", "dataset")
+_ATTRIBUTES = "registry/** -text\n"
+_IGNORED = ".modelbook/\n"
+
+
+@click.command(short_help="Make a registry in a git repository.")
+@click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--store",
+    default="file:.modelbook/store",
+    show_default=True,
+    metavar="URI",
+    help="s3://bucket/prefix or file:folder.",
+)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    default=default_key,
+    help="The private key; made if it is not there.  [default: in your configuration folder]",
+)
+@json_option
+def command(folder: Path, store: str, key: Path, as_json: bool) -> None:
+    """Make a registry in FOLDER: policy, trust and a P-256 key, committed to git.
+
+    \b
+    Example:
+      modelbook init my-models --store s3://acme-models/registry
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if run_git(["rev-parse", "--git-dir"], folder).returncode:
+        git(["init", "--quiet", "--initial-branch=main"], folder)
+    repository = Repository.find(folder.resolve())
+    if repository.bare:
+        raise BadInput("this repository is bare: it has no files to write", where=str(folder))
+    root = repository.root
+    registry = root / "registry"
+    if (registry / "policy.yaml").exists():
+        raise BadInput(
+            "there is a registry here already",
+            where=str(registry),
+            remedy="Edit its policy.yaml and trust.yaml.",
+        )
+    signer = open_signer(f"file:{key}") if key.exists() else create_key(key)
+    written = _write(root, store, signer)
+    git(["add", "--", *written], root)
+    done = run_git(["commit", "--quiet", "-m", "Make a model registry", "--", *written], root)
+    if done.returncode:
+        raise BadInput(
+            f"the files are written, but git would not commit them: {done.stderr.decode(errors='replace').strip()}",
+            where=str(root),
+            remedy='Set git config user.name and user.email, then: git commit -m "Make a model registry"',
+        )
+    if as_json:
+        print_json({"root": str(root), "registry": "registry", "store": store, "key": str(key), "files": written})
+        return
+    say(f"Registry in {registry}, weights in {store}, key in {key}.")
+    say("The key is yours alone: keep a copy where you keep passwords.")
+    say("Next: modelbook data add NAME PATH, then modelbook train SCRIPT --data NAME@1")
+
+
+def _write(root: Path, store: str, signer: KeySigner) -> list[str]:
+    policy = (files("modelbook") / "templates" / "policy.yaml").read_text().replace("@STORE@", store)
+    trust = Trust(
+        version=1,
+        signers=(Signer(name="owner", key=signer.public_pem),),
+        rules=(Rule(models="*", statements=EVERY_STATEMENT, stages=("*",), signers=("owner",)),),
+    )
+    contents = {"registry/policy.yaml": policy.encode(), "registry/trust.yaml": dump(trust)}
+    for path, data in contents.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(data)
+    for name, line in {".gitattributes": _ATTRIBUTES, ".gitignore": _IGNORED}.items():
+        _append(root / name, line)
+    return [*contents, ".gitattributes", ".gitignore"]
+
+
+def _append(path: Path, line: str) -> None:
+    text = path.read_text() if path.exists() else ""
+    if line.strip() not in text.splitlines():
+        path.write_text(text + ("" if not text or text.endswith("\n") else "\n") + line)

@@ -1,0 +1,107 @@
+"""`modelbook list`: the models, or the versions of one, and which of them serve."""
+
+import click
+
+from modelbook.commands._console import print_table
+from modelbook.commands._pulling import refuse
+from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
+from modelbook.core.layout import model_folder
+from modelbook.core.names import check_name
+from modelbook.core.registry import Registry
+from modelbook.errors import BadInput
+
+
+@click.command(short_help="List models and what is in production.")
+@click.argument("model", required=False)
+@click.option("--datasets", is_flag=True, help="List dataset versions instead.")
+@rev_option
+@registry_option
+@json_option
+def command(model: str | None, datasets: bool, rev: str, registry_folder: str | None, as_json: bool) -> None:
+    """List the registered models with what is in each stage; with MODEL, its versions.
+
+    \b
+    Examples:
+      modelbook list
+      modelbook list fraud --json
+    """
+    if model:
+        check_name(model, "registered model")
+    workspace = open_workspace(registry_folder, rev=rev, scope=[model_folder(model)] if model else [])
+    refuse("the registry", workspace.findings)
+    registry = workspace.registry
+    if datasets:
+        print_table(_datasets(registry), as_json=as_json, empty="No dataset yet: `modelbook data add NAME PATH`.")
+    elif model:
+        if model not in registry.models():
+            known = ", ".join(registry.models()[:10]) or "none yet"
+            raise BadInput(f"no registered model is named {model!r}", remedy=f"Registered models: {known}.")
+        print_table(
+            _versions(registry, model),
+            as_json=as_json,
+            empty=f"{model} has no version yet: `modelbook register {model} --run ID`.",
+        )
+    else:
+        print_table(
+            _models(registry),
+            as_json=as_json,
+            empty="No model yet: `modelbook train SCRIPT`, then `modelbook register NAME --run ID`.",
+        )
+
+
+def _models(registry: Registry) -> list[dict[str, object]]:
+    rows = []
+    for model in registry.models():
+        held = registry.stages_of(model)
+        versions = registry.versions(model)
+        row: dict[str, object] = {
+            "model": model,
+            "versions": len(versions),
+            "latest": versions[-1] if versions else None,
+        }
+        rows.append(
+            row
+            | {stage.name: held[stage.name].version if stage.name in held else None for stage in registry.policy.stages}
+        )
+    return rows
+
+
+def _versions(registry: Registry, model: str) -> list[dict[str, object]]:
+    held = {name: pointer.version for name, pointer in registry.stages_of(model).items()}
+    rows: list[dict[str, object]] = []
+    for version in registry.versions(model):
+        card = registry.card(model, version)
+        metrics = {
+            name: metric.value
+            for path in registry.evaluation_paths(model, version).values()
+            for name, metric in registry.evaluation(path).metrics.items()
+        }
+        rows.append(
+            {
+                "version": f"{model}@{version}",
+                "stages": ", ".join(name for name, holder in held.items() if holder == version) or None,
+                "created": card.created,
+                "by": card.run.user,
+                "commit": (card.lineage.code.commit or "")[:12] or None,
+                "metrics": ", ".join(f"{name} {value:.4g}" for name, value in metrics.items() if value is not None)
+                or None,
+            }
+        )
+    return rows
+
+
+def _datasets(registry: Registry) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for dataset in registry.datasets():
+        for version in registry.dataset_versions(dataset):
+            card = registry.dataset_card(dataset, version)
+            rows.append(
+                {
+                    "dataset": f"{dataset}@{version}",
+                    "files": card.files,
+                    "bytes": card.size,
+                    "created": card.created,
+                    "description": card.description,
+                }
+            )
+    return rows

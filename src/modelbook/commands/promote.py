@@ -1,0 +1,127 @@
+"""`modelbook promote`: propose to move a version into a stage, with a signed verdict."""
+
+import click
+
+from modelbook.adapters.clock import now
+from modelbook.adapters.forge import Change
+from modelbook.adapters.key_signer import open_signer
+from modelbook.adapters.workflow import set_outputs
+from modelbook.commands._console import print_report
+from modelbook.commands._proposing import proposal_fields, tell
+from modelbook.commands._pulling import refuse
+from modelbook.commands._workspace import (
+    Workspace,
+    forge_option,
+    json_option,
+    open_workspace,
+    person,
+    registry_option,
+    signer_option,
+)
+from modelbook.core.documents import dump
+from modelbook.core.layout import model_folder, pointer_path, summary_path
+from modelbook.core.markdown import markdown
+from modelbook.core.names import parse_reference
+from modelbook.core.pointer import StagePointer
+from modelbook.core.promotion import Decision, decide
+from modelbook.core.report import promotion_report
+from modelbook.core.signatures import hint_of
+from modelbook.core.statements import summary_statement
+from modelbook.core.trust import allowed
+from modelbook.errors import Exit, Refused
+
+
+@click.command(short_help="Propose to move a version into a stage.")
+@click.argument("reference", metavar="REF")
+@click.option("--to", "stage", required=True, metavar="STAGE", help="The stage to promote into.")
+@click.option("--reason", metavar="TEXT", help="Why, for the record.")
+@click.option(
+    "--open-refused",
+    is_flag=True,
+    help="Propose it even if a gate refuses it, so that the team can see why. It cannot be merged.",
+)
+@signer_option
+@forge_option
+@registry_option
+@json_option
+def command(
+    reference: str,
+    stage: str,
+    reason: str | None,
+    open_refused: bool,
+    signer: str,
+    forge_name: str,
+    registry_folder: str | None,
+    as_json: bool,
+) -> int:
+    """Judge REF by the gates of STAGE and propose to move the stage's pointer: a pull request, or a branch to merge.
+
+    \b
+    Example:
+      modelbook promote fraud@5 --to production --reason "fewer false alarms"
+    """
+    wanted = parse_reference(reference)
+    workspace = open_workspace(registry_folder, scope=[model_folder(wanted.name)])
+    refuse(wanted.name, workspace.findings)
+    workspace.refuse_uncommitted()
+    version = workspace.registry.resolve(wanted)
+    name = f"{wanted.name}@{version}"
+    decision = decide(
+        workspace.registry,
+        wanted.name,
+        version,
+        stage,
+        by=person(workspace.repository),
+        now=now(),
+        reason=reason,
+    )
+    if decision.already:
+        set_outputs({"passed": "true"})
+        tell(name, f"is in {stage} already; nothing to do", None, as_json=as_json)
+        return Exit.YES
+    report = promotion_report(decision)
+    proposal = None
+    if decision.pointer and (decision.passed or open_refused):
+        change = _change(workspace, decision, decision.pointer, signer)
+        proposal = workspace.forge(forge_name).submit(change)
+        report = promotion_report(decision, next_steps=[proposal.url] if proposal.url else proposal.next_steps)
+    set_outputs({"passed": str(decision.passed).lower(), "version": name} | proposal_fields(proposal))
+    print_report(report, as_json=as_json)
+    return Exit.YES if decision.passed else Exit.NO
+
+
+def _change(workspace: Workspace, decision: Decision, pointer: StagePointer, signer: str) -> Change:
+    key = open_signer(signer)
+    model, stage = decision.model, decision.stage
+    hint = hint_of(key.public_pem)
+    who = next(
+        (one.name for one in allowed(workspace.registry.trust, model, stage=stage) if hint_of(one.key) == hint),
+        None,
+    )
+    if who is None:
+        raise Refused(
+            f"trust.yaml does not allow this key to promote {model} into {stage}",
+            where=workspace.path("trust.yaml"),
+            remedy=f"Add a rule for the stage {stage} that names the owner of the key sha256:{hint[:16]}….",
+        )
+    data = dump(pointer)
+    inputs = {evidence.path: evidence.digest for evidence in pointer.evidence}
+    summary = key.sign(summary_statement(pointer, data, inputs, passed=decision.passed))
+    files: dict[str, bytes | None] = {
+        workspace.path(path): None
+        for path, place in workspace.registry.places.items()
+        if (place.kind, place.name, place.part) == ("verification summary", model, stage)
+    }
+    files[workspace.path(pointer_path(model, stage))] = data
+    files[workspace.path(summary_path(model, stage, who))] = summary
+    text = markdown(promotion_report(decision))
+    return Change(
+        branch=f"promote/{model}-{decision.version}-to-{stage}",
+        base=workspace.commit,
+        title=f"Promote {model}@{decision.version} to {stage}",
+        body=text,
+        files=files,
+        decision=True,
+        labels=("modelbook", "promotion"),
+        comment=text,
+    )

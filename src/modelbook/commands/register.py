@@ -1,0 +1,198 @@
+"""`modelbook register`: a model version of a finished run, checked, numbered, signed and proposed."""
+
+from collections.abc import Callable
+
+import click
+from pydantic import ValidationError
+
+from modelbook.adapters.artifact_check import check_artifact
+from modelbook.adapters.clock import now
+from modelbook.adapters.forge import Change, Forge, Proposal
+from modelbook.adapters.key_signer import KeySigner, open_signer
+from modelbook.adapters.parallel import move_all
+from modelbook.adapters.store import Progress, Store
+from modelbook.commands._console import progress
+from modelbook.commands._numbering import next_number, submit_numbered
+from modelbook.commands._proposing import tell
+from modelbook.commands._workspace import (
+    Workspace,
+    forge_option,
+    json_option,
+    open_workspace,
+    registry_option,
+    signer_option,
+)
+from modelbook.core.card import ModelCard
+from modelbook.core.digests import digest_of
+from modelbook.core.documents import dump, load
+from modelbook.core.findings import Finding
+from modelbook.core.layout import version_folder
+from modelbook.core.names import check_name
+from modelbook.core.records import StoredFile
+from modelbook.core.registration import card_of
+from modelbook.core.run_record import RunRecord
+from modelbook.core.statements import model_statement, provenance_statement
+from modelbook.core.storage import artifact_key, check_key, run_key
+from modelbook.errors import BadInput, ObjectMissing, Refused
+
+RECORD_LIMIT = 16 * 1024 * 1024  # bytes
+
+
+@click.command(short_help="Make a model version of a finished run.")
+@click.argument("model", required=False)
+@click.option("--run", "run_id", metavar="ID", help="The run whose artifacts become the version.")
+@click.option("--digest", metavar="DIGEST", help="Refuse unless the run's record has this digest.")
+@click.option("--description", metavar="TEXT", help="What is new in this version.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given more than once.")
+@click.option("--complete", is_flag=True, help="Put card and signature of merged versions beside their weights.")
+@signer_option
+@forge_option
+@registry_option
+@json_option
+def command(
+    model: str | None,
+    run_id: str | None,
+    digest: str | None,
+    description: str | None,
+    tags: tuple[str, ...],
+    complete: bool,
+    signer: str,
+    forge_name: str,
+    registry_folder: str | None,
+    as_json: bool,
+) -> None:
+    """Make the next version of MODEL from a finished run: every byte is read and checked, the card written and signed.
+
+    Registering a run again finds the version that it became.
+
+    \b
+    Example:
+      modelbook register fraud-detector --run 20261123t120000-1a2b3c4d
+    """
+    workspace = open_workspace(registry_folder)
+    if complete:
+        for name in workspace.registry.models():
+            for version in workspace.registry.versions(name)[-1:]:
+                _complete(workspace, name, version)
+        return
+    if not model or not run_id:
+        raise click.UsageError("Give MODEL and --run ID, or --complete.")
+    check_name(model, "registered model")
+    workspace.refuse_uncommitted()
+    key = open_signer(signer)
+    forge = workspace.forge(forge_name)
+    if found := _registered(workspace, forge, model, run_id):
+        version, proposal = found
+        if proposal.merged:
+            _complete(workspace, model, version)
+        tell(f"{model}@{version}", "this run is that version already", proposal, as_json=as_json)
+        return
+    record = _read_record(workspace.store, run_id, digest)
+    _check_artifacts(workspace.store, record)
+
+    def attempt() -> tuple[int, Proposal]:
+        base = workspace.at(workspace.repository.commit("HEAD"))
+        number = next_number(base.registry.versions(model), forge.proposed(f"register/{model}-"))
+        card = card_of(
+            record,
+            model,
+            number,
+            store=base.registry.policy.store,
+            created=now(),
+            description=description,
+            tags=tags,
+        )
+        return number, forge.submit(_change(base, card, key))
+
+    number, proposal = submit_numbered(attempt)
+    if proposal.merged:
+        _complete(workspace.at(proposal.commit), model, number)
+    size = sum(file.size for file in record.artifacts)
+    tell(
+        f"{model}@{number}",
+        f"{len(record.artifacts)} files, {size:,} bytes, signed",
+        proposal,
+        as_json=as_json,
+    )
+
+
+def _registered(workspace: Workspace, forge: Forge, model: str, run_id: str) -> tuple[int, Proposal] | None:
+    """The version that the run became already, merged or proposed; None if it did not."""
+    for version in reversed(workspace.registry.versions(model)):
+        if workspace.registry.card(model, version).run.id == run_id:
+            return version, Proposal("", workspace.commit, merged=True, created=False)
+    for branch, commit in forge.proposed(f"register/{model}-").items():
+        path = workspace.path(f"{version_folder(model, int(branch.rsplit('-', 1)[1]))}/card.yaml")
+        data = forge.read(commit, path)
+        if data and (card := load(ModelCard, data, path)).run.id == run_id:
+            return card.version, forge.resume(branch)
+    return None
+
+
+def _read_record(store: Store, run_id: str, digest: str | None) -> RunRecord:
+    key = check_key(run_key(run_id))
+    uri = f"{store.uri}/{key}"
+    try:
+        data = store.read_bytes(key, limit=RECORD_LIMIT)
+    except ObjectMissing:
+        raise BadInput(
+            f"the run {run_id} has no record in the store",
+            where=uri,
+            remedy="Only a run that has completed has one. Is it still running, or did it fail?",
+        ) from None
+    if digest and digest_of(data) != digest:
+        raise Refused(f"the record is {digest_of(data)}, not {digest} as promised", where=uri)
+    try:
+        record = RunRecord.model_validate_json(data)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        raise BadInput(
+            f"not a run's record: {problem['msg']} at {'.'.join(map(str, problem['loc']))}", where=uri
+        ) from None
+    if record.id != run_id:
+        raise Refused(f"the record is of the run {record.id}, but its path says {run_id}", where=uri)
+    return record
+
+
+def _check_artifacts(store: Store, record: RunRecord) -> None:
+    """Read every artifact of the run from end to end. Raises Refused with all that is wrong."""
+    total = sum(file.size for file in record.artifacts)
+    with progress(f"checking {len(record.artifacts)} files", total) as moved:
+
+        def task(file: StoredFile) -> Callable[[Progress], list[Finding]]:
+            return lambda report: check_artifact(store, artifact_key(record.id, file.path), file, progress=report)
+
+        found = move_all([task(file) for file in record.artifacts], progress=moved)
+    findings = [finding for each in found for finding in each]
+    if findings:
+        raise Refused(
+            f"the run {record.id} cannot be registered:\n" + "\n".join(f"  {finding}" for finding in findings)
+        )
+
+
+def _change(base: Workspace, card: ModelCard, key: KeySigner) -> Change:
+    data = dump(card)
+    folder = base.path(version_folder(card.model, card.version))
+    size = sum(file.size for file in card.artifacts)
+    lines = [f"Run {card.run.id}, experiment {card.run.experiment}, by {card.run.user}."]
+    lines += [f"Commit {card.lineage.code.commit or 'unknown'}, {len(card.artifacts)} files, {size:,} bytes."]
+    return Change(
+        branch=f"register/{card.model}-{card.version}",
+        base=base.commit,
+        title=f"Register {card.model}@{card.version}",
+        body="\n".join(lines),
+        files={
+            f"{folder}/card.yaml": data,
+            f"{folder}/model.sig": key.sign(model_statement(card, data)),
+            f"{folder}/provenance.sigstore.json": key.sign(provenance_statement(card, data)),
+        },
+        labels=("modelbook", "registration"),
+    )
+
+
+def _complete(workspace: Workspace, model: str, version: int) -> None:
+    """Put card and signature of a merged version beside its weights, so that the folder proves itself anywhere."""
+    registry = workspace.registry
+    run = registry.card(model, version).run.id
+    for name in ("card.yaml", "model.sig"):
+        workspace.store.put_bytes(artifact_key(run, name), registry.files[f"{version_folder(model, version)}/{name}"])

@@ -1,0 +1,119 @@
+"""`modelbook show`: all that is known of one version, dataset version or run."""
+
+from typing import Any
+
+import click
+
+from modelbook.commands._console import console, print_json
+from modelbook.commands._pulling import refuse
+from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
+from modelbook.core.layout import model_folder
+from modelbook.core.names import parse_reference
+from modelbook.core.records import Frozen
+from modelbook.errors import BadInput
+
+
+@click.command(short_help="Show one version, dataset version or run.")
+@click.argument("reference", metavar="REF")
+@rev_option
+@registry_option
+@json_option
+def command(reference: str, rev: str, registry_folder: str | None, as_json: bool) -> None:
+    """Show REF: fraud@5, fraud@production, transactions@3 (a dataset), or run:<id>.
+
+    \b
+    Examples:
+      modelbook show fraud@production
+      modelbook show run:20261123t120000-1a2b3c4d --json
+    """
+    if reference.startswith("run:"):
+        data = _run(open_workspace(registry_folder, rev=rev), reference.removeprefix("run:"))
+    else:
+        wanted = parse_reference(reference, "registered model or dataset")
+        workspace = open_workspace(registry_folder, rev=rev, scope=[model_folder(wanted.name)])
+        refuse("the registry", workspace.findings)
+        registry = workspace.registry
+        if registry.versions(wanted.name) or not registry.dataset_versions(wanted.name):
+            data = _version(workspace, wanted.name, registry.resolve(wanted))
+        else:
+            data = _dataset(open_workspace(registry_folder, rev=rev), wanted.name, wanted.version)
+    if as_json:
+        print_json(data)
+        return
+    from rich.text import Text
+
+    for line in _lines(data, 0):
+        console().print(Text(line), soft_wrap=True)
+
+
+def _record(record: Frozen) -> dict[str, Any]:
+    return record.model_dump(mode="json", exclude_none=True)
+
+
+def _version(workspace: Workspace, model: str, version: int) -> dict[str, Any]:
+    registry = workspace.registry
+    held = [name for name, pointer in registry.stages_of(model).items() if pointer.version == version]
+    evaluations = {
+        suite: _record(registry.evaluation(path)) for suite, path in registry.evaluation_paths(model, version).items()
+    }
+    path = registry.card_path(model, version)
+    return {
+        "stages": held,
+        "digest": registry.digest(path),
+        "card": _record(registry.card(model, version)),
+        "evaluations": evaluations,
+    }
+
+
+def _dataset(workspace: Workspace, dataset: str, version: int | None) -> dict[str, Any]:
+    registry = workspace.registry
+    versions = registry.dataset_versions(dataset)
+    number = version or versions[-1]
+    if number not in versions:
+        raise BadInput(f"{dataset} has no version {number}", remedy=f"Its latest is {dataset}@{versions[-1]}.")
+    used_by = [
+        f"{model}@{one}"
+        for model in registry.models()
+        for one in registry.versions(model)
+        if any((use.dataset, use.version) == (dataset, number) for use in registry.card(model, one).lineage.datasets)
+    ]
+    return {"card": _record(registry.dataset_card(dataset, number)), "trained on it": used_by}
+
+
+def _run(workspace: Workspace, run_id: str) -> dict[str, Any]:
+    from modelbook.core.run_state import replay
+    from modelbook.core.storage import run_key
+    from modelbook.training.run_reader import read_events
+
+    run_key(run_id)  # refuses an id that is no id
+    events = read_events(workspace.store, run_id)
+    if not events:
+        raise BadInput(f"there is no run {run_id} in the store", where=workspace.store.uri)
+    return _record(replay(events))
+
+
+def _lines(data: Any, depth: int) -> list[str]:
+    """Nested data as indented lines, as a person would write YAML."""
+    pad = "  " * depth
+    if isinstance(data, dict):
+        found = []
+        for key, value in data.items():
+            if isinstance(value, dict | list) and value:
+                found += [f"{pad}{key}:", *_lines(value, depth + 1)]
+            else:
+                found.append(f"{pad}{key}: {_plain(value)}")
+        return found
+    found = []
+    for value in data:
+        if isinstance(value, dict | list) and value:
+            first, *rest = _lines(value, depth + 1)
+            found += [f"{pad}- {first.strip()}", *rest]
+        else:
+            found.append(f"{pad}- {_plain(value)}")
+    return found
+
+
+def _plain(value: Any) -> str:
+    if value in ([], {}, None):
+        return "-"
+    return " ".join(str(value).split())

@@ -1,0 +1,187 @@
+"""`modelbook train`: run a training script as a run, with its code, data, parameters and environment on record."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import click
+from pydantic import JsonValue
+
+from modelbook.adapters.workflow import set_outputs
+from modelbook.commands._console import print_json, say
+from modelbook.commands._pulling import pull_dataset, refuse
+from modelbook.commands._workspace import (
+    Workspace,
+    json_option,
+    open_workspace,
+    person,
+    registry_option,
+    this_job,
+)
+from modelbook.core.digests import digest_of
+from modelbook.core.layout import dataset_folder
+from modelbook.core.names import check_name, parse_reference
+from modelbook.core.run_record import DatasetUse
+from modelbook.core.storage import run_key
+from modelbook.errors import BadInput, Exit
+from modelbook.training.code_version import code_version
+from modelbook.training.environment import capture
+from modelbook.training.launch import LaunchPlan, LaunchResult, launch
+from modelbook.training.run_config import RunPlan
+from modelbook.training.run_id import new_run_id
+
+ROLES = ("train", "validation", "test")
+
+
+@click.command(
+    short_help="Train a model and keep all that it was made from.", context_settings={"ignore_unknown_options": True}
+)
+@click.argument("entry_point", metavar="ENTRY")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
+@click.option("--experiment", metavar="NAME", help="What the run belongs to.  [default: the entry point's name]")
+@click.option(
+    "--data",
+    "datasets",
+    multiple=True,
+    metavar="REF[:ROLE]",
+    help="A dataset version, as in digits@1 or digits@1:test.",
+)
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; the value is JSON or text.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seeds Python, NumPy and torch.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given more than once.")
+@click.option("--run-id", metavar="ID", help="Continue, or name, a run.  [default: a new id]")
+@click.option("--allow-dirty", is_flag=True, help="Train code that is not committed, and say so in the record.")
+@click.option("--python", metavar="PATH", help="The Python that runs the entry point.  [default: this one]")
+@registry_option
+@json_option
+def command(
+    entry_point: str,
+    arguments: tuple[str, ...],
+    experiment: str | None,
+    datasets: tuple[str, ...],
+    params: tuple[str, ...],
+    seed: int | None,
+    tags: tuple[str, ...],
+    run_id: str | None,
+    allow_dirty: bool,
+    python: str | None,
+    registry_folder: str | None,
+    as_json: bool,
+) -> int:
+    """Run the script ENTRY in a process of its own; what it logs through `modelbook.run()` goes to the store.
+
+    Options come before ENTRY or after it; what follows `--` is handed to the script.
+
+    \b
+    Example:
+      modelbook train train.py --data digits@1 --param hidden=64 --seed 1
+    """
+    workspace = open_workspace(registry_folder)
+    refuse("the registry", workspace.findings)
+    uses = [_dataset(workspace, text) for text in datasets]
+    cwd = Path.cwd()
+    plan = RunPlan(
+        run=run_id or new_run_id(os.environ),
+        experiment=experiment or _experiment(entry_point),
+        job=this_job(),
+        user=person(workspace.repository),
+        params=_params(params),
+        seed=seed,
+        tags=tags,
+        code=code_version(cwd, entry_point, allow_dirty=allow_dirty),
+        datasets=tuple(uses),
+        environment=capture(),
+    )
+    scratch = workspace.repository.main_root / ".modelbook" / "runs"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="modelbook-data-") as folder:
+        folders = {}
+        for use in uses:
+            folders[use.dataset] = Path(folder) / use.dataset
+            pull_dataset(workspace, use.dataset, use.version, folders[use.dataset])
+        say(f"run {plan.run}", as_json=as_json)
+        result = launch(
+            LaunchPlan(
+                run=plan,
+                entry_point=entry_point,
+                cwd=cwd,
+                scratch=scratch,
+                arguments=arguments,
+                dataset_folders=folders,
+                python=python,
+            ),
+            workspace.store,
+        )
+    return _report(workspace, result, as_json)
+
+
+def _report(workspace: Workspace, result: LaunchResult, as_json: bool) -> int:
+    digest = ""
+    if result.record:
+        digest = digest_of(workspace.store.read_bytes(run_key(result.run_id), limit=16 * 1024 * 1024))
+    set_outputs({"run": result.run_id, "digest": digest})
+    if as_json:
+        metrics = result.record.metrics if result.record else {}
+        print_json(
+            {
+                "run": result.run_id,
+                "status": result.status,
+                "digest": digest,
+                "metrics": metrics,
+                "warnings": list(result.warnings),
+            }
+        )
+    for warning in result.warnings:
+        say(f"warning: {warning}", as_json=as_json)
+    if result.record is None:
+        how = f"exit status {result.exit_code}" if result.exit_code is not None else f"signal {result.signal}"
+        say(
+            f"run {result.run_id} {result.status} ({how}); its log and checkpoints are in {workspace.store.uri}",
+            as_json=True,
+        )
+        say(f"  See: modelbook show run:{result.run_id}", as_json=True)
+        return Exit.NO
+    if not as_json:
+        files, size = len(result.record.artifacts), sum(file.size for file in result.record.artifacts)
+        say(f"run {result.run_id} completed: {files} files, {size:,} bytes in {workspace.store.uri}")
+        say(f"  next: modelbook register MODEL --run {result.run_id}")
+    return Exit.YES
+
+
+def _dataset(workspace: Workspace, text: str) -> DatasetUse:
+    name, _, role = text.partition(":")
+    if (role or "train") not in ROLES:
+        raise BadInput(f"{role!r} is not a role for a dataset", remedy=f"Roles are {', '.join(ROLES)}.")
+    wanted = parse_reference(name, "dataset")
+    registry = workspace.registry
+    versions = registry.dataset_versions(wanted.name)
+    if not versions or (wanted.version and wanted.version not in versions):
+        known = ", ".join(registry.datasets()) or "none yet: `modelbook data add`"
+        raise BadInput(f"there is no dataset version {name}", remedy=f"Datasets: {known}.")
+    version = wanted.version or versions[-1]
+    digest = registry.digest(f"{dataset_folder(wanted.name, version)}/card.yaml")
+    return DatasetUse(dataset=wanted.name, version=version, role=role or "train", digest=digest)
+
+
+def _params(texts: tuple[str, ...]) -> dict[str, JsonValue]:
+    found: dict[str, JsonValue] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise BadInput(f"{text!r} is not a parameter", remedy="Write --param NAME=VALUE.")
+        if name in found:
+            raise BadInput(f"the parameter {name!r} is given twice")
+        try:
+            found[name] = json.loads(value, parse_constant=lambda constant: constant)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found
+
+
+def _experiment(entry_point: str) -> str:
+    """The entry point's file name (its folder's, if it is called train or main) as a name."""
+    path = Path(entry_point).absolute()
+    stem = path.stem if path.stem not in {"train", "main"} else path.parent.name
+    name = "".join(char if char.isascii() and char.isalnum() else "-" for char in stem.lower()).strip("-")[:63]
+    return check_name(name or "experiment", "experiment")

@@ -1,0 +1,144 @@
+"""`modelbook verify`: a version, a stage, a model, the whole registry, or a change of it."""
+
+import click
+
+from modelbook.adapters.clock import now
+from modelbook.adapters.workflow import set_outputs
+from modelbook.commands._console import print_report
+from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
+from modelbook.core.changes import check_change, check_rules
+from modelbook.core.findings import Finding
+from modelbook.core.layout import POLICY, TRUST, model_folder
+from modelbook.core.names import parse_reference
+from modelbook.core.registry import Registry
+from modelbook.core.report import Report, change_report, findings_report
+from modelbook.core.verification import verify_dataset, verify_stage, verify_version
+from modelbook.errors import Exit
+
+
+@click.command(short_help="Check signatures, digests and rules.")
+@click.argument("reference", metavar="[REF]", required=False)
+@click.option("--change", metavar="BASE", help="Judge the change from the commit BASE to --rev, by the rules of BASE.")
+@click.option("--pull-request", type=int, metavar="N", help="With --change: report on this pull request as well.")
+@rev_option
+@registry_option
+@json_option
+def command(
+    reference: str | None,
+    change: str | None,
+    pull_request: int | None,
+    rev: str,
+    registry_folder: str | None,
+    as_json: bool,
+) -> int:
+    """Check REF (a version, or a stage), or without REF the whole registry: every signature, digest and rule.
+
+    Needs no network. Exit status 0 if everything verifies, 1 if anything does not; every finding is listed.
+
+    \b
+    Examples:
+      modelbook verify fraud@5
+      modelbook verify fraud@production
+      modelbook verify --change origin/main        # what a pull request would bring
+    """
+    if pull_request is not None and change is None:
+        raise click.UsageError("--pull-request goes with --change BASE.")
+    if reference and change:
+        raise click.UsageError("Give a REF or --change, not both.")
+    scope = [model_folder(parse_reference(reference).name)] if reference else []
+    workspace = open_workspace(registry_folder, rev=rev, scope=scope)
+    if change:
+        report = _change(workspace, change)
+    elif reference:
+        report = _reference(workspace, reference)
+    else:
+        report = _everything(workspace)
+    set_outputs({"passed": str(report.passed).lower()})
+    print_report(report, as_json=as_json)
+    if pull_request is not None:
+        from modelbook.commands._reporting import report_on_pull_request
+
+        report_on_pull_request(workspace, pull_request, report)
+    return Exit.YES if report.passed else Exit.NO
+
+
+def _reference(workspace: Workspace, text: str) -> Report:
+    wanted = parse_reference(text)
+    registry = workspace.registry
+    findings = list(workspace.findings) + _uncommitted(workspace, model_folder(wanted.name))
+    version = registry.resolve(wanted)
+    facts = {"version": f"{wanted.name}@{version}", "commit": workspace.commit}
+    if wanted.stage:
+        stage = verify_stage(registry, wanted.name, wanted.stage)
+        findings += stage.findings
+        facts |= {"stage": wanted.stage, "promoted by": stage.signed_by or "nobody whom trust.yaml allows"}
+    verdict = verify_version(registry, wanted.name, version)
+    findings += verdict.findings
+    facts["signed by"] = verdict.signed_by or "nobody whom trust.yaml allows"
+    facts["evaluations"] = ", ".join(verdict.evaluations) or "none"
+    return findings_report(f"Verify {text}", facts, findings)
+
+
+def _everything(workspace: Workspace) -> Report:
+    registry = workspace.registry
+    findings = list(workspace.findings) + _uncommitted(workspace, "")
+    versions = [(model, version) for model in registry.models() for version in registry.versions(model)]
+    datasets = [(name, version) for name in registry.datasets() for version in registry.dataset_versions(name)]
+    findings += [
+        Finding(registry.shown(path), None, "missing", f"a registry needs its {path}")
+        for path in (POLICY, TRUST)
+        if path not in registry.files
+    ]
+    if not findings or registry.files.keys() >= {POLICY, TRUST}:
+        findings += _contents(registry, versions, datasets)
+    findings += [
+        Finding(
+            registry.shown(path),
+            None,
+            "unknown-file",
+            "the registry has no place for this file",
+            "Remove it, or check its name.",
+        )
+        for path in registry.files
+        if path not in registry.places
+    ]
+    facts = {"commit": workspace.commit, "versions": str(len(versions)), "datasets": str(len(datasets))}
+    return findings_report("Verify the registry", facts, findings)
+
+
+def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: list[tuple[str, int]]) -> list[Finding]:
+    findings = [
+        finding
+        for path, place in registry.places.items()
+        if place.kind in {"policy", "trust", "model"}
+        for finding in check_rules(registry, path, place)
+    ]
+    if findings:
+        return findings  # nothing can be judged by rules that cannot be read
+    for dataset, version in datasets:
+        findings += verify_dataset(registry, dataset, version)[1]
+    for model, version in versions:
+        findings += verify_version(registry, model, version).findings
+    for place in registry.places.values():
+        if place.kind == "stage":
+            findings += verify_stage(registry, place.name or "", place.part or "").findings
+    return findings
+
+
+def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:
+    """What lies on disk otherwise than in HEAD: a person looks at the disk, so it must not differ silently."""
+    if workspace.commit != workspace.repository.commit("HEAD"):
+        return []
+    folder = workspace.path(inside).rstrip("/")
+    message = "the file on disk is not what the commit holds"
+    return [
+        Finding(path, None, "uncommitted", message, f"Commit it, or restore it: `git checkout -- {path}`.")
+        for path in workspace.repository.changed(folder)
+    ]
+
+
+def _change(workspace: Workspace, base: str) -> Report:
+    start = workspace.repository.commit(base)
+    before = workspace.at(start)
+    verdict = check_change(before.registry, workspace.registry, now=now())
+    return change_report(verdict, base=start, head=workspace.commit, also=workspace.findings)

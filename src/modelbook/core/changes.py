@@ -1,0 +1,231 @@
+"""What a change of the registry may do: from the commit it starts at (`base`) to the commit it proposes (`head`).
+
+The rules are those of `base`: a change cannot bring the policy or the trust by which it is judged.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from modelbook.core import layout
+from modelbook.core.documents import DocumentError
+from modelbook.core.expressions import ExpressionError, parse
+from modelbook.core.findings import Finding
+from modelbook.core.layout import Place, place_of
+from modelbook.core.promotion import Decision, decide
+from modelbook.core.registry import Registry
+from modelbook.core.verification import verify_dataset, verify_stage, verify_version
+
+_IMMUTABLE = {
+    "card": "a model card",
+    "signature": "a model's signature",
+    "provenance": "a provenance",
+    "evaluation": "an evaluation",
+    "evaluation signature": "an evaluation's signature",
+    "dataset": "a dataset card",
+    "dataset signature": "a dataset's signature",
+}
+_RULES = {"policy", "trust", "model"}
+
+
+@dataclass(frozen=True)
+class ChangeVerdict:
+    """What a change does, in words and as promotions judged anew, and all that is wrong with it."""
+
+    does: tuple[str, ...]
+    promotions: tuple[Decision, ...]
+    findings: tuple[Finding, ...]
+
+
+def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
+    """Judge the change from `base` to `head`. Every changed file is looked at, and every finding reported."""
+    changed = [
+        path for path in sorted(base.files.keys() | head.files.keys()) if base.files.get(path) != head.files.get(path)
+    ]
+    places = {path: place_of(path) for path in changed}
+    findings = [finding for path in changed for finding in _allowed(base, head, path, places[path])]
+    # Judged by the rules of base, on the files of head.
+    rules = _rules_of(base) or _rules_of(head)  # the very first change brings its own
+    kept = {path: data for path, data in head.files.items() if path not in _rules_of(head)}
+    judged = Registry(kept | rules, head.prefix)
+    versions = _touched(places.values(), {"card", "signature", "provenance", "evaluation", "evaluation signature"})
+    datasets = _touched(places.values(), {"dataset", "dataset signature"})
+    for model, version in versions:
+        findings += verify_version(judged, model, version).findings
+    for dataset, version in datasets:
+        findings += verify_dataset(judged, dataset, version)[1]
+    stages = sorted(
+        {
+            (place.name or "", place.part or "")
+            for place in places.values()
+            if place and place.kind in {"stage", "verification summary"}
+        }
+    )
+    promotions = []
+    for model, stage in stages:
+        decision, found = _promotion(base, judged, model, stage, now)
+        findings += found
+        promotions += [decision] if decision else []
+    if promotions and any(place and place.kind in _RULES for place in places.values()):
+        findings.append(
+            Finding(
+                head.shown(layout.POLICY),
+                None,
+                "rules-and-promotion",
+                "one change moves a stage and the rules for it",
+                "Make two pull requests of it.",
+            )
+        )
+    does = [text for path in changed if (text := _words(head, path, places[path]))]
+    return ChangeVerdict(tuple(does), tuple(promotions), tuple(dict.fromkeys(findings)))
+
+
+def _words(head: Registry, path: str, place: Place | None) -> str | None:
+    """What a changed file means, for a person; None for the signatures that come with it."""
+    if place is None or path not in head.files:
+        return None
+    texts = {
+        "card": f"registers {place.name}@{place.version}",
+        "evaluation": f"adds the evaluation {place.part} of {place.name}@{place.version}",
+        "dataset": f"adds the dataset {place.name}@{place.version}",
+        "stage": f"moves {place.part} of {place.name}",
+    }
+    return texts.get(place.kind) or (f"changes {path}" if place.kind in _RULES else None)
+
+
+def _rules_of(registry: Registry) -> dict[str, bytes]:
+    return {path: registry.files[path] for path, place in registry.places.items() if place.kind in _RULES}
+
+
+def _touched(places: Iterable[Place | None], kinds: set[str]) -> list[tuple[str, int]]:
+    return sorted({(place.name or "", place.version or 0) for place in places if place and place.kind in kinds})
+
+
+def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> list[Finding]:
+    shown = head.shown(path)
+    if place is None:
+        if path not in head.files:
+            return []  # removing what does not belong there is always right
+        return [
+            Finding(
+                shown,
+                None,
+                "unknown-file",
+                "the registry has no place for this file",
+                "Remove it, or check its name against the layout in the documentation.",
+            )
+        ]
+    if place.kind in _IMMUTABLE and path in base.files:
+        did = "removed" if path not in head.files else "changed"
+        remedy = (
+            "Restore it: `git checkout origin/main -- " + shown + "`. What was learnt later is a new file beside it."
+        )
+        return [
+            Finding(
+                shown,
+                None,
+                "immutable",
+                f"{_IMMUTABLE[place.kind]} was {did}; it never changes after registration",
+                remedy,
+            )
+        ]
+    if place.kind == "stage" and path not in head.files:
+        return [
+            Finding(
+                shown,
+                None,
+                "stage-emptied",
+                "a stage pointer was removed",
+                "Promote another version into the stage instead.",
+            )
+        ]
+    if place.kind in _RULES and path in head.files:
+        return check_rules(head, path, place)
+    return []
+
+
+def check_rules(registry: Registry, path: str, place: Place) -> list[Finding]:
+    """Whether policy.yaml, trust.yaml or a model.yaml can be read, and whether every gate in it can be judged."""
+    try:
+        if place.kind == "trust":
+            _ = registry.trust
+            return []
+        if place.kind == "model":
+            model = registry.model(place.name or "")
+            if model and model.model != place.name:
+                return [
+                    Finding(
+                        registry.shown(path),
+                        None,
+                        "other-name",
+                        f"it describes {model.model!r}, but its path says {place.name!r}",
+                    )
+                ]
+        if place.kind == "model" and layout.POLICY not in registry.files:
+            return []
+        gates = [gate for stage in registry.policy.stages for gate in registry.gates(place.name or "", stage)]
+    except DocumentError as error:
+        return list(error.findings)
+    findings = []
+    for gate in gates:
+        if gate.path == registry.shown(path):
+            try:
+                parse(gate.gate.require)
+            except ExpressionError as error:
+                findings.append(
+                    Finding(
+                        gate.path,
+                        gate.line,
+                        "invalid-gate",
+                        f"the gate {gate.gate.name!r} is invalid: {error}",
+                    )
+                )
+    return findings
+
+
+def _promotion(
+    base: Registry, judged: Registry, model: str, stage: str, now: str
+) -> tuple[Decision | None, list[Finding]]:
+    """Judge a moved pointer anew, against what holds the stage in `base`, and compare it with what is proposed."""
+    path = layout.pointer_path(model, stage)
+    shown = judged.shown(path)
+    held = verify_stage(judged, model, stage)
+    findings = list(held.findings)
+    proposed = held.pointer
+    if proposed is None:
+        return None, findings
+    if base.files.get(path) == judged.files.get(path):
+        return None, findings  # only a signature beside it changed
+    before = {name: data for name, data in judged.files.items() if not _of_stage(name, model, stage)}
+    before |= {name: data for name, data in base.files.items() if _of_stage(name, model, stage)}
+    decision = decide(Registry(before, judged.prefix), model, proposed.version, stage, by=proposed.by, now=now)
+    findings += decision.findings
+    expected = decision.pointer
+    if expected:
+        stale = {
+            "serial": (proposed.serial, expected.serial),
+            "baseline": (proposed.baseline, expected.baseline),
+            "policy": (proposed.policy, expected.policy),
+            "gates": (proposed.gates, expected.gates),
+            "evidence": (proposed.evidence, expected.evidence),
+        }
+        for name, (was, is_now) in stale.items():
+            if was != is_now:
+                again = f"modelbook promote {model}@{proposed.version} --to {stage}"
+                remedy = f"The verdict is stale. Propose it anew: `{again}`."
+                findings.append(
+                    Finding(
+                        shown,
+                        None,
+                        f"stale-{name}",
+                        f"the {name} it was judged by is not the present one",
+                        remedy,
+                    )
+                )
+    return decision, findings
+
+
+def _of_stage(path: str, model: str, stage: str) -> bool:
+    place = place_of(path)
+    return bool(
+        place and place.kind in {"stage", "verification summary"} and (place.name, place.part) == (model, stage)
+    )

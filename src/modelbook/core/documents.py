@@ -1,0 +1,131 @@
+"""From bytes to a checked record and back: every document of the registry goes through here.
+
+The bytes are read once; what is hashed is what is parsed.
+"""
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from modelbook.core import strict_yaml
+from modelbook.core.findings import Finding
+from modelbook.core.records import Frozen
+from modelbook.errors import BadInput
+
+Record = TypeVar("Record", bound=Frozen)
+
+
+class DocumentError(BadInput):
+    """A document is not what it should be; `findings` holds everything that is wrong with it."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        first = findings[0]
+        super().__init__(first.message, where=first.path, line=first.line, remedy=first.remedy)
+        self.findings = tuple(findings)
+
+    def __str__(self) -> str:
+        return "\n".join(str(finding) for finding in self.findings)
+
+
+def load(kind: type[Record], data: bytes, path: str) -> Record:
+    """The record that `data` holds. Raises DocumentError with every problem and its line in `path`."""
+    return load_lines(kind, data, path)[0]
+
+
+def load_lines(kind: type[Record], data: bytes, path: str) -> tuple[Record, strict_yaml.Parsed]:
+    """As `load`, with the parsed document beside it, so that later findings can name a line too."""
+    try:
+        parsed = strict_yaml.read(data)
+    except strict_yaml.YamlError as error:
+        raise DocumentError([Finding(path, error.line, "yaml", error.message)]) from None
+    return validate(kind, parsed, path), parsed
+
+
+def validate(kind: type[Record], parsed: strict_yaml.Parsed, path: str) -> Record:
+    """The record in data that is parsed already. Raises DocumentError."""
+    try:
+        # By way of JSON: pydantic's strict mode then takes a list for a tuple, but never `"1"` or `true` for a number.
+        return kind.model_validate_json(json.dumps(parsed.data))
+    except ValidationError as error:
+        findings = {_finding(kind, problem, parsed, path) for problem in error.errors(include_url=False)}
+        raise DocumentError(sorted(findings, key=lambda f: (f.line or 0, f.message))) from None
+
+
+def dump(record: Frozen) -> bytes:
+    """The record as YAML, keys in the order of its fields, absent optional values left out."""
+    return strict_yaml.write(record.model_dump(mode="json", exclude_none=True))
+
+
+def _finding(kind: type[Frozen], problem: Any, parsed: strict_yaml.Parsed, path: str) -> Finding:
+    location = tuple(problem["loc"])
+    spot = _spot(parsed.data, location)
+    line = parsed.line_of(spot)
+    dotted = ".".join(str(part) for part in spot)
+    key = str(location[-1]) if location else ""
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, _keys(kind, location[:-1]), n=1)
+        remedy = f"Did you mean {near[0]!r}?" if near else "Remove it, or check the spelling."
+        return Finding(path, line, "unknown-key", f"unknown key {dotted!r}", remedy)
+    if problem["type"] == "missing":
+        place = f" in {dotted!r}" if dotted else ""
+        return Finding(path, line, "missing-key", f"the key {key!r} is missing{place}")
+    if problem["type"] == "literal_error" and location == ("format",):
+        return Finding(
+            path,
+            line,
+            "format",
+            f"this Modelbook does not know the format {problem['input']!r}; {problem['msg'].lower()}",
+        )
+    message = problem["msg"].removeprefix("Value error, ")
+    shown = json.dumps(problem["input"])
+    value = f" (it is {shown})" if len(shown) <= 80 and not isinstance(problem["input"], dict | list) else ""
+    return Finding(path, line, "invalid", f"{dotted or 'the document'}: {message}{value}")
+
+
+def _spot(data: Any, location: tuple[Any, ...]) -> tuple[Any, ...]:
+    """`location` as far as it exists in the data: pydantic puts the names of union members in between."""
+    spot: list[Any] = []
+    for part in location:
+        if (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int) and part < len(data)
+        ):
+            data = data[part]
+            spot.append(part)
+    return tuple(spot)
+
+
+def _keys(kind: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """The keys that the record at `location` inside `kind` may have, for a hint; none where that is not clear."""
+    at: Any = kind
+    for part in location:
+        if isinstance(part, int):
+            continue
+        field = at.model_fields.get(part) if isinstance(at, type) and issubclass(at, BaseModel) else None
+        at = _record_in(field.annotation) if field else None
+    return list(at.model_fields) if at is not None else []
+
+
+def _record_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        if found := _record_in(part):
+            return found
+    return None
+
+
+def repeated(values: Sequence[str]) -> str | None:
+    """The first value that stands twice, or None."""
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            return value
+        seen.add(value)
+    return None
+
+
+Files = Mapping[str, bytes]
+"""Bytes by path inside the registry folder, such as `models/digits/versions/1/card.yaml`."""

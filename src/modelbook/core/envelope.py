@@ -1,0 +1,143 @@
+"""The one envelope of every signature: in-toto Statement v1 in DSSE in a Sigstore bundle v0.3, as JSON.
+
+    {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+     "verificationMaterial": {"publicKey": {"hint": "<hex sha256 of the key's PEM>"}, "tlogEntries": []},
+     "dsseEnvelope": {"payload": "<base64>", "payloadType": "application/vnd.in-toto+json",
+                      "signatures": [{"sig": "<base64>", "keyid": ""}]}}
+
+Sources: in-toto attestation spec v1, DSSE v1, sigstore protobuf-specs (bundle v0.3).
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+MAX_BUNDLE = 8 * 1024 * 1024  # bytes: a card of 10,000 artifacts needs about 2 MiB
+MAX_INTEGER = 2**53 - 1
+
+Statement = dict[str, Any]
+
+
+class EnvelopeError(ValueError):
+    """Not an envelope that Modelbook accepts; the message says why."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What a bundle holds: the signed bytes, the statement in them, the signature, and whose key it claims."""
+
+    payload: bytes
+    statement: Statement
+    signature: bytes
+    hint: str
+
+    @property
+    def signed_bytes(self) -> bytes:
+        """What the signature covers."""
+        return pre_authentication_encoding(self.payload)
+
+
+def statement(predicate_type: str, subjects: list[dict[str, Any]], predicate: dict[str, Any]) -> Statement:
+    """An in-toto Statement v1."""
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": subjects,
+        "predicateType": predicate_type,
+        "predicate": predicate,
+    }
+
+
+def payload_of(content: Statement) -> bytes:
+    """The statement's bytes, as they are signed: JSON, keys sorted, no spaces."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def pre_authentication_encoding(payload: bytes) -> bytes:
+    """DSSE v1's encoding of type and payload."""
+    return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
+
+
+def key_hint(public_pem: bytes) -> str:
+    """The hint by which a bundle names its key: hex sha256 of the PEM (SubjectPublicKeyInfo)."""
+    return hashlib.sha256(public_pem).hexdigest()
+
+
+def write_bundle(payload: bytes, signature: bytes, hint: str) -> bytes:
+    """The bundle as the file that is stored: JSON, one line, with a line end."""
+    bundle = {
+        "mediaType": MEDIA_TYPE,
+        "verificationMaterial": {"publicKey": {"hint": hint}, "tlogEntries": []},
+        "dsseEnvelope": {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": PAYLOAD_TYPE,
+            "signatures": [{"sig": base64.b64encode(signature).decode(), "keyid": ""}],
+        },
+    }
+    return json.dumps(bundle, separators=(",", ":")).encode() + b"\n"
+
+
+def read_bundle(data: bytes) -> Envelope:
+    """Parse a bundle, strictly. Raises EnvelopeError."""
+    if len(data) > MAX_BUNDLE:
+        raise EnvelopeError(f"a bundle of {len(data):,} bytes is larger than the {MAX_BUNDLE:,} that are read")
+    bundle = strict_json(data)
+    if not isinstance(bundle, dict) or bundle.get("mediaType") != MEDIA_TYPE:
+        raise EnvelopeError("not a Sigstore bundle v0.3")
+    material, dsse = bundle.get("verificationMaterial"), bundle.get("dsseEnvelope")
+    if set(bundle) != {"mediaType", "verificationMaterial", "dsseEnvelope"} or not isinstance(dsse, dict):
+        raise EnvelopeError("the bundle does not hold exactly one DSSE envelope and its verification material")
+    key = material.get("publicKey") if isinstance(material, dict) else None
+    if not isinstance(key, dict) or not isinstance(key.get("hint"), str):
+        raise EnvelopeError("the bundle names no public key")
+    signatures = dsse.get("signatures")
+    if dsse.get("payloadType") != PAYLOAD_TYPE:
+        raise EnvelopeError(f"the payload is not {PAYLOAD_TYPE}")
+    if not isinstance(signatures, list) or len(signatures) != 1 or not isinstance(signatures[0], dict):
+        raise EnvelopeError("a bundle holds exactly one signature")
+    payload = _base64(dsse.get("payload"), "payload")
+    content = strict_json(payload)
+    if not isinstance(content, dict) or content.get("_type") != STATEMENT_TYPE:
+        raise EnvelopeError("the payload is not an in-toto Statement v1")
+    return Envelope(payload, content, _base64(signatures[0].get("sig"), "signature"), key["hint"])
+
+
+def strict_json(data: bytes) -> Any:
+    """JSON without duplicate keys, NaN, infinity, or integers that some readers would round. Raises EnvelopeError."""
+    try:
+        return json.loads(data, object_pairs_hook=_object, parse_constant=_refuse, parse_int=_integer)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise EnvelopeError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise EnvelopeError("nested too deep") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise EnvelopeError("a JSON key stands twice")
+    return found
+
+
+def _refuse(constant: str) -> Any:
+    raise EnvelopeError(f"{constant} is no JSON number")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 17 or abs(int(digits)) > MAX_INTEGER:
+        raise EnvelopeError(f"{digits[:40]} is larger than 2^53 - 1")
+    return int(digits)
+
+
+def _base64(text: Any, what: str) -> bytes:
+    if not isinstance(text, str):
+        raise EnvelopeError(f"the {what} is missing")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise EnvelopeError(f"the {what} is not base64") from None

@@ -1,0 +1,40 @@
+"""An evaluation: what one suite measured of one version, on one dataset version, in a job that did not train it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from modelbook.core.digests import Digest
+from modelbook.core.names import Name, Version
+from modelbook.core.records import FiniteFloat, Frozen, MetricName, Text, Timestamp
+from modelbook.core.run_record import Code, DatasetUse, Environment
+
+
+class Metric(Frozen):
+    """One measured number, with the sample size and standard error where the suite gave them.
+
+    `value` is absent where the suite measured something that is no number; `problem` says what it was.
+    """
+
+    value: FiniteFloat | None = None
+    n: Annotated[int, Field(ge=1, le=2**53 - 1)] | None = None
+    stderr: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    problem: Text | None = None
+
+
+class Evaluation(Frozen):
+    """`models/<model>/versions/<n>/evaluations/<suite>.yaml`."""
+
+    format: Literal["modelbook/evaluation/v1"] = "modelbook/evaluation/v1"
+    model: Name
+    version: Version
+    card: Digest
+    suite: Name
+    dataset: DatasetUse
+    job: str
+    user: str
+    started: Timestamp
+    ended: Timestamp
+    code: Code
+    environment: Environment
+    metrics: Annotated[dict[MetricName, Metric], Field(min_length=1, max_length=1000)]

@@ -1,0 +1,189 @@
+"""Conditions in CEL, the Common Expression Language. One language for gates, search and retention.
+
+What an expression may read is known before it runs: metrics are named (`metrics.accuracy`), never computed
+(`metrics[name]`), so that a missing number is found even where CEL would not have looked at it.
+"""
+
+import re
+import sys
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|//[^\n]*)
+      | (?P<string>[rR]?(?:\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'))
+      | (?P<number>(?:0x[0-9a-fA-F]+|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+)[uU]?)
+      | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+      | (?P<operator>&&|\|\||[<>=!]=|[-+*/%<>!?:.,()\[\]{}])""",
+    re.VERBOSE,
+)
+_COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
+_OPENING, _CLOSING = {"(", "[", "{"}, {")", "]", "}"}
+VARIABLES = frozenset({"metrics", "baseline", "tags", "params"})
+
+
+class ExpressionError(ValueError):
+    """Not a condition that Modelbook evaluates; the message says why."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One comparison in an expression: two sides as written, and the operator between them."""
+
+    left: str
+    operator: str
+    right: str
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A condition that has been checked: the metrics that it reads of candidate and baseline, and its comparisons.
+
+    `operands` are all its parts between operators that compare or combine, at any depth: what must be a finite number.
+    """
+
+    text: str
+    metrics: frozenset[str]
+    baseline_metrics: frozenset[str]
+    comparisons: tuple[Comparison, ...]
+    operands: tuple[str, ...]
+
+    @property
+    def reads_baseline(self) -> bool:
+        """Whether the verdict depends on the version that holds the stage now."""
+        return bool(self.baseline_metrics)
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> Expression:
+    """Check a condition. Raises ExpressionError."""
+    tokens = _tokens(text)
+    metrics, baseline, others = _references(tokens)
+    if not metrics and not baseline and not others:
+        raise ExpressionError("it reads nothing of the model, so its verdict would always be the same")
+    _compile(text)
+    return Expression(
+        text, frozenset(metrics), frozenset(baseline), _comparisons(text, tokens), _operands(text, tokens)
+    )
+
+
+def evaluate(text: str, variables: Mapping[str, Any]) -> Any:
+    """The value of `text`. Raises ExpressionError where CEL cannot say."""
+    try:
+        return _compile(text).execute(dict(variables))
+    except KeyError as error:
+        raise ExpressionError(f"there is no {error.args[0]!r}") from None
+    except TypeError as error:
+        raise ExpressionError(f"{_sentence(error)}; beside metrics, numbers are written with a point (1.0)") from None
+    except (ValueError, RuntimeError, ArithmeticError) as error:
+        raise ExpressionError(_sentence(error)) from None
+
+
+def _sentence(error: Exception) -> str:
+    return re.split(r"\. |\n", str(error), maxsplit=1)[0].rstrip(".")
+
+
+def _cel() -> Any:
+    if "cel" not in sys.modules:
+        # The package imports its own command line with it, which takes a third of a second that no caller here wants.
+        sys.modules["cel.cli"] = types.ModuleType("cel.cli")
+        try:
+            import cel  # noqa: F401  # kept in sys.modules
+        finally:
+            del sys.modules["cel.cli"]
+    return sys.modules["cel"]
+
+
+@lru_cache(maxsize=4096)
+def _compile(text: str) -> Any:
+    try:
+        return _cel().compile(text)
+    except ValueError as error:
+        message = str(error)
+        told = re.search(r"ERROR: <input>:(\d+:\d+): (?:Syntax error: )?([^\n|]*)", message)
+        short = f"at {told[1]}: {told[2].strip()[:200]}" if told else message.splitlines()[0][:200]
+        raise ExpressionError(f"not CEL: {short}") from None
+
+
+def _tokens(text: str) -> list[tuple[str, str, int]]:
+    """(kind, text, offset) of every token but white space. Raises ExpressionError."""
+    found, at = [], 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if not match:
+            raise ExpressionError(f"at character {at + 1}: {text[at]!r} does not belong in a condition")
+        if match.lastgroup != "space":
+            found.append((str(match.lastgroup), match[0], at))
+        at = match.end()
+    return found
+
+
+def _references(tokens: list[tuple[str, str, int]]) -> tuple[set[str], set[str], set[str]]:
+    """Metrics of the candidate, metrics of the baseline, and other variables that the tokens name."""
+    metrics: set[str] = set()
+    baseline: set[str] = set()
+    others: set[str] = set()
+    words = [word for _, word, _ in tokens]
+    for i, (kind, word, _) in enumerate(tokens):
+        if kind != "name" or (i and words[i - 1] == "."):
+            continue
+        if word == "baseline" and words[i + 1 : i + 3] == [".", "metrics"]:
+            baseline.add(_member(tokens, i + 3, "baseline.metrics"))
+        elif word == "baseline":
+            raise ExpressionError("`baseline` is read as `baseline.metrics.<name>`")
+        elif word == "metrics":
+            metrics.add(_member(tokens, i + 1, "metrics"))
+        elif word in VARIABLES:
+            others.add(word)
+    return metrics, baseline, others
+
+
+def _member(tokens: list[tuple[str, str, int]], at: int, what: str) -> str:
+    follows = [(kind, word) for kind, word, _ in tokens[at : at + 3]]
+    if len(follows) >= 2 and follows[0][1] == "." and follows[1][0] == "name":
+        called = len(follows) == 3 and follows[2][1] == "("
+        if not called:
+            return follows[1][1]
+    if len(follows) == 3 and follows[0][1] == "[" and follows[1][0] == "string" and follows[2][1] == "]":
+        return follows[1][1].strip("rR")[1:-1]
+    raise ExpressionError(f"`{what}` is read by name, as in `{what}.accuracy`")
+
+
+def _comparisons(text: str, tokens: list[tuple[str, str, int]]) -> tuple[Comparison, ...]:
+    """The comparisons that `&&` joins at the outermost level; none where another operator decides there."""
+    depth, start, split = 0, 0, None
+    found: list[Comparison] = []
+    for kind, word, at in [*tokens, ("operator", "&&", len(text))]:
+        depth += (word in _OPENING) - (word in _CLOSING) if kind == "operator" else 0
+        if depth or kind != "operator":
+            continue
+        if word in {"||", "?"}:
+            return ()
+        if word in _COMPARISONS:
+            split = (word, at)
+        elif word == "&&":
+            if split:
+                left, right = text[start : split[1]], text[split[1] + len(split[0]) : at]
+                found.append(Comparison(left.strip(), split[0], right.strip()))
+            start, split = at + 2, None
+    return tuple(found)
+
+
+def _operands(text: str, tokens: list[tuple[str, str, int]]) -> tuple[str, ...]:
+    found: list[str] = []
+    starts = [0]
+    for kind, word, at in [*tokens, ("operator", ",", len(text))]:
+        if kind != "operator":
+            continue
+        if word in _OPENING:
+            starts.append(at + len(word))
+        elif word in _COMPARISONS | _CLOSING | {"&&", "||", "?", ":", ",", "!"}:
+            found.append(text[starts[-1] : at].strip())
+            if word in _CLOSING and len(starts) > 1:
+                starts.pop()
+            else:
+                starts[-1] = at + len(word)
+    return tuple(part for part in found if "metrics" in part)

@@ -1,0 +1,81 @@
+"""Which path of the registry tree holds what (DESIGN.md section 2). Paths are relative to the registry folder."""
+
+import re
+from dataclasses import dataclass
+
+from modelbook.core.names import NAME_PATTERN
+
+POLICY, TRUST = "policy.yaml", "trust.yaml"
+_NAME = f"(?:{NAME_PATTERN[1:-1]})"
+_VERSION = r"[1-9][0-9]{0,9}"
+_FORMS = {
+    "policy": r"policy\.yaml",
+    "trust": r"trust\.yaml",
+    "model": rf"models/(?P<name>{_NAME})/model\.yaml",
+    "card": rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/card\.yaml",
+    "signature": rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/model\.sig",
+    "provenance": rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/provenance\.sigstore\.json",
+    "evaluation": rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/evaluations/(?P<part>{_NAME})\.yaml",
+    "evaluation signature": (
+        rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/evaluations/(?P<part>{_NAME})\.sigstore\.json"
+    ),
+    "stage": rf"models/(?P<name>{_NAME})/stages/(?P<part>{_NAME})\.yaml",
+    "verification summary": (
+        rf"models/(?P<name>{_NAME})/stages/(?P<part>{_NAME})\.(?P<signer>{_NAME})\.sigstore\.json"
+    ),
+    "dataset": rf"datasets/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/card\.yaml",
+    "dataset signature": rf"datasets/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/dataset\.sig",
+}
+_COMPILED = {kind: re.compile(form) for kind, form in _FORMS.items()}
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a path is: its kind, and the model (or dataset), version, suite or stage, and signer that it belongs to."""
+
+    kind: str
+    name: str | None = None
+    version: int | None = None
+    part: str | None = None
+    signer: str | None = None
+
+
+def place_of(path: str) -> Place | None:
+    """What `path` holds, or None if the registry has no such file."""
+    for kind, form in _COMPILED.items():
+        if found := form.fullmatch(path):
+            groups = found.groupdict()
+            version = groups.get("version")
+            return Place(
+                kind,
+                groups.get("name"),
+                int(version) if version else None,
+                groups.get("part"),
+                groups.get("signer"),
+            )
+    return None
+
+
+def model_folder(model: str) -> str:
+    """`models/<model>`."""
+    return f"models/{model}"
+
+
+def version_folder(model: str, version: int) -> str:
+    """`models/<model>/versions/<n>`."""
+    return f"models/{model}/versions/{version}"
+
+
+def dataset_folder(dataset: str, version: int) -> str:
+    """`datasets/<dataset>/versions/<n>`."""
+    return f"datasets/{dataset}/versions/{version}"
+
+
+def pointer_path(model: str, stage: str) -> str:
+    """`models/<model>/stages/<stage>.yaml`."""
+    return f"models/{model}/stages/{stage}.yaml"
+
+
+def summary_path(model: str, stage: str, signer: str) -> str:
+    """`models/<model>/stages/<stage>.<signer>.sigstore.json`."""
+    return f"models/{model}/stages/{stage}.{signer}.sigstore.json"

@@ -1,0 +1,66 @@
+"""policy.yaml: where the weights live, the stages in order, and what a version must meet to enter each."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from modelbook.core.documents import repeated
+from modelbook.core.names import RESERVED, Name
+from modelbook.core.records import Frozen, Text
+
+GateText = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"[^ ]")]
+StoreUri = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_][A-Za-z0-9._-]*)*|file:[^#?%\x00-\x20]+)$",
+        max_length=500,
+    ),
+]
+
+
+class Gate(Frozen):
+    """One condition in CEL, with a name for the report."""
+
+    name: Annotated[Text, Field(min_length=1)]
+    require: GateText
+
+
+class Stage(Frozen):
+    """A promotion target. `first` is what gates that name the baseline say while the stage is empty."""
+
+    name: Name
+    auto: bool = False
+    first: Literal["accept", "refuse"] = "refuse"
+    gates: Annotated[tuple[Gate | GateText, ...], Field(min_length=1, max_length=200)]
+
+
+class Policy(Frozen):
+    """`policy.yaml`. Stages stand in the order in which a version passes them."""
+
+    format: Literal["modelbook/policy/v1"] = "modelbook/policy/v1"
+    store: StoreUri
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=50)]
+
+    @model_validator(mode="after")
+    def _stages_are_distinct(self) -> "Policy":
+        names = [stage.name for stage in self.stages]
+        if twin := repeated(names):
+            raise ValueError(f"two stages are named {twin!r}")
+        if reserved := RESERVED.intersection(names):
+            raise ValueError(f"{min(reserved)!r} cannot name a stage: references use it for the latest version")
+        return self
+
+    def stage(self, name: str) -> Stage | None:
+        """The stage of that name, or None."""
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+    def before(self, name: str) -> Stage | None:
+        """The stage that a version passes just before `name`; None for the first."""
+        names = [stage.name for stage in self.stages]
+        at = names.index(name)
+        return self.stages[at - 1] if at else None
+
+
+def as_gate(gate: Gate | str) -> Gate:
+    """A gate written as a bare expression is named by it."""
+    return gate if isinstance(gate, Gate) else Gate(name=gate, require=gate)

@@ -1,0 +1,138 @@
+"""Whether a version may move into a stage, and the pointer that says so."""
+
+from dataclasses import dataclass
+
+from modelbook.core import layout
+from modelbook.core.findings import Finding, blocks
+from modelbook.core.gates import Facts, GateResult, Numbers, judge, numbers_of
+from modelbook.core.pointer import Evidence, Holder, StagePointer
+from modelbook.core.policy import Stage
+from modelbook.core.registry import Registry
+from modelbook.core.verification import VersionVerdict, verify_stage, verify_version
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The verdict on one promotion. `pointer` is what the stage would hold; None where none could be made.
+
+    `already` means that the version holds the stage now, so that there is nothing to do.
+    """
+
+    model: str
+    version: int
+    stage: str
+    baseline: Holder | None
+    gates: tuple[GateResult, ...]
+    findings: tuple[Finding, ...]
+    pointer: StagePointer | None
+    already: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check was made and every gate lets the version through."""
+        return bool(self.gates) and all(gate.passed for gate in self.gates) and not blocks(self.findings)
+
+
+def decide(
+    registry: Registry,
+    model: str,
+    version: int,
+    stage_name: str,
+    *,
+    by: str,
+    now: str,
+    reason: str | None = None,
+) -> Decision:
+    """Judge `model@version` for a stage against the version that holds it now.
+
+    `by` and `now` (UTC, ISO 8601 with Z) are recorded. Raises BadInput where the stage or the version does not exist.
+    """
+    stage = registry.stage(stage_name)
+    current = registry.pointer(model, stage_name)
+    verdict = verify_version(registry, model, version)
+    baseline, found = _baseline(registry, model, stage_name)
+    findings = [*verdict.findings, *found]
+    findings += _order(registry, model, version, stage)
+    gates: tuple[GateResult, ...] = ()
+    if verdict.card:
+        facts = Facts(numbers_of(verdict.evaluations), baseline, verdict.card.tags, verdict.card.run.params)
+        gates = judge(registry.gates(model, stage), facts, first=stage.first)
+    already = current is not None and current.version == version
+    pointer = None
+    if verdict.card and verdict.evaluations:
+        pointer = _pointer(registry, verdict, stage_name, current, by=by, now=now, reason=reason)
+    if not verdict.evaluations:
+        findings.append(
+            Finding(
+                registry.shown(layout.version_folder(model, version)),
+                None,
+                "not-evaluated",
+                f"{model}@{version} has no evaluation that verifies, so nothing speaks for it",
+                f"Measure it: `modelbook evaluate {model}@{version}`.",
+            )
+        )
+    held = current.holder() if current else None
+    return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already)
+
+
+def _baseline(registry: Registry, model: str, stage: str) -> tuple[Numbers | None, list[Finding]]:
+    """The numbers of the version that holds the stage. One that does not verify proves nothing, so it blocks."""
+    held = verify_stage(registry, model, stage)
+    if held.pointer is None:
+        return None, list(held.findings)
+    verdict = verify_version(registry, model, held.pointer.version)
+    return numbers_of(verdict.evaluations), [*held.findings, *verdict.findings]
+
+
+def _order(registry: Registry, model: str, version: int, stage: Stage) -> list[Finding]:
+    before = registry.policy.before(stage.name)
+    if before is None:
+        return []
+    held = registry.pointer(model, before.name)
+    if held and held.version == version:
+        return []
+    has = f"{model}@{held.version} is" if held else "no version is"
+    return [
+        Finding(
+            registry.shown(layout.pointer_path(model, before.name)),
+            None,
+            "skips-a-stage",
+            f"{model}@{version} is not in {before.name}, the stage before {stage.name} ({has})",
+            f"Promote it there first: `modelbook promote {model}@{version} --to {before.name}`.",
+        )
+    ]
+
+
+def _pointer(
+    registry: Registry,
+    verdict: VersionVerdict,
+    stage: str,
+    current: StagePointer | None,
+    *,
+    by: str,
+    now: str,
+    reason: str | None,
+) -> StagePointer:
+    folder = layout.version_folder(verdict.model, verdict.version)
+    paths = ["model.sig", "provenance.sigstore.json"]
+    for suite in sorted(verdict.evaluations):
+        paths += [f"evaluations/{suite}.yaml", f"evaluations/{suite}.sigstore.json"]
+    own = f"{layout.model_folder(verdict.model)}/model.yaml"
+    return StagePointer(
+        model=verdict.model,
+        stage=stage,
+        version=verdict.version,
+        card=registry.digest(f"{folder}/card.yaml"),
+        serial=current.serial + 1 if current else 1,
+        decided=now,
+        by=by,
+        reason=reason,
+        policy=registry.digest(layout.POLICY),
+        gates=registry.digest(own) if own in registry.files else None,
+        baseline=current.holder() if current else None,
+        evidence=tuple(
+            Evidence(path=path, digest=registry.digest(f"{folder}/{path}"))
+            for path in paths
+            if f"{folder}/{path}" in registry.files
+        ),
+    )

@@ -1,0 +1,37 @@
+"""What every record of the registry is built from: a frozen base and the field types they share."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from modelbook.core.digests import Digest
+
+RunId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=100)]
+CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+Timestamp = Annotated[
+    str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$")
+]
+Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
+FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
+MetricName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/+-]*$", max_length=64)]
+Text = Annotated[str, StringConstraints(max_length=10_000)]
+# A path below a folder of ours: no `..`, no dot files, nothing that a shell or an object store reads otherwise.
+FilePath = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._+@=,-]*(/[A-Za-z0-9_][A-Za-z0-9._+@=,-]*)*$", max_length=500),
+]
+
+
+class Frozen(BaseModel):
+    """A record that cannot be changed, and knows every one of its keys. Read from JSON, so `"1"` is no number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants")
+
+
+class StoredFile(Frozen):
+    """A file in the store: its path inside its folder, size in bytes, digest."""
+
+    path: FilePath
+    size: Size
+    digest: Digest

@@ -1,0 +1,71 @@
+"""From what a run recorded to the card of a model version."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from modelbook.core.card import Artifact, Lineage, ModelCard, ParentModel, TrainingRun
+from modelbook.core.run_record import RunRecord
+from modelbook.core.storage import artifact_key, uri_of
+from modelbook.errors import BadInput
+
+
+def card_of(
+    record: RunRecord,
+    model: str,
+    version: int,
+    *,
+    store: str,
+    created: str,
+    description: str | None = None,
+    tags: Sequence[str] = (),
+    parents: Sequence[ParentModel] = (),
+) -> ModelCard:
+    """The card of `model@version`, made from `record`; artifacts keep their place in the store.
+
+    Raises BadInput where the run left nothing that could be a model.
+    """
+    if not any(file.path.endswith(".safetensors") for file in record.artifacts):
+        raise BadInput(
+            f"the run {record.id} stored no weights",
+            remedy="Call run.save_weights(model.state_dict()) in the training script; weights are safetensors.",
+        )
+    run = TrainingRun(
+        id=record.id,
+        experiment=record.experiment,
+        job=record.job,
+        user=record.user,
+        started=record.started,
+        ended=record.ended,
+        seed=record.seed,
+        params=record.params,
+        metrics={name: _number_or_word(value) for name, value in record.metrics.items()},
+    )
+    lineage = Lineage(
+        code=record.code, datasets=record.datasets, parents=tuple(parents), environment=record.environment
+    )
+    artifacts = tuple(
+        Artifact(
+            path=file.path,
+            uri=uri_of(store, artifact_key(record.id, file.path)),
+            size=file.size,
+            digest=file.digest,
+        )
+        for file in sorted(record.artifacts, key=lambda file: file.path)
+    )
+    return ModelCard(
+        model=model,
+        version=version,
+        created=created,
+        description=description,
+        tags=tuple(dict.fromkeys([*record.tags, *tags])),
+        artifacts=artifacts,
+        run=run,
+        lineage=lineage,
+    )
+
+
+def _number_or_word(value: float) -> float | Literal["nan", "inf", "-inf"]:
+    if math.isfinite(value):
+        return value
+    return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"

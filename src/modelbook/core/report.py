@@ -1,0 +1,100 @@
+"""One report object, rendered as a terminal table, Markdown, workflow annotations and JSON: they all say the same."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from modelbook.core.changes import ChangeVerdict
+from modelbook.core.findings import Finding, blocks
+from modelbook.core.gates import GateResult
+from modelbook.core.promotion import Decision
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was asked (`title`), the verdict, the facts it rests on, every gate, every finding, and what to do next."""
+
+    title: str
+    passed: bool
+    verdict: str
+    facts: Mapping[str, str]
+    gates: tuple[GateResult, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    next_steps: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as a JSON object; non-finite numbers never stand in it."""
+        return {
+            "title": self.title,
+            "passed": self.passed,
+            "verdict": self.verdict,
+            "facts": dict(self.facts),
+            "gates": [asdict(gate) for gate in self.gates],
+            "findings": [finding.as_json() for finding in self.findings],
+            "next_steps": list(self.next_steps),
+        }
+
+
+def findings_report(title: str, facts: Mapping[str, str], findings: Iterable[Finding]) -> Report:
+    """The report of a check that has findings and no gates."""
+    found = tuple(findings)
+    errors = sum(finding.level == "error" for finding in found)
+    verdict = "everything verifies" if not errors else f"{errors} problem{'s' if errors > 1 else ''} found"
+    return Report(title, not blocks(found), verdict, facts, findings=found)
+
+
+def promotion_report(decision: Decision, *, next_steps: Sequence[str] = ()) -> Report:
+    """The report of a promotion: what a team reads to decide."""
+    name = f"{decision.model}@{decision.version}"
+    baseline = f"{decision.model}@{decision.baseline.version}" if decision.baseline else "none: the stage is empty"
+    facts = {"candidate": name, "stage": decision.stage, "baseline": baseline}
+    if decision.pointer:
+        facts["card"] = decision.pointer.card
+        facts["policy"] = decision.pointer.policy
+    failed = [gate for gate in decision.gates if not gate.passed]
+    if decision.passed:
+        verdict = f"all {len(decision.gates)} gates let {name} into {decision.stage}"
+    elif failed:
+        verdict = f"{len(failed)} of {len(decision.gates)} gates refuse {name}"
+    else:
+        verdict = f"{name} cannot enter {decision.stage}: see the findings"
+    return Report(
+        f"Promote {name} to {decision.stage}",
+        decision.passed,
+        verdict,
+        facts,
+        decision.gates,
+        decision.findings,
+        tuple(next_steps),
+    )
+
+
+def gate_values(gate: GateResult) -> tuple[str, str, str]:
+    """Value, limit and margin of a gate, as text: one line for each comparison in it; a dash where there is none."""
+    if not gate.measured:
+        return "-", "-", "-"
+    return (
+        "\n".join(f"{one.value:.6g}" for one in gate.measured),
+        "\n".join(f"{one.operator} {one.limit:.6g}" for one in gate.measured),
+        "\n".join(f"{one.margin:+.6g}" for one in gate.measured),
+    )
+
+
+def change_report(verdict: ChangeVerdict, *, base: str, head: str, also: Sequence[Finding] = ()) -> Report:
+    """The report of a change: what a pull request shows its team."""
+    findings = (*also, *verdict.findings)
+    gates = tuple(gate for decision in verdict.promotions for gate in decision.gates)
+    failed = [gate for gate in gates if not gate.passed]
+    errors = sum(finding.level == "error" for finding in findings)
+    if failed:
+        text = f"{len(failed)} of {len(gates)} gates refuse it"
+    elif errors:
+        text = f"{errors} problem{'s' if errors > 1 else ''} found"
+    else:
+        text = "everything verifies" + (f", and all {len(gates)} gates let it through" if gates else "")
+    facts = {"change": "; ".join(verdict.does) or "nothing in the registry", "from": base, "to": head}
+    for one in verdict.promotions:
+        held = f"{one.model}@{one.baseline.version}" if one.baseline else "none: the stage is empty"
+        facts[f"baseline in {one.stage}"] = held
+    passed = not errors and not failed and all(decision.passed for decision in verdict.promotions)
+    return Report("Modelbook: " + (facts["change"]), passed, text, facts, gates, findings)

@@ -1,0 +1,65 @@
+"""JSON Schemas of the registry's documents, generated from the models; `modelbook schema` prints them.
+
+They cannot say everything that the models check; BEYOND_SCHEMA lists, by document, what is left to the models.
+"""
+
+import json
+from typing import Any
+
+from modelbook.core.card import ModelCard
+from modelbook.core.dataset import DatasetCard
+from modelbook.core.evaluation import Evaluation
+from modelbook.core.pointer import StagePointer
+from modelbook.core.policy import Policy
+from modelbook.core.records import Frozen
+from modelbook.core.registered_model import RegisteredModel
+from modelbook.core.run_record import RunRecord
+from modelbook.core.trust import Trust
+
+DOCUMENTS: dict[str, type[Frozen]] = {
+    "card": ModelCard,
+    "dataset": DatasetCard,
+    "evaluation": Evaluation,
+    "model": RegisteredModel,
+    "policy": Policy,
+    "run": RunRecord,
+    "stage": StagePointer,
+    "trust": Trust,
+}
+
+BEYOND_SCHEMA: dict[str, tuple[str, ...]] = {
+    "card": (
+        "two artifacts with one path, case folded",
+        "an artifact with the name of a file of the registry",
+    ),
+    "dataset": (),
+    "evaluation": (),
+    "model": ("the name in a dataset reference has at most 63 characters",),
+    "policy": ("two stages of one name", "a stage named `latest`"),
+    "run": (),
+    "stage": (),
+    "trust": ("two signers of one name", "a rule that names an unknown signer", "a rule that allows nothing"),
+}
+
+
+def schema_of(document: str) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a document, by its name in DOCUMENTS."""
+    schema = DOCUMENTS[document].model_json_schema(mode="validation")
+    named = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:modelbook:{document}:v1"}
+    exact: dict[str, Any] = _exact(schema)
+    return named | exact
+
+
+def _exact(schema: Any) -> Any:
+    """`$` made to mean the very end: in several regular expression dialects it also fits before a last line end."""
+    if isinstance(schema, dict):
+        return {
+            key: value[:-1] + r"$(?!\n)" if key == "pattern" and value.endswith("$") else _exact(value)
+            for key, value in schema.items()
+        }
+    return [_exact(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def text_of(document: str) -> str:
+    """The schema as the file that is kept in `schemas/`."""
+    return json.dumps(schema_of(document), indent=2) + "\n"

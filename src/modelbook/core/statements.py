@@ -1,0 +1,177 @@
+"""What each signature says. A statement is a pure function of the files that it is about, so to check one is to build
+it anew from the files at hand and to compare: nothing in it is trusted because it is written there.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from modelbook.core.card import ModelCard
+from modelbook.core.dataset import DatasetCard
+from modelbook.core.digests import digest_of, hex_of
+from modelbook.core.envelope import Statement, statement
+from modelbook.core.evaluation import Evaluation
+from modelbook.core.pointer import StagePointer
+
+MODEL_SIGNATURE = "https://model_signing/signature/v1.0"
+PROVENANCE = "https://slsa.dev/provenance/v1"
+TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
+VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
+BUILD_TYPE = "urn:modelbook:training/v1"
+VERIFIER = "urn:modelbook:gates/v1"
+
+
+def model_statement(card: ModelCard, card_bytes: bytes) -> Statement:
+    """OpenSSF Model Signing v1.0: this card and exactly these files are one model.
+
+    {"subject": [{"name": "digits@1", "digest": {"sha256": <sha256 of the resources' raw digests, in order>}}],
+     "predicateType": "https://model_signing/signature/v1.0",
+     "predicate": {"serialization": {"method": "files", "hash_type": "sha256", "allow_symlinks": false},
+                   "resources": [{"name": "card.yaml", "algorithm": "sha256", "digest": "<hex>"}, …]}}
+    """
+    files = {artifact.path: artifact.digest for artifact in card.artifacts}
+    return _folder_statement(f"{card.model}@{card.version}", files | {"card.yaml": digest_of(card_bytes)})
+
+
+def dataset_statement(card: DatasetCard, card_bytes: bytes) -> Statement:
+    """As `model_statement`, for a dataset version: its card and its manifest, which lists every file's digest."""
+    files = {"card.yaml": digest_of(card_bytes), "manifest.jsonl": card.manifest.digest}
+    return _folder_statement(f"{card.dataset}@{card.version}", files)
+
+
+def _folder_statement(name: str, digests: Mapping[str, str]) -> Statement:
+    ordered = [(path, hex_of(digests[path])) for path in sorted(digests)]
+    root = hashlib.sha256(b"".join(bytes.fromhex(digits) for _, digits in ordered)).hexdigest()
+    return statement(
+        MODEL_SIGNATURE,
+        [{"name": name, "digest": {"sha256": root}}],
+        {
+            "serialization": {"method": "files", "hash_type": "sha256", "allow_symlinks": False},
+            "resources": [{"name": path, "algorithm": "sha256", "digest": digits} for path, digits in ordered],
+        },
+    )
+
+
+def provenance_statement(card: ModelCard, card_bytes: bytes) -> Statement:
+    """SLSA provenance v1: which commit, datasets, parents, parameters and run made the artifacts.
+
+    {"subject": [{"name": "card.yaml", …}, {"name": "model.safetensors", …}],
+     "predicateType": "https://slsa.dev/provenance/v1",
+     "predicate": {
+        "buildDefinition": {"buildType": "urn:modelbook:training/v1",
+                            "externalParameters": {"entryPoint": …, "params": {…}, "seed": …},
+                            "resolvedDependencies": [{"uri": "git+https://…", "digest": {"gitCommit": …}}, …]},
+        "runDetails": {"builder": {"id": …},
+                       "metadata": {"invocationId": …, "startedOn": …, "finishedOn": …}}}}
+    """
+    run, lineage = card.run, card.lineage
+    subjects = [_resource(artifact.path, artifact.digest) for artifact in card.artifacts]
+    inputs: list[dict[str, Any]] = []
+    if lineage.code.commit:
+        source: dict[str, Any] = {"digest": {"gitCommit": lineage.code.commit}}
+        inputs.append(source | ({"uri": f"git+{lineage.code.repository}"} if lineage.code.repository else {}))
+    inputs += [_resource(f"{use.dataset}@{use.version}", use.digest) for use in lineage.datasets]
+    inputs += [_resource(f"{parent.model}@{parent.version}", parent.card) for parent in lineage.parents]
+    return statement(
+        PROVENANCE,
+        [
+            _resource("card.yaml", digest_of(card_bytes)),
+            *sorted(subjects, key=lambda item: str(item["name"])),
+        ],
+        {
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": {
+                    "entryPoint": lineage.code.entry_point,
+                    "params": dict(run.params),
+                    "seed": run.seed,
+                },
+                "resolvedDependencies": inputs,
+            },
+            "runDetails": {
+                "builder": {"id": f"urn:modelbook:job:{run.job}"},
+                "metadata": {"invocationId": run.id, "startedOn": run.started, "finishedOn": run.ended},
+            },
+        },
+    )
+
+
+def evaluation_statement(evaluation: Evaluation, evaluation_bytes: bytes) -> Statement:
+    """in-toto test-result v0.1: what the suite measured stands in the file that is the subject.
+
+    {"subject": [{"name": "evaluations/default.yaml", …}], "predicateType": "https://in-toto.io/attestation/test-result/v0.1",
+     "predicate": {"result": "PASSED" or, where a metric has no value, "WARNED",
+                   "configuration": [{"name": "digits@1", …card}, {"name": "digits@1 (dataset)", …}],
+                   "passedTests": ["accuracy"], "warnedTests": []}}
+    """
+    measured = sorted(name for name, metric in evaluation.metrics.items() if metric.value is not None)
+    missing = sorted(set(evaluation.metrics) - set(measured))
+    use = evaluation.dataset
+    return statement(
+        TEST_RESULT,
+        [_resource(f"evaluations/{evaluation.suite}.yaml", digest_of(evaluation_bytes))],
+        {
+            "result": "WARNED" if missing else "PASSED",
+            "configuration": [
+                _resource(f"{evaluation.model}@{evaluation.version}", evaluation.card),
+                _resource(f"{use.dataset}@{use.version} (dataset)", use.digest),
+            ],
+            "passedTests": measured,
+            "warnedTests": missing,
+        },
+    )
+
+
+def summary_statement(
+    pointer: StagePointer, pointer_bytes: bytes, inputs: Mapping[str, str], *, passed: bool
+) -> Statement:
+    """SLSA verification summary v1: which policy was applied to which evidence, with what verdict.
+
+    `inputs` are the attestations the verdict rests on: digest by path below the version's folder.
+
+    {"subject": [{"name": "models/digits/stages/production.yaml", …}],
+     "predicateType": "https://slsa.dev/verification_summary/v1",
+     "predicate": {"verifier": {"id": "urn:modelbook:gates/v1"}, "timeVerified": …,
+                   "resourceUri": "modelbook:models/digits/stages/production",
+                   "policy": {"uri": "policy.yaml", "digest": {"sha256": …}},
+                   "inputAttestations": [{"uri": "model.sig", "digest": {"sha256": …}}, …],
+                   "verificationResult": "PASSED", "verifiedLevels": []}}
+    """
+    place = f"models/{pointer.model}/stages/{pointer.stage}"
+    return statement(
+        VERIFICATION_SUMMARY,
+        [_resource(f"{place}.yaml", digest_of(pointer_bytes))],
+        {
+            "verifier": {"id": VERIFIER},
+            "timeVerified": pointer.decided,
+            "resourceUri": f"modelbook:{place}",
+            "policy": {"uri": "policy.yaml", "digest": {"sha256": hex_of(pointer.policy)}},
+            "inputAttestations": [{"uri": path, "digest": {"sha256": hex_of(inputs[path])}} for path in sorted(inputs)],
+            "verificationResult": "PASSED" if passed else "FAILED",
+            "verifiedLevels": [],
+        },
+    )
+
+
+def _resource(name: str, digest: str) -> dict[str, Any]:
+    return {"name": name, "digest": {"sha256": hex_of(digest)}}
+
+
+def difference(expected: Any, found: Any, at: str = "") -> str | None:
+    """Where two statements differ first, such as `predicate.resources[2].digest`; None if they are the same."""
+    if type(expected) is not type(found):
+        return at or "the statement"
+    if isinstance(expected, dict):
+        for key in sorted(expected.keys() | found.keys()):
+            inner = f"{at}.{key}" if at else key
+            if key not in expected or key not in found:
+                return inner
+            if place := difference(expected[key], found[key], inner):
+                return place
+        return None
+    if isinstance(expected, list):
+        if len(expected) != len(found):
+            return at
+        places = (difference(a, b, f"{at}[{i}]") for i, (a, b) in enumerate(zip(expected, found, strict=True)))
+        return next((place for place in places if place), None)
+    return None if expected == found else at

@@ -1,0 +1,302 @@
+"""Whether what the registry holds was made by those who may, and says what its place says. Bytes in, findings out.
+
+A signature proves who; these checks prove what: the names inside a file are those of its path, the digests are those
+of the files beside it, and the signed statement is the one that follows from them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from modelbook.core import layout
+from modelbook.core.card import ModelCard
+from modelbook.core.dataset import DatasetCard
+from modelbook.core.documents import DocumentError
+from modelbook.core.envelope import Statement
+from modelbook.core.evaluation import Evaluation
+from modelbook.core.findings import Finding
+from modelbook.core.pointer import StagePointer
+from modelbook.core.registry import Registry
+from modelbook.core.run_record import DatasetUse
+from modelbook.core.signatures import check_signature
+from modelbook.core.statements import (
+    dataset_statement,
+    evaluation_statement,
+    model_statement,
+    provenance_statement,
+    summary_statement,
+)
+from modelbook.core.storage import key_in
+from modelbook.core.trust import allowed
+from modelbook.errors import BadInput
+
+
+@dataclass(frozen=True)
+class VersionVerdict:
+    """What holds of one model version: its card, who signed it, the evaluations that verified, and all findings."""
+
+    model: str
+    version: int
+    card: ModelCard | None
+    signed_by: str | None = None
+    evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class StageVerdict:
+    """What holds of one stage pointer."""
+
+    model: str
+    stage: str
+    pointer: StagePointer | None
+    signed_by: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def _error(registry: Registry, path: str, code: str, message: str, remedy: str | None = None) -> Finding:
+    return Finding(registry.shown(path), None, code, message, remedy)
+
+
+def _signed(
+    registry: Registry, path: str, expected: Statement, name: str, statement: str, *, what: str, made: str
+) -> tuple[str | None, list[Finding]]:
+    if path not in registry.files:
+        remedy = "Whoever made it signs it: it was never signed, or the signature was removed."
+        return None, [_error(registry, path, "unsigned", f"the signature of the {what} is missing", remedy)]
+    signers = allowed(registry.trust, name, statement=statement)
+    signer, findings = check_signature(
+        registry.files[path], expected, signers, path=registry.shown(path), what=what, made=made
+    )
+    return (signer.name if signer else None), findings
+
+
+def verify_version(registry: Registry, model: str, version: int) -> VersionVerdict:
+    """Check one version: card, signature, provenance, and every evaluation. All findings, not the first."""
+    folder = layout.version_folder(model, version)
+    path = f"{folder}/card.yaml"
+    try:
+        card = registry.card(model, version)
+    except DocumentError as error:
+        return VersionVerdict(model, version, None, findings=error.findings)
+    findings = _card_meaning(registry, path, card, model, version)
+    data = registry.files[path]
+    name = f"{model}@{version}"
+    signer, found = _signed(
+        registry,
+        f"{folder}/model.sig",
+        model_statement(card, data),
+        model,
+        "model",
+        what=f"card of {name}",
+        made=card.created,
+    )
+    findings += found
+    _, found = _signed(
+        registry,
+        f"{folder}/provenance.sigstore.json",
+        provenance_statement(card, data),
+        model,
+        "provenance",
+        what=f"provenance of {name}",
+        made=card.created,
+    )
+    findings += found
+    evaluations = {}
+    for suite, place in sorted(registry.evaluation_paths(model, version).items()):
+        evaluation, found = _verify_evaluation(registry, card, suite, place)
+        findings += found
+        if evaluation and not found:
+            evaluations[suite] = evaluation
+    return VersionVerdict(model, version, card, signer, evaluations, tuple(findings))
+
+
+def _card_meaning(registry: Registry, path: str, card: ModelCard, model: str, version: int) -> list[Finding]:
+    findings = []
+    if (card.model, card.version) != (model, version):
+        findings.append(
+            _error(
+                registry,
+                path,
+                "other-name",
+                f"the card is of {card.model}@{card.version}, but its path says {model}@{version}",
+            )
+        )
+    for artifact in card.artifacts:
+        try:
+            key_in(registry.policy.store, artifact.uri)
+        except BadInput as error:
+            findings.append(_error(registry, path, "foreign-uri", error.message, error.remedy))
+    for use in card.lineage.datasets:
+        findings += _dataset_is_known(registry, path, use)
+    return findings
+
+
+def _dataset_is_known(registry: Registry, path: str, use: DatasetUse) -> list[Finding]:
+    place = f"{layout.dataset_folder(use.dataset, use.version)}/card.yaml"
+    name = f"{use.dataset}@{use.version}"
+    if place not in registry.files:
+        return [_error(registry, path, "unknown-dataset", f"the dataset version {name} is not in the registry")]
+    if registry.digest(place) != use.digest:
+        return [
+            _error(
+                registry,
+                path,
+                "other-dataset",
+                f"{name} in the registry is not the one that was used: its digest differs",
+            )
+        ]
+    return []
+
+
+def _verify_evaluation(
+    registry: Registry, card: ModelCard, suite: str, path: str
+) -> tuple[Evaluation | None, list[Finding]]:
+    try:
+        evaluation = registry.evaluation(path)
+    except DocumentError as error:
+        return None, list(error.findings)
+    name = f"{card.model}@{card.version}"
+    findings = []
+    if (evaluation.model, evaluation.version, evaluation.suite) != (card.model, card.version, suite):
+        is_of = f"{evaluation.suite} of {evaluation.model}@{evaluation.version}"
+        findings.append(
+            _error(
+                registry,
+                path,
+                "other-name",
+                f"the evaluation is {is_of}, but its path says {suite} of {name}",
+            )
+        )
+    if evaluation.card != registry.digest(registry.card_path(card.model, card.version)):
+        findings.append(
+            _error(registry, path, "other-card", f"the evaluation measured another card than that of {name}")
+        )
+    if evaluation.job == card.run.job:
+        findings.append(
+            _error(
+                registry,
+                path,
+                "graded-by-trainer",
+                f"the job that measured {name} is the one that trained it ({evaluation.job})",
+                "Evaluate it in a job of its own: `modelbook evaluate`.",
+            )
+        )
+    findings += _dataset_is_known(registry, path, evaluation.dataset)
+    _, found = _signed(
+        registry,
+        path.removesuffix(".yaml") + ".sigstore.json",
+        evaluation_statement(evaluation, registry.files[path]),
+        card.model,
+        "evaluation",
+        what=f"evaluation {suite} of {name}",
+        made=evaluation.ended,
+    )
+    return evaluation, findings + found
+
+
+def verify_dataset(registry: Registry, dataset: str, version: int) -> tuple[DatasetCard | None, tuple[Finding, ...]]:
+    """Check one dataset version: its card and its signature."""
+    folder = layout.dataset_folder(dataset, version)
+    path = f"{folder}/card.yaml"
+    try:
+        card = registry.dataset_card(dataset, version)
+    except DocumentError as error:
+        return None, error.findings
+    findings = []
+    name = f"{dataset}@{version}"
+    if (card.dataset, card.version) != (dataset, version):
+        findings.append(
+            _error(
+                registry,
+                path,
+                "other-name",
+                f"the card is of {card.dataset}@{card.version}, but its path says {name}",
+            )
+        )
+    try:
+        key_in(registry.policy.store, card.manifest.uri)
+    except BadInput as error:
+        findings.append(_error(registry, path, "foreign-uri", error.message, error.remedy))
+    expected = dataset_statement(card, registry.files[path])
+    _, found = _signed(
+        registry,
+        f"{folder}/dataset.sig",
+        expected,
+        dataset,
+        "dataset",
+        what=f"dataset {name}",
+        made=card.created,
+    )
+    return card, tuple(findings + found)
+
+
+def verify_stage(registry: Registry, model: str, stage: str) -> StageVerdict:
+    """Check a stage pointer: what it names exists, the evidence is as it was, and a verdict was signed by who may."""
+    path = layout.pointer_path(model, stage)
+    try:
+        pointer = registry.pointer(model, stage)
+    except DocumentError as error:
+        return StageVerdict(model, stage, None, findings=error.findings)
+    if pointer is None:
+        return StageVerdict(model, stage, None)
+    findings = _pointer_meaning(registry, path, pointer, model, stage)
+    inputs = {evidence.path: evidence.digest for evidence in pointer.evidence}
+    expected = summary_statement(pointer, registry.files[path], inputs, passed=True)
+    signers = allowed(registry.trust, model, stage=stage)
+    wanted = ("verification summary", model, stage)
+    summaries = sorted(p for p, place in registry.places.items() if (place.kind, place.name, place.part) == wanted)
+    if not summaries:
+        findings.append(_error(registry, path, "unsigned", f"nobody signed the promotion of {model} into {stage}"))
+    signed_by = None
+    for summary in summaries:
+        signer, found = check_signature(
+            registry.files[summary],
+            expected,
+            signers,
+            path=registry.shown(summary),
+            what=f"promotion of {model}@{pointer.version} into {stage}",
+            made=pointer.decided,
+        )
+        findings += found
+        signed_by = signed_by or (signer.name if signer else None)
+    return StageVerdict(model, stage, pointer, signed_by, tuple(findings))
+
+
+def _pointer_meaning(registry: Registry, path: str, pointer: StagePointer, model: str, stage: str) -> list[Finding]:
+    findings = []
+    if (pointer.model, pointer.stage) != (model, stage):
+        says = f"{pointer.model} in {pointer.stage}"
+        findings.append(
+            _error(
+                registry,
+                path,
+                "other-name",
+                f"the pointer is of {says}, but its path says {model} in {stage}",
+            )
+        )
+    held = {pointer.version: pointer.card}
+    if pointer.baseline:
+        held[pointer.baseline.version] = pointer.baseline.card
+    for version, digest in held.items():
+        card = registry.card_path(model, version)
+        if card not in registry.files:
+            findings.append(_error(registry, path, "no-such-version", f"{model}@{version} is not in the registry"))
+        elif registry.digest(card) != digest:
+            findings.append(
+                _error(
+                    registry,
+                    path,
+                    "other-card",
+                    f"the card of {model}@{version} is not the one that was promoted",
+                )
+            )
+    folder = layout.version_folder(model, pointer.version)
+    for evidence in pointer.evidence:
+        place = f"{folder}/{evidence.path}"
+        if place not in registry.files:
+            findings.append(_error(registry, path, "no-evidence", f"the evidence {evidence.path} is gone"))
+        elif registry.digest(place) != evidence.digest:
+            findings.append(
+                _error(registry, path, "other-evidence", f"the evidence {evidence.path} is not what it was")
+            )
+    return findings
