@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from modelbook.adapters.store import Progress
 from modelbook.core.report import Report, gate_values
 
@@ -35,37 +37,35 @@ def print_report(report: Report, *, as_json: bool) -> None:
     if as_json:
         print_json(report.as_json())
         return
+    click.secho(report.title, bold=True)
+    for label, value in report.facts.items():
+        click.echo(f"  {label}: {value}")
+    if report.gates:
+        _print_gates(report)
+    for finding in report.findings:
+        colour = "red" if finding.level == "error" else "yellow"
+        click.echo(click.style(f"{finding.level}: ", fg=colour) + str(finding))
+    click.secho(("✓ " if report.passed else "✗ ") + report.verdict, fg="green" if report.passed else "red", bold=True)
+    for step in report.next_steps:
+        click.secho(f"  next: {step}", fg="cyan")
+
+
+def _print_gates(report: Report) -> None:
+    # Only tables need Rich, and it takes longer to import than most checks take to run.
     from rich.table import Table
     from rich.text import Text
 
-    out = console()
-    style = "bold green" if report.passed else "bold red"
-    out.print(Text(report.title, style="bold"))
-    for label, value in report.facts.items():
-        out.print(Text(f"  {label}: {value}"))
-    if report.gates:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for heading in ("gate", "value", "limit", "margin", "verdict"):
-            right = heading in {"value", "limit", "margin"}
-            table.add_column(heading, justify="right" if right else "left", no_wrap=right, style=None)
-        for gate in report.gates:
-            mark = Text("passed", style="green") if gate.verdict == "passed" else Text("accepted", style="yellow")
-            if not gate.passed:
-                mark = Text("failed", style="red")
-            why = Text(f": {gate.reason}") if gate.reason else Text("")
-            table.add_row(Text(gate.name), *(Text(cell) for cell in gate_values(gate)), mark + why)
-        out.print(table)
-    for finding in report.findings:
-        out.print(
-            Text(
-                "error: " if finding.level == "error" else "warning: ",
-                style="red" if finding.level == "error" else "yellow",
-            )
-            + Text(str(finding))
-        )
-    out.print(Text("✓ " if report.passed else "✗ ", style=style) + Text(report.verdict, style=style))
-    for step in report.next_steps:
-        out.print(Text(f"  next: {step}", style="cyan"))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("gate", "value", "limit", "margin", "verdict"):
+        right = heading in {"value", "limit", "margin"}
+        table.add_column(heading, justify="right" if right else "left", no_wrap=right)
+    for gate in report.gates:
+        mark = {"passed": ("passed", "green"), "first": ("accepted", "yellow"), "failed": ("failed", "red")}[
+            gate.verdict
+        ]
+        verdict = Text(mark[0], style=mark[1]) + Text(f": {gate.reason}" if gate.reason else "")
+        table.add_row(Text(gate.name), *(Text(cell) for cell in gate_values(gate)), verdict)
+    console().print(table)
 
 
 def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: str) -> None:

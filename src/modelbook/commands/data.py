@@ -8,13 +8,13 @@ import click
 
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change, Proposal
-from modelbook.adapters.key_signer import open_signer
 from modelbook.adapters.parallel import move_all
 from modelbook.adapters.source_file import SourceFile, measured
 from modelbook.adapters.store import Progress, Store
 from modelbook.commands._console import progress
 from modelbook.commands._numbering import next_number, submit_numbered
 from modelbook.commands._proposing import tell
+from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._workspace import (
     Workspace,
     forge_option,
@@ -71,7 +71,7 @@ def add(
     check_name(name, "dataset")
     workspace = open_workspace(registry_folder)
     workspace.refuse_uncommitted()
-    key = open_signer(signer)
+    key, _ = open_allowed_signer(workspace, signer, name, statement="dataset")
     stored, manifest = _upload(workspace, path)
     latest = workspace.registry.dataset_versions(name)
     if latest and workspace.registry.dataset_card(name, latest[-1]).manifest.digest == manifest.digest:

@@ -7,12 +7,13 @@ import click
 
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change
-from modelbook.adapters.key_signer import open_signer
+from modelbook.adapters.key_signer import KeySigner
 from modelbook.adapters.workflow import job_identity, set_outputs
 from modelbook.commands._console import print_json, say
 from modelbook.commands._measuring import check_names, measure
 from modelbook.commands._proposing import tell
 from modelbook.commands._pulling import pull_dataset, pull_version, refuse
+from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._workspace import (
     Workspace,
     forge_option,
@@ -38,6 +39,7 @@ from modelbook.training.environment import capture
 from modelbook.training.run_id import new_run_id
 
 MEASUREMENT_LIMIT = 1024 * 1024  # bytes
+SHOWN = 4  # metrics in the line for a person
 
 
 @click.command(short_help="Measure a version in a job that did not train it.")
@@ -89,16 +91,19 @@ def command(
             is_of = f"{evaluation.suite} of {evaluation.model}@{evaluation.version}"
             raise Refused(f"the measurement is {is_of}, not {suite} of {name}")
     else:
-        key = None if measure_only else open_signer(signer)  # before the work, so that a missing key wastes none
+        if not measure_only:  # before the work, so that a key that will not do wastes none of it
+            open_allowed_signer(workspace, signer, wanted.name, statement="evaluation")
         evaluation = _measure(workspace, wanted.name, version, suite, python)
-        if key is None:
+        if measure_only:
             _store_measurement(workspace, evaluation, as_json)
             return
-    change = _change(workspace, evaluation, signer)
+    key, _ = open_allowed_signer(workspace, signer, wanted.name, statement="evaluation")
+    change = _change(workspace, evaluation, key)
     proposal = workspace.forge(forge_name).submit(change)
-    shown = ", ".join(
+    measured = [
         f"{metric} {value.value:.6g}" for metric, value in evaluation.metrics.items() if value.value is not None
-    )
+    ]
+    shown = ", ".join(measured[:SHOWN]) + (f" and {len(measured) - SHOWN} more" if len(measured) > SHOWN else "")
     tell(name, f"suite {suite}: {shown}", proposal, as_json=as_json)
 
 
@@ -190,7 +195,7 @@ def _read_measurement(workspace: Workspace, measurement: str, digest: str) -> Ev
     return evaluation
 
 
-def _change(workspace: Workspace, evaluation: Evaluation, signer: str) -> Change:
+def _change(workspace: Workspace, evaluation: Evaluation, key: KeySigner) -> Change:
     data = dump(evaluation)
     model, version, suite = evaluation.model, evaluation.version, evaluation.suite
     folder = workspace.path(f"{version_folder(model, version)}/evaluations")
@@ -202,7 +207,7 @@ def _change(workspace: Workspace, evaluation: Evaluation, signer: str) -> Change
         body="\n".join(["| metric | value |", "| --- | ---: |", *rows]),
         files={
             f"{folder}/{suite}.yaml": data,
-            f"{folder}/{suite}.sigstore.json": open_signer(signer).sign(evaluation_statement(evaluation, data)),
+            f"{folder}/{suite}.sigstore.json": key.sign(evaluation_statement(evaluation, data)),
         },
         labels=("modelbook", "evaluation"),
     )

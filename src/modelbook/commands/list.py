@@ -1,5 +1,7 @@
 """`modelbook list`: the models, or the versions of one, and which of them serve."""
 
+from collections.abc import Mapping
+
 import click
 
 from modelbook.commands._console import print_table
@@ -9,6 +11,8 @@ from modelbook.core.layout import model_folder
 from modelbook.core.names import check_name
 from modelbook.core.registry import Registry
 from modelbook.errors import BadInput
+
+SHOWN = 3  # metrics in the list
 
 
 @click.command(short_help="List models and what is in production.")
@@ -81,13 +85,18 @@ def _versions(registry: Registry, model: str) -> list[dict[str, object]]:
                 "version": f"{model}@{version}",
                 "stages": ", ".join(name for name, holder in held.items() if holder == version) or None,
                 "created": card.created,
-                "by": card.run.user,
+                "by": card.run.user.partition(" <")[0],
                 "commit": (card.lineage.code.commit or "")[:12] or None,
-                "metrics": ", ".join(f"{name} {value:.4g}" for name, value in metrics.items() if value is not None)
-                or None,
+                "metrics": _few(metrics),
             }
         )
     return rows
+
+
+def _few(metrics: Mapping[str, float | None]) -> str | None:
+    """The first metrics of a version, for a column; `show` has all of them."""
+    known = [f"{name} {value:.4g}" for name, value in metrics.items() if value is not None]
+    return (", ".join(known[:SHOWN]) + (" …" if len(known) > SHOWN else "")) or None
 
 
 def _datasets(registry: Registry) -> list[dict[str, object]]:

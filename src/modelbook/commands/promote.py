@@ -4,11 +4,11 @@ import click
 
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change
-from modelbook.adapters.key_signer import open_signer
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._proposing import proposal_fields, tell
 from modelbook.commands._pulling import refuse
+from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._workspace import (
     Workspace,
     forge_option,
@@ -25,10 +25,8 @@ from modelbook.core.names import parse_reference
 from modelbook.core.pointer import StagePointer
 from modelbook.core.promotion import Decision, decide
 from modelbook.core.report import promotion_report
-from modelbook.core.signatures import hint_of
 from modelbook.core.statements import summary_statement
-from modelbook.core.trust import allowed
-from modelbook.errors import Exit, Refused
+from modelbook.errors import Exit
 
 
 @click.command(short_help="Propose to move a version into a stage.")
@@ -91,19 +89,8 @@ def command(
 
 
 def _change(workspace: Workspace, decision: Decision, pointer: StagePointer, signer: str) -> Change:
-    key = open_signer(signer)
     model, stage = decision.model, decision.stage
-    hint = hint_of(key.public_pem)
-    who = next(
-        (one.name for one in allowed(workspace.registry.trust, model, stage=stage) if hint_of(one.key) == hint),
-        None,
-    )
-    if who is None:
-        raise Refused(
-            f"trust.yaml does not allow this key to promote {model} into {stage}",
-            where=workspace.path("trust.yaml"),
-            remedy=f"Add a rule for the stage {stage} that names the owner of the key sha256:{hint[:16]}….",
-        )
+    key, who = open_allowed_signer(workspace, signer, model, stage=stage)
     data = dump(pointer)
     inputs = {evidence.path: evidence.digest for evidence in pointer.evidence}
     summary = key.sign(summary_statement(pointer, data, inputs, passed=decision.passed))

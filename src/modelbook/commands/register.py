@@ -8,12 +8,13 @@ from pydantic import ValidationError
 from modelbook.adapters.artifact_check import check_artifact
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change, Forge, Proposal
-from modelbook.adapters.key_signer import KeySigner, open_signer
+from modelbook.adapters.key_signer import KeySigner
 from modelbook.adapters.parallel import move_all
 from modelbook.adapters.store import Progress, Store
 from modelbook.commands._console import progress
 from modelbook.commands._numbering import next_number, submit_numbered
 from modelbook.commands._proposing import tell
+from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._workspace import (
     Workspace,
     forge_option,
@@ -79,7 +80,8 @@ def command(
         raise click.UsageError("Give MODEL and --run ID, or --complete.")
     check_name(model, "registered model")
     workspace.refuse_uncommitted()
-    key = open_signer(signer)
+    key, _ = open_allowed_signer(workspace, signer, model, statement="model")
+    open_allowed_signer(workspace, signer, model, statement="provenance")
     forge = workspace.forge(forge_name)
     if found := _registered(workspace, forge, model, run_id):
         version, proposal = found

@@ -11,7 +11,7 @@ from modelbook.core.records import (
     FilePath,
     FiniteFloat,
     Frozen,
-    MetricName,
+    LoggedName,
     RunId,
     Size,
     Tag,
@@ -44,7 +44,7 @@ class TrainingRun(Frozen):
     ended: Timestamp
     seed: int | None = None
     params: dict[str, JsonValue] = {}
-    metrics: dict[MetricName, FiniteFloat | Literal["nan", "inf", "-inf"]] = {}
+    metrics: dict[LoggedName, FiniteFloat | Literal["nan", "inf", "-inf"]] = {}
 
 
 class ParentModel(Frozen):
@@ -85,4 +85,9 @@ class ModelCard(Frozen):
             raise ValueError(f"two artifacts have the path {twin!r}")
         if reserved := RESERVED_PATHS.intersection(paths):
             raise ValueError(f"an artifact may not be named {min(reserved)!r}: the registry puts its own there")
+        files = RESERVED_PATHS.union(paths)
+        for path in paths:
+            above = path.split("/")[:-1]
+            if inside := files.intersection("/".join(above[:n]) for n in range(1, len(above) + 1)):
+                raise ValueError(f"the artifact {path!r} lies inside {min(inside)!r}, which is a file")
         return self

@@ -50,13 +50,20 @@ def validate(kind: type[Record], parsed: strict_yaml.Parsed, path: str) -> Recor
         # By way of JSON: pydantic's strict mode then takes a list for a tuple, but never `"1"` or `true` for a number.
         return kind.model_validate_json(json.dumps(parsed.data))
     except ValidationError as error:
-        findings = {_finding(kind, problem, parsed, path) for problem in error.errors(include_url=False)}
+        problems = [problem for problem in error.errors(include_url=False) if not _is_echo(problem)]
+        findings = {_finding(kind, problem, parsed, path) for problem in problems}
         raise DocumentError(sorted(findings, key=lambda f: (f.line or 0, f.message))) from None
 
 
 def dump(record: Frozen) -> bytes:
-    """The record as YAML, keys in the order of its fields, absent optional values left out."""
-    return strict_yaml.write(record.model_dump(mode="json", exclude_none=True))
+    """The record as YAML, keys in the order of its fields, absent optional values left out.
+
+    Raises BadInput for what `load` would not read back: more than 2^53 - 1, more than a megabyte.
+    """
+    try:
+        return strict_yaml.write(record.model_dump(mode="json", exclude_none=True))
+    except ValueError as error:
+        raise BadInput(f"this cannot be written as a file of the registry: {error}") from None
 
 
 def _finding(kind: type[Frozen], problem: Any, parsed: strict_yaml.Parsed, path: str) -> Finding:
@@ -85,6 +92,11 @@ def _finding(kind: type[Frozen], problem: Any, parsed: strict_yaml.Parsed, path:
     return Finding(path, line, "invalid", f"{dotted or 'the document'}: {message}{value}")
 
 
+def _is_echo(problem: Any) -> bool:
+    """Whether pydantic calls a list too short only because it left out the items that it reports by themselves."""
+    return problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"]
+
+
 def _spot(data: Any, location: tuple[Any, ...]) -> tuple[Any, ...]:
     """`location` as far as it exists in the data: pydantic puts the names of union members in between."""
     spot: list[Any] = []
@@ -101,10 +113,9 @@ def _keys(kind: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
     """The keys that the record at `location` inside `kind` may have, for a hint; none where that is not clear."""
     at: Any = kind
     for part in location:
-        if isinstance(part, int):
-            continue
-        field = at.model_fields.get(part) if isinstance(at, type) and issubclass(at, BaseModel) else None
-        at = _record_in(field.annotation) if field else None
+        # Indexes, the keys of a mapping and the names of union members lead no deeper.
+        if isinstance(at, type) and issubclass(at, BaseModel) and part in at.model_fields:
+            at = _record_in(at.model_fields[part].annotation)
     return list(at.model_fields) if at is not None else []
 
 

@@ -46,6 +46,8 @@ class Policy(Frozen):
         names = [stage.name for stage in self.stages]
         if twin := repeated(names):
             raise ValueError(f"two stages are named {twin!r}")
+        if number := next((name for name in names if name.isdigit()), None):
+            raise ValueError(f"{number!r} cannot name a stage: references use numbers for versions")
         if reserved := RESERVED.intersection(names):
             raise ValueError(f"{min(reserved)!r} cannot name a stage: references use it for the latest version")
         return self

@@ -9,11 +9,17 @@ from modelbook.core.digests import Digest
 RunId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=100)]
 CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 Timestamp = Annotated[
-    str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$")
+    str,
+    StringConstraints(
+        pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+        r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?Z$"
+    ),
 ]
 Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
 FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
 MetricName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+# What a training script may call a metric of its own, such as `val/loss`; no gate reads it.
+LoggedName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=200)]
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/+-]*$", max_length=64)]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
 # A path below a folder of ours: no `..`, no dot files, nothing that a shell or an object store reads otherwise.
@@ -26,7 +32,8 @@ FilePath = Annotated[
 class Frozen(BaseModel):
     """A record that cannot be changed, and knows every one of its keys. Read from JSON, so `"1"` is no number."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants")
+    # Built on first use, because a command needs few of the documents that there are.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants", defer_build=True)
 
 
 class StoredFile(Frozen):

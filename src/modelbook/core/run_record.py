@@ -1,10 +1,11 @@
 """A run: one training execution. Its log is appended while it lives; its record is written once, when it ends well."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from modelbook.core.digests import Digest
+from modelbook.core.names import Name, Version
 from modelbook.core.records import CommitId, Frozen, RunId, StoredFile, Timestamp
 
 
@@ -21,8 +22,8 @@ class Code(Frozen):
 class DatasetUse(Frozen):
     """A dataset version that went in, by name and by the digest of its card."""
 
-    dataset: str
-    version: Annotated[int, Field(ge=1)]
+    dataset: Name
+    version: Version
     role: str = "train"
     digest: Digest
 

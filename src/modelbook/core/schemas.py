@@ -1,6 +1,6 @@
 """JSON Schemas of the registry's documents, generated from the models; `modelbook schema` prints them.
 
-They cannot say everything that the models check; BEYOND_SCHEMA lists, by document, what is left to the models.
+They cannot say everything that the models check; BEYOND_SCHEMA lists, by document, what is left to the models; BEYOND_EVERY_SCHEMA holds of all.
 """
 
 import json
@@ -27,15 +27,17 @@ DOCUMENTS: dict[str, type[Frozen]] = {
     "trust": Trust,
 }
 
+BEYOND_EVERY_SCHEMA = ("a whole number is written without a point",)
 BEYOND_SCHEMA: dict[str, tuple[str, ...]] = {
     "card": (
         "two artifacts with one path, case folded",
         "an artifact with the name of a file of the registry",
+        "an artifact inside another one, or inside a file of the registry",
     ),
     "dataset": (),
     "evaluation": (),
     "model": ("the name in a dataset reference has at most 63 characters",),
-    "policy": ("two stages of one name", "a stage named `latest`"),
+    "policy": ("two stages of one name", "a stage named `latest`", "a stage named by a number"),
     "run": (),
     "stage": (),
     "trust": ("two signers of one name", "a rule that names an unknown signer", "a rule that allows nothing"),
@@ -51,13 +53,24 @@ def schema_of(document: str) -> dict[str, Any]:
 
 
 def _exact(schema: Any) -> Any:
-    """`$` made to mean the very end: in several regular expression dialects it also fits before a last line end."""
-    if isinstance(schema, dict):
-        return {
-            key: value[:-1] + r"$(?!\n)" if key == "pattern" and value.endswith("$") else _exact(value)
-            for key, value in schema.items()
-        }
-    return [_exact(item) for item in schema] if isinstance(schema, list) else schema
+    """What pydantic leaves open, closed.
+
+    `$` is made to mean the very end: in several regular expression dialects it also fits before a last line end. And
+    `patternProperties` lets a key pass that fits no pattern, so the pattern goes to `propertyNames`.
+    """
+    if isinstance(schema, list):
+        return [_exact(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "patternProperties" in schema:
+        ((pattern, values),) = schema["patternProperties"].items()
+        rest = {key: value for key, value in schema.items() if key != "patternProperties"}
+        names = schema.get("propertyNames", {}) | {"pattern": pattern}
+        return _exact(rest | {"additionalProperties": values, "propertyNames": names})
+    return {
+        key: value[:-1] + r"$(?!\n)" if key == "pattern" and value.endswith("$") else _exact(value)
+        for key, value in schema.items()
+    }
 
 
 def text_of(document: str) -> str:

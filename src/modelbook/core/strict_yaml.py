@@ -28,7 +28,10 @@ _NULL, _TRUE, _FALSE = (
     {"false", "False", "FALSE"},
 )
 # Control characters, and those that reorder or hide text where a person reviews it.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ufffe\uffff"
+    "\U000e0000-\U000e007f]"
+)
 
 
 class YamlError(ValueError):
@@ -175,7 +178,10 @@ def _represent_text(dumper: Any, text: str) -> Any:
 def _represent_number(dumper: Any, number: float) -> Any:
     if not math.isfinite(number):
         raise ValueError(f"{number} cannot be written: the registry holds finite numbers only")
-    return dumper.represent_scalar("tag:yaml.org,2002:float", repr(number))
+    digits = repr(number)
+    if "e" in digits and "." not in digits:
+        digits = digits.replace("e", ".0e")  # YAML 1.1 takes `1e-07` for a text
+    return dumper.represent_scalar("tag:yaml.org,2002:float", digits)
 
 
 _Dumper.add_representer(str, _represent_text)
@@ -183,10 +189,12 @@ _Dumper.add_representer(float, _represent_number)
 
 
 def write(data: dict[str, Any]) -> bytes:
-    """The document as UTF-8 YAML, keys in the order given. Raises ValueError for NaN or infinity."""
+    """The document as UTF-8 YAML, keys in the order given. Raises ValueError for what `read` would refuse."""
     text = _dump(data, plain=True)
     # What a reader cannot see is written as an escape, so that it shows in a diff and reads back.
-    return (text if not _UNSEEN.search(text) else _dump(data, plain=False)).encode()
+    written = (text if not _UNSEEN.search(text) else _dump(data, plain=False)).encode()
+    read(written)
+    return written
 
 
 def _dump(data: dict[str, Any], *, plain: bool) -> str:

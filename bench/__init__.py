@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench` runs them and prints what was measured, on which machine, and how. Never a test."""

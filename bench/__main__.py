@@ -1,0 +1,33 @@
+"""Run every benchmark: `python -m bench`. With `--json FILE` the figures are kept, with machine, versions and date."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from bench import memory, start_up
+from bench.machine import describe
+from bench.measure import Figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
+    parser.add_argument("--only", choices=["start-up", "memory"], help="run one of them")
+    options = parser.parse_args()
+    machine = describe()
+    print("\n".join(f"{key}: {value}" for key, value in machine.items()))
+    figures: list[Figure] = []
+    for name, module in {"start-up": start_up, "memory": memory}.items():
+        if options.only in {None, name}:
+            print(f"\n{name}: {module.__doc__}")
+            for figure in module.measure():
+                print(f"  {figure}", flush=True)
+                figures.append(figure)
+    if options.json:
+        kept = {"machine": machine, "figures": [figure._asdict() for figure in figures]}
+        options.json.write_text(json.dumps(kept, indent=2) + "\n")
+    sys.exit(0)
+
+
+main()
