@@ -188,7 +188,11 @@ def test_a_full_disk(bench: Workbench, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_leaves_nothing_half_done(bench: Workbench, tmp_path: Path) -> None:
-    bench.commit({"train.py": "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\nprint('begun', flush=True)\ntime.sleep(60)\n"})
+    bench.commit(
+        {
+            "train.py": "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\nprint('begun', flush=True)\ntime.sleep(60)\n"
+        }
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "modelbook", "train", "train.py"],
         cwd=bench.root,
