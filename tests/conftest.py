@@ -1,3 +1,3 @@
 """What every test may use, and what holds for all of them."""
 
-pytest_plugins = ["tests.no_silent_skips", "tests.commands.workbench"]
+pytest_plugins = ["tests.no_silent_skips", "tests.parts.fixtures", "tests.commands.workbench"]
