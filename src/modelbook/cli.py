@@ -13,7 +13,7 @@ from modelbook.errors import Exit, ModelbookError
 
 VERBS = {
     "init": "Make a registry in a git repository.",
-    "data": "Add dataset versions.",
+    "data": "Add, pull and compare dataset versions.",
     "train": "Train a model and keep all that it was made from.",
     "register": "Make a model version of a finished run.",
     "evaluate": "Measure a version in a job that did not train it.",

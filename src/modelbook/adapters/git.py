@@ -90,7 +90,11 @@ class Repository:
     @classmethod
     def find(cls, start: Path) -> "Repository":
         """The repository around `start`. Raises BadInput where there is none."""
-        done = run_git(["rev-parse", "--is-bare-repository", "--path-format=absolute", "--git-common-dir"], start)
+        asked = ["--is-bare-repository", "--path-format=absolute", "--git-common-dir", "--show-toplevel"]
+        done = run_git(["rev-parse", *asked], start)
+        bare, git_dir, root = [*done.stdout.decode(errors="surrogateescape").splitlines(), "", "", ""][:3]
+        if bare == "true" and git_dir:  # it has no top folder, which git says by an error
+            return cls(Path(git_dir), Path(git_dir), bare=True)
         if done.returncode:
             words = done.stderr.decode(errors="replace").strip()
             if "not a git repository" in words:
@@ -100,10 +104,7 @@ class Repository:
                     remedy="Run this inside the registry's repository, or make one with `modelbook init`.",
                 )
             raise BadInput(f"git cannot read the repository: {words}", where=str(start))
-        bare, git_dir = done.stdout.decode().splitlines()
-        if bare == "true":
-            return cls(Path(git_dir), Path(git_dir), bare=True)
-        return cls(Path(git(["rev-parse", "--show-toplevel"], start)), Path(git_dir), bare=False)
+        return cls(Path(root), Path(git_dir), bare=False)
 
     @cached_property
     def main_root(self) -> Path:

@@ -1,18 +1,32 @@
 """Putting a report where a team reads it: the one comment on a pull request, and a commit status."""
 
+from modelbook.adapters.git import git
 from modelbook.adapters.workflow import page_of_run
 from modelbook.commands._workspace import Workspace
 from modelbook.core.markdown import MARKER, markdown
 from modelbook.core.report import Report
+from modelbook.errors import Refused
 
 CONTEXT = "modelbook"
 
 
 def report_on_pull_request(workspace: Workspace, number: int, report: Report) -> None:
-    """Write (or update) the comment, and set the status of the pull request's head."""
+    """Write (or update) the comment, and set the status of the pull request's head.
+
+    Raises Refused where that head is neither the commit that was judged nor merged by it: it would get a verdict
+    that is another commit's.
+    """
     from modelbook.adapters.github_forge import open_github_forge
 
     forge = open_github_forge(workspace.repository)
+    head = forge.head_of(number)
+    judged = git(["show", "-s", "--format=%H %P", workspace.commit], workspace.repository.root).split()
+    if head not in judged:
+        raise Refused(
+            f"pull request {number} has moved on to {head}",
+            where=workspace.commit,
+            remedy="Nothing was reported on it. Its new head is verified by a run of its own.",
+        )
     forge.upsert_comment(number, MARKER.format("verify"), markdown(report))
     state = "success" if report.passed else "failure"
-    forge.set_status(forge.head_of(number), state, report.verdict[:140], CONTEXT, page_of_run())
+    forge.set_status(head, state, report.verdict[:140], CONTEXT, page_of_run())

@@ -75,13 +75,17 @@ def default_key() -> Path:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The repository, and the registry in it at one commit. `findings` are what git itself shows to be wrong."""
+    """The repository, and the registry in it at one commit. `findings` are what git itself shows to be wrong.
+
+    `is_head` says that the commit is the one that is checked out.
+    """
 
     repository: Repository
     folder: str
     commit: str
     registry: Registry
     findings: tuple[Finding, ...]
+    is_head: bool = False
 
     @cached_property
     def store(self) -> Store:
@@ -126,7 +130,7 @@ def open_workspace(folder: str | None, *, rev: str = "HEAD", scope: Iterable[str
     repository, found = find_registry(Path.cwd(), folder)
     commit = repository.commit(rev)
     registry, findings = read_registry(repository, found, commit, scope)
-    return Workspace(repository, found, commit, registry, tuple(findings))
+    return Workspace(repository, found, commit, registry, tuple(findings), is_head=rev == "HEAD")
 
 
 def person(repository: Repository) -> str:

@@ -127,7 +127,7 @@ def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: lis
 
 def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:
     """What lies on disk otherwise than in HEAD: a person looks at the disk, so it must not differ silently."""
-    if workspace.commit != workspace.repository.commit("HEAD"):
+    if not workspace.is_head:
         return []
     folder = workspace.path(inside).rstrip("/")
     message = "the file on disk is not what the commit holds"
