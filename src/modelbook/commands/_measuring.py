@@ -14,13 +14,12 @@ from pydantic import ValidationError
 from modelbook.core.evaluation import Metric
 from modelbook.core.records import MetricName
 from modelbook.errors import BadInput, ModelbookError
+from modelbook.training.child_environment import without_secrets
 
-# What signs, or speaks to GitHub, is nothing that an evaluated model may see.
-_SECRET = ("MODELBOOK_SIGNER", "MODELBOOK_SIGNING_KEY", "MODELBOOK_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
 OUTPUT_LIMIT = 4 * 1024 * 1024  # bytes
 
 
-def measure(entry_point: Path, model: Path, dataset: Path, scratch: Path, *, python: str | None) -> dict[str, Metric]:
+def measure(entry_point: Path, model: Path, dataset: Path, scratch: Path) -> dict[str, Metric]:
     """Run `python entry_point` and return the metrics that it wrote.
 
     The process finds a JSON file at $MODELBOOK_EVALUATION: {"model": folder, "dataset": folder, "output": file}. It
@@ -34,11 +33,8 @@ def measure(entry_point: Path, model: Path, dataset: Path, scratch: Path, *, pyt
         )
     task, output = scratch / "evaluation.json", scratch / "metrics.json"
     task.write_text(json.dumps({"model": str(model), "dataset": str(dataset), "output": str(output)}))
-    secrets = (*_SECRET, *(name for name in os.environ if name.startswith("ACTIONS_ID_TOKEN")))
-    env = {name: value for name, value in os.environ.items() if name not in secrets} | {
-        "MODELBOOK_EVALUATION": str(task)
-    }
-    done = subprocess.run([python or sys.executable, str(entry_point)], env=env, stdout=sys.stderr, check=False)
+    env = without_secrets(os.environ) | {"MODELBOOK_EVALUATION": str(task)}
+    done = subprocess.run([sys.executable, str(entry_point)], env=env, stdout=sys.stderr, check=False)
     if done.returncode:
         raise ModelbookError(
             f"the suite ended with exit status {done.returncode}",

@@ -137,10 +137,9 @@ def person(repository: Repository) -> str:
     """Who is doing this: the workflow's actor, else git's user, else the login name."""
     if actor := os.environ.get("GITHUB_ACTOR"):
         return f"@{actor}"
-    told = run_git(["config", "--get-regexp", r"^user\.(name|email)$"], repository.root).stdout.decode(errors="replace")
-    known = dict(line.split(" ", 1) for line in told.splitlines() if " " in line)
-    if "user.name" in known:
-        return f"{known['user.name']} <{known.get('user.email', '')}>"
+    told = run_git(["var", "GIT_AUTHOR_IDENT"], repository.root).stdout.decode(errors="replace")
+    if ">" in told:
+        return told[: told.rindex(">") + 1]
     return getpass.getuser()
 
 

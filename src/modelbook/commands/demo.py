@@ -95,7 +95,7 @@ def _promote(shell: DemoShell, version: str, stage: str) -> None:
 
 def _first_model(shell: DemoShell) -> None:
     shell.tell("Train a model, register it, and have another process measure it")
-    version = _train_and_register(shell, "hidden=8", "epochs=8", tag="small")
+    version = _train_and_register(shell, "hidden=8", "epochs=5", tag="small")
     shell.tell("Promote it: a branch with one commit and the report; merging it is the promotion")
     for stage in ("staging", "production"):
         _promote(shell, version, stage)
@@ -110,7 +110,7 @@ def _better_model(shell: DemoShell) -> None:
 
 def _worse_model(shell: DemoShell) -> None:
     shell.tell("A worse model is refused, and the report says by how much")
-    version = _train_and_register(shell, "hidden=12", "epochs=8", tag="worse")
+    version = _train_and_register(shell, "hidden=64", "label_noise=0.4", tag="noisy")
     _promote(shell, version, "staging")
     shell.modelbook("promote", version, "--to", "production", expect=1)
 

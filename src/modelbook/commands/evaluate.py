@@ -50,7 +50,6 @@ SHOWN = 4  # metrics in the line for a person
 @click.option("--measure-only", is_flag=True, help="Measure and store the result; another job signs it.")
 @click.option("--measurement", metavar="ID", help="Sign the stored result of --measure-only.")
 @click.option("--digest", metavar="DIGEST", help="With --measurement: refuse unless it has this digest.")
-@click.option("--python", metavar="PATH", help="The Python that runs the suite.  [default: this one]")
 @signer_option
 @forge_option
 @registry_option
@@ -61,7 +60,6 @@ def command(
     measure_only: bool,
     measurement: str | None,
     digest: str | None,
-    python: str | None,
     signer: str,
     forge_name: str,
     registry_folder: str | None,
@@ -93,7 +91,7 @@ def command(
     else:
         if not measure_only:  # before the work, so that a key that will not do wastes none of it
             open_allowed_signer(workspace, signer, wanted.name, statement="evaluation")
-        evaluation = _measure(workspace, wanted.name, version, suite, python)
+        evaluation = _measure(workspace, wanted.name, version, suite)
         if measure_only:
             _store_measurement(workspace, evaluation, as_json)
             return
@@ -107,7 +105,7 @@ def command(
     tell(name, f"suite {suite}: {shown}", proposal, as_json=as_json)
 
 
-def _measure(workspace: Workspace, model: str, version: int, suite_name: str, python: str | None) -> Evaluation:
+def _measure(workspace: Workspace, model: str, version: int, suite_name: str) -> Evaluation:
     registry = workspace.registry
     suite = _suite(workspace, model, suite_name)
     dataset, _, number = suite.dataset.partition("@")
@@ -123,7 +121,7 @@ def _measure(workspace: Workspace, model: str, version: int, suite_name: str, py
         pull_version(workspace, model, version, scratch / "model")
         pull_dataset(workspace, dataset, int(number), scratch / "dataset")
         started = now()
-        metrics = measure(entry_point, scratch / "model", scratch / "dataset", scratch, python=python)
+        metrics = measure(entry_point, scratch / "model", scratch / "dataset", scratch)
     check_names(metrics, suite.entry_point)
     return Evaluation(
         model=model,

@@ -2,7 +2,9 @@
 
 import json
 import os
+import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -52,7 +54,6 @@ ROLES = ("train", "validation", "test")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given more than once.")
 @click.option("--run-id", metavar="ID", help="Continue, or name, a run.  [default: a new id]")
 @click.option("--allow-dirty", is_flag=True, help="Train code that is not committed, and say so in the record.")
-@click.option("--python", metavar="PATH", help="The Python that runs the entry point.  [default: this one]")
 @registry_option
 @json_option
 def command(
@@ -65,7 +66,6 @@ def command(
     tags: tuple[str, ...],
     run_id: str | None,
     allow_dirty: bool,
-    python: str | None,
     registry_folder: str | None,
     as_json: bool,
 ) -> int:
@@ -109,11 +109,18 @@ def command(
                 scratch=scratch,
                 arguments=arguments,
                 dataset_folders=folders,
-                python=python,
             ),
             workspace.store,
+            terminal=_to_stderr if as_json else None,
         )
     return _report(workspace, result, as_json)
+
+
+def _to_stderr(_stream: str, data: bytes) -> None:
+    """What the script prints, where standard output is JSON for a program."""
+    with suppress(OSError):
+        sys.stderr.buffer.write(data)
+        sys.stderr.flush()
 
 
 def _report(workspace: Workspace, result: LaunchResult, as_json: bool) -> int:

@@ -38,6 +38,11 @@ def checkpoint_key(run_id: str, step: int, path: str) -> str:
     return check_key(f"runs/{run_id}/checkpoints/{step:010d}/{path}")
 
 
+def output_key(run_id: str, attempt: int) -> str:
+    """What one attempt of a run printed: `runs/<id>/output/<4 digits>.txt`."""
+    return check_key(f"runs/{run_id}/output/{attempt:04d}.txt")
+
+
 def artifact_key(run_id: str, path: str) -> str:
     """One file of the model's folder: `runs/<id>/artifacts/<path>`."""
     return check_key(f"runs/{run_id}/artifacts/{path}")

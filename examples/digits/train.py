@@ -1,0 +1,47 @@
+"""Train a small network on the digits. README.md says how to start it."""
+
+import json
+
+import torch
+from model import DigitNet, read_digits
+from torch import nn
+
+import modelbook
+
+BATCH = 32
+
+
+def main() -> None:
+    run = modelbook.run()
+    torch.set_num_threads(1)  # the network is so small that threads would only wait for each other
+    hidden = run.param("hidden", 64)
+    epochs = run.param("epochs", 30)
+    lr = run.param("lr", 0.01)
+    weight_decay = run.param("weight_decay", 0.01)
+    label_noise = run.param("label_noise", 0.0)  # the share of training labels that are replaced at random
+
+    pixels, labels = read_digits(run.dataset("digits") / "train.csv")
+    wrong = torch.rand(len(labels)) < label_noise
+    labels[wrong] = torch.randint(0, 10, (int(wrong.sum()),))
+
+    network = DigitNet(hidden)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=weight_decay)
+    for epoch in range(1, epochs + 1):
+        total = 0.0
+        for batch in torch.randperm(len(labels)).split(BATCH):
+            loss = nn.functional.cross_entropy(network(pixels[batch]), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        run.log({"loss": total / len(labels)}, step=epoch)
+        if epoch % 10 == 0 or epoch == epochs:
+            run.checkpoint(network.state_dict(), step=epoch, optimizer=optimizer.state_dict())
+
+    run.save_weights(network.state_dict())
+    run.log_artifact("config.json", json.dumps({"hidden": hidden}))
+    run.finish()
+
+
+if __name__ == "__main__":
+    main()

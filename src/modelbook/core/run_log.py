@@ -1,0 +1,194 @@
+"""The log of a run: events, one JSON object a line.
+
+Segments of it lie in the store as `runs/<id>/log/<seq>.jsonl` and are never changed. A reader may be older
+than the writer: fields and kinds that it does not know are kept, not refused.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
+
+from modelbook.core.records import Frozen, RunId, StoredFile, Timestamp
+from modelbook.core.run_record import Code, DatasetUse, Environment
+from modelbook.errors import BadInput
+
+Ending = Literal["completed", "failed", "killed"]
+Status = Literal["running", "completed", "failed", "killed"]
+_NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+
+
+def _number(value: object) -> object:
+    # JSON has no word for them; a metric that went wrong is the last thing to lose.
+    return _NON_FINITE.get(value, value) if isinstance(value, str) else value
+
+
+MetricValue = Annotated[float, BeforeValidator(_number)]
+"""A float64; in JSON, `"NaN"`, `"Infinity"` and `"-Infinity"` stand for what JSON cannot say."""
+
+Step = Annotated[int, Field(ge=0, le=9_999_999_999)]
+
+
+class _Event(Frozen):
+    model_config = ConfigDict(extra="allow", ser_json_inf_nan="strings")
+
+    time: Timestamp
+
+
+class RunStarted(_Event):
+    """An attempt began. The run's first event; again whenever a re-run continues the same run."""
+
+    kind: Literal["start"] = "start"
+    run: RunId
+    attempt: Annotated[int, Field(ge=1)]
+    experiment: str
+    job: str
+    user: str
+    host: str
+    pid: int
+    params: dict[str, JsonValue]
+    seed: int | None = None
+    tags: tuple[str, ...] = ()
+    code: Code
+    datasets: tuple[DatasetUse, ...] = ()
+    environment: Environment
+
+
+class ParamsLogged(_Event):
+    """Parameters, added to those of the start or in place of them."""
+
+    kind: Literal["params"] = "params"
+    params: dict[str, JsonValue]
+
+
+class MetricsLogged(_Event):
+    """Metrics of one moment of the training."""
+
+    kind: Literal["metrics"] = "metrics"
+    step: Step | None = None
+    values: dict[str, MetricValue]
+
+
+class ArtifactStored(_Event):
+    """A file of the model's folder lies in the store. Its path is relative to `runs/<id>/artifacts/`."""
+
+    kind: Literal["artifact"] = "artifact"
+    file: StoredFile
+
+
+class CheckpointStored(_Event):
+    """A checkpoint lies whole in the store. Paths are relative to `runs/<id>/checkpoints/<step>/`."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    step: Step
+    files: tuple[StoredFile, ...]
+    metric: MetricValue | None = None
+
+
+class TagsAdded(_Event):
+    """Tags, added to those that are there."""
+
+    kind: Literal["tags"] = "tags"
+    tags: tuple[str, ...]
+
+
+class SeedsSet(_Event):
+    """The generators that follow the seed (`held`), and why others do not, by name."""
+
+    kind: Literal["seeds"] = "seeds"
+    seed: int
+    held: tuple[str, ...]
+    not_held: dict[str, str]
+
+
+class NoteWritten(_Event):
+    """Something that a person should know about this run."""
+
+    kind: Literal["note"] = "note"
+    text: str
+
+
+class RunEnded(_Event):
+    """The attempt is over. `exit_code` is set if the process ended by itself, `signal` if it was ended."""
+
+    kind: Literal["end"] = "end"
+    status: Ending
+    exit_code: int | None = None
+    signal: str | None = None
+    error: str | None = None
+
+
+class UnknownEvent(Frozen):
+    """An event of a newer Modelbook; its fields are in `model_extra`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str
+
+
+_KINDS: dict[str, type[_Event]] = {
+    kind.model_fields["kind"].default: kind
+    for kind in (
+        RunStarted,
+        ParamsLogged,
+        MetricsLogged,
+        ArtifactStored,
+        CheckpointStored,
+        TagsAdded,
+        SeedsSet,
+        NoteWritten,
+        RunEnded,
+    )
+}
+
+
+def _kind(value: Any) -> str:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return kind if isinstance(kind, str) and kind in _KINDS else "unknown"
+
+
+Event = Annotated[
+    Annotated[RunStarted, Tag("start")]
+    | Annotated[ParamsLogged, Tag("params")]
+    | Annotated[MetricsLogged, Tag("metrics")]
+    | Annotated[ArtifactStored, Tag("artifact")]
+    | Annotated[CheckpointStored, Tag("checkpoint")]
+    | Annotated[TagsAdded, Tag("tags")]
+    | Annotated[SeedsSet, Tag("seeds")]
+    | Annotated[NoteWritten, Tag("note")]
+    | Annotated[RunEnded, Tag("end")]
+    | Annotated[UnknownEvent, Tag("unknown")],
+    Discriminator(_kind),
+]
+_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def encode(events: Iterable[Event]) -> bytes:
+    """The events as JSON lines, UTF-8, each ended by a newline."""
+    return b"".join(event.model_dump_json().encode() + b"\n" for event in events)
+
+
+def decode(segment: bytes, where: str) -> list[Event]:
+    """The events of one segment. Raises BadInput naming `where` and the line of the first that is broken."""
+    events: list[Event] = []
+    lines = segment.split(b"\n")
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            events.append(_EVENT.validate_json(line))
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            spot = ".".join(str(part) for part in problem["loc"][1:])
+            text = f"{spot}: {problem['msg']}" if spot else problem["msg"]
+            raise BadInput(f"not an event of a run's log: {text}", where=where, line=number) from None
+    if lines[-1]:
+        raise BadInput("the last line is cut short", where=where, line=len(lines))
+    return events

@@ -1,0 +1,189 @@
+"""What a run's log adds up to: its present state, and its record once it has completed."""
+
+from collections.abc import Sequence
+
+from pydantic import ConfigDict, JsonValue
+
+from modelbook.core.records import Frozen, StoredFile, Timestamp
+from modelbook.core.run_log import (
+    ArtifactStored,
+    CheckpointStored,
+    Event,
+    MetricsLogged,
+    MetricValue,
+    NoteWritten,
+    ParamsLogged,
+    RunEnded,
+    RunStarted,
+    SeedsSet,
+    Status,
+    Step,
+    TagsAdded,
+    UnknownEvent,
+)
+from modelbook.core.run_record import RunRecord
+from modelbook.errors import BadInput
+
+
+class Attempt(Frozen):
+    """One process (or its re-run) that worked on the run. `ended` is None if nobody saw the end of it."""
+
+    number: int
+    host: str
+    pid: int
+    started: Timestamp
+    ended: Timestamp | None = None
+    status: Status = "running"
+
+
+class MetricPoint(Frozen):
+    """A metric's value and where it was taken."""
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+    value: MetricValue
+    step: Step | None = None
+    time: Timestamp
+
+
+class RunState(Frozen):
+    """What a run has come to, as far as its log says.
+
+    `metrics` are the last values of the last attempt, `non_finite` the first point at which a metric was NaN
+    or infinite. `checkpoints` are those of all attempts, by step. `running` means that no end was logged:
+    `last_event` tells whether the process is likely to live.
+    """
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+    start: RunStarted
+    status: Status
+    started: Timestamp
+    ended: Timestamp | None
+    last_event: Timestamp
+    attempts: tuple[Attempt, ...]
+    params: dict[str, JsonValue]
+    tags: tuple[str, ...]
+    metrics: dict[str, MetricPoint]
+    non_finite: dict[str, MetricPoint]
+    artifacts: tuple[StoredFile, ...]
+    checkpoints: tuple[CheckpointStored, ...]
+    seeds: SeedsSet | None
+    notes: tuple[str, ...]
+    end: RunEnded | None
+    unknown: tuple[UnknownEvent, ...]
+
+
+def replay(events: Sequence[Event]) -> RunState:
+    """The state after `events`: a run's log from its start on. Raises BadInput for any other beginning."""
+    if not events or not isinstance(events[0], RunStarted):
+        raise BadInput("a run's log begins with its start, and this one does not")
+    replayed = _Replay(events[0])
+    for event in events:
+        replayed.add(event)
+    return replayed.state()
+
+
+class _Replay:
+    def __init__(self, first: RunStarted) -> None:
+        self.first = first
+        self.last_event = first.time
+        self.attempts: list[Attempt] = []
+        self.checkpoints: dict[int, CheckpointStored] = {}
+        self.unknown: list[UnknownEvent] = []
+        self._clear(first)
+
+    def _clear(self, start: RunStarted) -> None:
+        # What an earlier attempt measured and stored as the model is not what this one will have made.
+        self.start = start
+        self.end: RunEnded | None = None
+        self.params: dict[str, JsonValue] = dict(start.params)
+        self.tags: dict[str, None] = dict.fromkeys(start.tags)
+        self.metrics: dict[str, MetricPoint] = {}
+        self.non_finite: dict[str, MetricPoint] = {}
+        self.artifacts: dict[str, StoredFile] = {}
+        self.seeds: SeedsSet | None = None
+        self.notes: list[str] = []
+
+    def add(self, event: Event) -> None:
+        if isinstance(event, UnknownEvent):
+            self.unknown.append(event)
+            return
+        self.last_event = max(self.last_event, event.time)
+        match event:
+            case RunStarted():
+                self._begin(event)
+            case ParamsLogged():
+                self.params |= event.params
+            case MetricsLogged():
+                self._measure(event)
+            case ArtifactStored():
+                self.artifacts[event.file.path] = event.file
+            case CheckpointStored():
+                self.checkpoints[event.step] = event
+            case TagsAdded():
+                self.tags |= dict.fromkeys(event.tags)
+            case SeedsSet():
+                self.seeds = event
+            case NoteWritten():
+                self.notes.append(event.text)
+            case RunEnded():
+                self.end = event
+                update = {"ended": event.time, "status": event.status}
+                self.attempts[-1] = self.attempts[-1].model_copy(update=update)
+
+    def _begin(self, start: RunStarted) -> None:
+        if self.attempts and self.attempts[-1].status == "running":
+            self.attempts[-1] = self.attempts[-1].model_copy(update={"status": "killed"})
+        self.attempts.append(Attempt(number=start.attempt, host=start.host, pid=start.pid, started=start.time))
+        self._clear(start)
+
+    def _measure(self, event: MetricsLogged) -> None:
+        for name, value in event.values.items():
+            point = MetricPoint(value=value, step=event.step, time=event.time)
+            self.metrics[name] = point
+            if not float("-inf") < value < float("inf"):
+                self.non_finite.setdefault(name, point)
+
+    def state(self) -> RunState:
+        return RunState(
+            start=self.start,
+            status=self.attempts[-1].status,
+            started=self.first.time,
+            ended=self.end.time if self.end else None,
+            last_event=self.last_event,
+            attempts=tuple(self.attempts),
+            params=self.params,
+            tags=tuple(self.tags),
+            metrics=self.metrics,
+            non_finite=self.non_finite,
+            artifacts=tuple(self.artifacts[path] for path in sorted(self.artifacts)),
+            checkpoints=tuple(self.checkpoints[step] for step in sorted(self.checkpoints)),
+            seeds=self.seeds,
+            notes=tuple(self.notes),
+            end=self.end,
+            unknown=tuple(self.unknown),
+        )
+
+
+def record_of(state: RunState) -> RunRecord:
+    """The record of a run that has completed. Raises BadInput if it has not."""
+    if state.status != "completed" or state.ended is None:
+        raise BadInput(f"run {state.start.run} has not completed: it is {state.status}")
+    start = state.start
+    return RunRecord(
+        id=start.run,
+        experiment=start.experiment,
+        job=start.job,
+        user=start.user,
+        started=state.started,
+        ended=state.ended,
+        seed=state.seeds.seed if state.seeds else start.seed,
+        tags=state.tags,
+        params=state.params,
+        metrics={name: point.value for name, point in state.metrics.items()},
+        code=start.code,
+        datasets=start.datasets,
+        environment=start.environment,
+        artifacts=state.artifacts,
+    )

@@ -1,0 +1,84 @@
+"""A run of a script or notebook that nobody launched: it finds out by itself what `modelbook train` would tell it."""
+
+import getpass
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modelbook.adapters.open_store import open_store
+from modelbook.adapters.store import Store
+from modelbook.adapters.workflow import job_identity
+from modelbook.core.run_record import Code
+from modelbook.errors import ModelbookError
+from modelbook.training.clock import utc_now
+from modelbook.training.code_version import code_version
+from modelbook.training.environment import capture
+from modelbook.training.lifecycle import Begun, begin
+from modelbook.training.run_config import STORE, RunPlan
+from modelbook.training.run_id import new_run_id
+from modelbook.training.seeds import check_seed
+from modelbook.training.values import json_params
+
+FOLDER = ".modelbook"
+
+
+def begin_by_hand(
+    experiment: str | None,
+    store_uri: str | None,
+    params: Mapping[str, Any],
+    seed: int | None,
+    tags: tuple[str, ...],
+) -> tuple[Begun, Store]:
+    """Begin a run in the store that is named, or in MODELBOOK_STORE, or in `.modelbook/store`.
+
+    A relative store lies in the repository around the current folder, or in that folder if there is none.
+    """
+    root = _root(Path.cwd())
+    private = root / FOLDER
+    private.mkdir(exist_ok=True)
+    ignore = private / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    store = open_store(store_uri or os.environ.get(STORE) or f"file:{FOLDER}/store", base=root)
+    script = _script()
+    run = new_run_id(os.environ)
+    plan = RunPlan(
+        run=run,
+        experiment=experiment or (script.stem if script else "notebook"),
+        job=job_identity() or f"local:{run}",
+        user=os.environ.get("GITHUB_ACTOR") or _user(),
+        params=json_params(params),
+        seed=None if seed is None else check_seed(seed),
+        tags=tags,
+        code=_code(script),
+        environment=capture(),
+    )
+    return begin(plan, store, private / "runs", utc_now), store
+
+
+def _root(folder: Path) -> Path:
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
+
+
+def _script() -> Path | None:
+    """The file that Python was started with; a notebook or a prompt has none."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    return Path(file).resolve() if file else None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        return f"uid-{os.getuid()}"
+
+
+def _code(script: Path | None) -> Code:
+    entry_point = script.name if script else "interactive"
+    folder = script.parent if script else Path.cwd()
+    try:
+        return code_version(folder, entry_point, allow_dirty=True)
+    except ModelbookError:  # no repository, no commit, no git: the run is worth recording all the same
+        return Code(entry_point=entry_point, dirty=True)

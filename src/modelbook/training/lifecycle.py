@@ -1,0 +1,195 @@
+"""The two ends of an attempt, the same under `modelbook train` and in a script started by hand."""
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelbook.adapters.store import Store
+from modelbook.core.records import Timestamp
+from modelbook.core.run_log import RunEnded, RunStarted
+from modelbook.core.run_record import RunRecord
+from modelbook.core.run_state import RunState, record_of, replay
+from modelbook.core.storage import artifact_key, output_key, run_key, uri_of
+from modelbook.errors import Refused, StoreError
+from modelbook.training.clock import Clock, timestamp
+from modelbook.training.delivery import Delivery
+from modelbook.training.run_config import RunConfig, RunPlan, write_config
+from modelbook.training.run_folder import RunFolder
+from modelbook.training.run_reader import read_events, read_record, segments
+
+OUTPUT = "output.txt"
+"""What the training printed, in the run's private folder."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An attempt that the store knows of."""
+
+    folder: RunFolder
+    config: RunConfig
+    delivery: Delivery
+
+
+@dataclass(frozen=True)
+class Settled:
+    """An attempt that is over: its state, and the run's record if it completed."""
+
+    state: RunState
+    record: RunRecord | None
+
+
+def absolute_uri(store: Store) -> str:
+    """The store's URI as a process in another folder must write it."""
+    from modelbook.adapters.directory_store import DirectoryStore
+
+    return f"file:{store.root.resolve()}" if isinstance(store, DirectoryStore) else store.uri
+
+
+def completed_before(plan: RunPlan, store: Store) -> RunRecord | None:
+    """The record, if this very run has completed already: a re-run has nothing left to do.
+
+    Raises Refused if the run of this id was another one: by code, data, parameters or seed.
+    """
+    record = read_record(store, plan.run)
+    if record is None:
+        return None
+    # What the code itself logged joins the declared parameters, so the record may have more of them.
+    same = {
+        "experiment": record.experiment == plan.experiment,
+        "code": record.code.commit == plan.code.commit and record.code.entry_point == plan.code.entry_point,
+        "datasets": record.datasets == plan.datasets,
+        "seed": record.seed == plan.seed,
+        "parameters": plan.params.keys() <= record.params.keys(),
+    }
+    other = [what for what, equal in same.items() if not equal]
+    if other:
+        raise Refused(
+            f"the run has completed, and with other {', '.join(other)}",
+            where=uri_of(store.uri, run_key(plan.run)),
+            remedy="A run's record never changes: take another run id.",
+        )
+    return record
+
+
+def begin(
+    plan: RunPlan, store: Store, scratch: Path, clock: Clock, dataset_folders: dict[str, str] | None = None
+) -> Begun:
+    """Claim the run in the store, and make its private folder below `scratch`.
+
+    A run that began before and did not complete gets one more attempt. Raises Refused if a process on this
+    machine still works on it, or another one claims it at the same time.
+    """
+    earlier = read_events(store, plan.run)
+    attempt, first = 1, 1
+    if earlier:
+        state = replay(earlier)
+        _refuse_if_alive(state)
+        attempt = state.attempts[-1].number + 1
+        first = max(number for number, _ in segments(store, plan.run)) + 1
+        # They belong to a model that was never finished; what this attempt stores must stand alone.
+        prefix = artifact_key(plan.run, "x").removesuffix("x")
+        store.delete([info.key for info in store.list(prefix)])
+    folder = RunFolder(scratch / f"{plan.run}-{attempt}")
+    if folder.log_size():
+        folder.close()
+        raise Refused(
+            "this attempt has begun already, on this machine",
+            where=str(folder.path),
+            remedy="Wait for its end. If it is dead, deliver what it left: "
+            f"python -m modelbook.training.deliver {folder.path}",
+        )
+    config = RunConfig(
+        store=absolute_uri(store),
+        plan=plan,
+        attempt=attempt,
+        first_segment=first,
+        dataset_folders=dataset_folders or {},
+    )
+    write_config(config, folder.path)
+    delivery = Delivery(folder, store, plan.run, first)
+    folder.append(_start(plan, attempt, timestamp(clock())))
+    try:
+        delivery.ship_log()
+    except Exception:
+        folder.close()
+        folder.remove()
+        raise
+    return Begun(folder, config, delivery)
+
+
+def _start(plan: RunPlan, attempt: int, time: Timestamp) -> RunStarted:
+    return RunStarted(
+        time=time,
+        run=plan.run,
+        attempt=attempt,
+        experiment=plan.experiment,
+        job=plan.job,
+        user=plan.user,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        params=plan.params,
+        seed=plan.seed,
+        tags=plan.tags,
+        code=plan.code,
+        datasets=plan.datasets,
+        environment=plan.environment,
+    )
+
+
+def _refuse_if_alive(state: RunState) -> None:
+    last = state.attempts[-1]
+    if state.status != "running" or last.host != socket.gethostname() or last.pid == os.getpid():
+        return
+    try:
+        os.kill(last.pid, 0)
+    except OSError:
+        return
+    raise Refused(
+        f"run {state.start.run} is at work in process {last.pid} on this machine",
+        remedy="Wait for its end, or start this training as a run of its own.",
+    )
+
+
+def settle(folder: RunFolder, config: RunConfig, store: Store, patience: float) -> Settled:
+    """Bring all of an attempt that is over into the store, the run's record last, and remove the folder.
+
+    `folder.read_end()` says how it ended. May be called again after it failed, from another process too.
+    Raises StoreError, with the folder in its remedy, if the store fails for more than `patience` seconds.
+    """
+    run = config.plan.run
+    delivery = Delivery(folder, store, run, config.first_segment)
+    try:
+        delivery.complete(patience)
+        output = folder.path / OUTPUT
+        if output.exists():
+            store.put_file(output_key(run, config.attempt), output)
+        if (end := folder.read_end()) and not _ended(folder):
+            folder.append(_honest(end, folder))
+        delivery.complete(patience)
+        state = replay(read_events(store, run, before=config.first_segment) + folder.events())
+        record = record_of(state) if state.status == "completed" else None
+        if record:
+            store.put_bytes(run_key(run), record.model_dump_json(indent=1).encode() + b"\n")
+    except StoreError as error:
+        raise StoreError(
+            f"the run's last state is not in the store: {error.message}",
+            where=error.where,
+            remedy=f"Nothing is lost, it is kept in {folder.path}. When the store is back: "
+            f"python -m modelbook.training.deliver {folder.path}",
+        ) from error
+    if not folder.rejected():
+        folder.remove()
+    return Settled(state, record)
+
+
+def _ended(folder: RunFolder) -> bool:
+    return any(isinstance(event, RunEnded) for event in folder.events())
+
+
+def _honest(end: RunEnded, folder: RunFolder) -> RunEnded:
+    """A training that ended well has not completed if the store refused a file of its model."""
+    if end.status != "completed" or not (rejected := folder.rejected()):
+        return end
+    error = f"the store refused {len(rejected)} file(s), kept in {rejected[0].parent}: see the notes"
+    return end.model_copy(update={"status": "failed", "error": error})
