@@ -15,6 +15,7 @@ VERBS = {
     "init": "Make a registry in a git repository.",
     "data": "Add, pull and compare dataset versions.",
     "train": "Train a model and keep all that it was made from.",
+    "runs": "List runs, or follow one.",
     "register": "Make a model version of a finished run.",
     "evaluate": "Measure a version in a job that did not train it.",
     "verify": "Check signatures, digests and rules.",
@@ -24,6 +25,7 @@ VERBS = {
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",
     "list": "List models and what is in production.",
+    "env": "Compare environments.",
     "schema": "Print the JSON Schema of a document.",
     "demo": "See it all work, in a minute, without an account.",
 }

@@ -80,8 +80,8 @@ def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: s
         console().print(empty)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in rows[0]:
-        table.add_column(heading, overflow="fold")
+    for at, heading in enumerate(rows[0]):
+        table.add_column(heading, overflow="fold", no_wrap=at == 0)
     for row in rows:
         table.add_row(*(Text("-" if value is None else str(value)) for value in row.values()))
     console().print(table)

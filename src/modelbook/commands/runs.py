@@ -1,0 +1,124 @@
+"""`modelbook runs`: what is being trained, and how far it has come."""
+
+import time
+from collections.abc import Iterator
+
+import click
+
+from modelbook.adapters.store import Store
+from modelbook.commands._console import print_json, print_table, say
+from modelbook.commands._workspace import json_option, open_workspace, registry_option
+from modelbook.core.run_log import ArtifactStored, CheckpointStored, Event, MetricsLogged, RunEnded, RunStarted
+from modelbook.core.run_state import RunState, replay
+from modelbook.core.storage import run_key
+from modelbook.errors import BadInput, Exit
+from modelbook.training.run_reader import read_events
+
+POLL = 2.0  # seconds between two looks at a run that is followed: about as often as its log grows
+
+
+@click.group(name="runs", short_help="List runs, or follow one.", invoke_without_command=True)
+@click.option("--experiment", metavar="NAME", help="Only runs of this experiment.")
+@click.option("--status", type=click.Choice(["running", "completed", "failed", "killed"]), help="Only such runs.")
+@registry_option
+@json_option
+@click.pass_context
+def command(
+    context: click.Context, experiment: str | None, status: str | None, registry_folder: str | None, as_json: bool
+) -> None:
+    """List the runs in the store, the newest first.
+
+    \b
+    Examples:
+      modelbook runs --experiment digits
+      modelbook runs show 20261123t120000-1a2b3c4d --follow
+    """
+    if context.invoked_subcommand:
+        return
+    store = open_workspace(registry_folder).store
+    states = [replay(events) for run in _run_ids(store) if (events := read_events(store, run))]
+    wanted = [
+        state
+        for state in sorted(states, key=lambda state: state.started, reverse=True)
+        if experiment in {None, state.start.experiment} and status in {None, state.status}
+    ]
+    empty = "No such run." if states else "No run yet: `modelbook train SCRIPT`."
+    print_table([_row(state) for state in wanted], as_json=as_json, empty=empty)
+
+
+@command.command()
+@click.argument("run_id", metavar="ID")
+@click.option("--follow", is_flag=True, help="Go on printing what the run logs, until it ends.")
+@registry_option
+@json_option
+def show(run_id: str, follow: bool, registry_folder: str | None, as_json: bool) -> int:
+    """Show what a run logged, while it runs or afterwards. With --follow, exit status 1 if it did not complete.
+
+    \b
+    Example:
+      modelbook runs show 20261123t120000-1a2b3c4d --follow
+    """
+    run_key(run_id)  # refuses an id that is no id
+    store = open_workspace(registry_folder).store
+    if as_json and not follow:
+        print_json(replay(_events(store, run_id)).model_dump(mode="json", exclude_none=True))
+        return Exit.YES
+    ended: RunEnded | None = None
+    for event in _followed(store, run_id) if follow else _events(store, run_id):
+        ended = event if isinstance(event, RunEnded) else None
+        if as_json:
+            click.echo(event.model_dump_json(exclude_none=True))
+        elif line := _line(event):
+            say(line)
+    return Exit.YES if not follow or (ended and ended.status == "completed") else Exit.NO
+
+
+def _events(store: Store, run_id: str) -> list[Event]:
+    if events := read_events(store, run_id):
+        return events
+    raise BadInput(f"there is no run {run_id} in the store", where=store.uri, remedy="See `modelbook runs`.")
+
+
+def _followed(store: Store, run_id: str) -> Iterator[Event]:
+    """The events of a run as they arrive, the last of them its end."""
+    seen = 0
+    while True:
+        events = _events(store, run_id)
+        yield from events[seen:]
+        seen = len(events)
+        if isinstance(events[-1], RunEnded):
+            return
+        time.sleep(POLL)
+
+
+def _run_ids(store: Store) -> list[str]:
+    return list(dict.fromkeys(info.key.split("/")[1] for info in store.list("runs/") if "/log/" in info.key))
+
+
+def _row(state: RunState) -> dict[str, object]:
+    metrics = {name: f"{point.value:.4g}" for name, point in state.metrics.items()}
+    return {
+        "run": state.start.run,
+        "experiment": state.start.experiment,
+        "status": state.status,
+        "started": state.started[:19] + "Z",
+        "by": state.start.user.partition(" <")[0],
+        "branch": state.start.code.branch,
+        "metrics": ", ".join(f"{name} {value}" for name, value in list(metrics.items())[:3]) or None,
+    }
+
+
+def _line(event: Event) -> str | None:
+    """An event as a person reads it; None for what says nothing by itself."""
+    if isinstance(event, RunStarted):
+        return f"{event.time}  attempt {event.attempt} on {event.host}: {event.params or 'no parameters'}"
+    if isinstance(event, MetricsLogged):
+        values = ", ".join(f"{name} {value:.6g}" for name, value in event.values.items())
+        return f"{event.time}  {'' if event.step is None else f'step {event.step}: '}{values}"
+    if isinstance(event, CheckpointStored):
+        return f"{event.time}  checkpoint at step {event.step}"
+    if isinstance(event, ArtifactStored):
+        return f"{event.time}  {event.file.path}, {event.file.size:,} bytes"
+    if isinstance(event, RunEnded):
+        return f"{event.time}  {event.status}{f': {event.error}' if event.error else ''}"
+    return None

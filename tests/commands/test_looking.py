@@ -1,0 +1,82 @@
+"""Looking at runs, datasets and environments from the command line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.commands.workbench import Workbench
+
+WAITING = """\
+import modelbook
+
+run = modelbook.run()
+run.log({"loss": 0.5}, step=1)
+print("begun", flush=True)
+with open("go") as gate:  # a named pipe: opening it waits for somebody who writes
+    gate.read()
+"""
+
+
+def test_runs_are_listed_and_a_finished_one_is_shown_from_its_log(bench: Workbench) -> None:
+    run = bench.train(0.8, "--experiment", "first")
+    assert [row["run"] for row in json.loads(bench.ok("runs", "--json"))] == [run]
+    assert json.loads(bench.ok("runs", "--experiment", "other", "--json")) == []
+    shown = bench.ok("runs", "show", run, "--follow")
+    assert "step 1: loss 0.2" in shown
+    assert "completed" in shown.splitlines()[-1]
+
+
+def test_a_run_can_be_followed_while_it_trains(bench: Workbench) -> None:
+    bench.commit({"train.py": WAITING})
+    subprocess.run(["mkfifo", str(bench.root / "go")], check=True)
+    training = subprocess.Popen(
+        [sys.executable, "-m", "modelbook", "train", "train.py", "--run-id", "followed"],
+        cwd=bench.root,
+        env=bench.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert training.stdout is not None
+    while "begun" not in training.stdout.readline():
+        pass
+    command = [sys.executable, "-m", "modelbook", "runs", "show", "followed", "--follow", "--json"]
+    kinds = []
+    with subprocess.Popen(command, cwd=bench.root, env=bench.env, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        for line in following.stdout:
+            kinds.append(json.loads(line)["kind"])
+            if kinds[-1] == "metrics":
+                (bench.root / "go").write_text("on")  # only now may it end: what was read was read while it ran
+    assert following.returncode == 0
+    training.communicate(timeout=60)
+    assert kinds[0] == "start"
+    assert kinds[-1] == "end"
+
+
+def test_datasets_are_pulled_and_compared(bench: Workbench, tmp_path: Path) -> None:
+    folder = tmp_path / "numbers"
+    (folder / "süb dir").mkdir(parents=True)
+    (folder / "numbers.csv").write_text("x,y\n3,4\n")
+    (folder / "süb dir/a (1).txt").write_text("1")
+    bench.ok("data", "add", "numbers", str(folder))
+    rows = json.loads(bench.ok("data", "diff", "numbers@1", "numbers@2", "--json"))
+    assert [(row["change"], row["path"]) for row in rows] == [
+        ("added", "süb dir/a (1).txt"),
+        ("changed", "numbers.csv"),
+    ]
+    bench.ok("data", "pull", "numbers@2", str(tmp_path / "pulled"))
+    assert (tmp_path / "pulled/süb dir/a (1).txt").read_text() == "1"
+    link = folder / "link"
+    link.symlink_to("/etc/passwd")
+    refused = bench.run("data", "add", "numbers", str(folder))
+    assert refused.code == 2
+    assert "regular files" in refused.err
+
+
+def test_the_environment_of_a_version_is_compared_with_this_one(bench: Workbench) -> None:
+    version = bench.version(0.8)
+    assert bench.run("env", "check", version).code == 0
+    assert json.loads(bench.ok("env", "diff", version, version, "--json")) == []
