@@ -187,12 +187,17 @@ def test_a_full_disk(bench: Workbench, tmp_path: Path) -> None:
     bench.ok("data", "add", "big", str(big))
 
 
+SLEEPING = """\
+import signal, time
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # so that the traceback of a script's own is not taken for one of ours
+print("begun", flush=True)
+time.sleep(60)
+"""
+
+
 def test_ctrl_c_leaves_nothing_half_done(bench: Workbench, tmp_path: Path) -> None:
-    bench.commit(
-        {
-            "train.py": "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\nprint('begun', flush=True)\ntime.sleep(60)\n"
-        }
-    )
+    bench.commit({"train.py": SLEEPING})
     process = subprocess.Popen(
         [sys.executable, "-m", "modelbook", "train", "train.py"],
         cwd=bench.root,
