@@ -26,7 +26,8 @@ def main() -> None:
 
     network = DigitNet(hidden)
     optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=weight_decay)
-    for epoch in range(1, epochs + 1):
+    saver = run.checkpoints(model=network, optimizer=optimizer, every=5)
+    for epoch in range(saver.restore() or 1, epochs + 1):
         total = 0.0
         for batch in torch.randperm(len(labels)).split(BATCH):
             loss = nn.functional.cross_entropy(network(pixels[batch]), labels[batch])
@@ -35,8 +36,7 @@ def main() -> None:
             optimizer.step()
             total += loss.item() * len(batch)
         run.log({"loss": total / len(labels)}, step=epoch)
-        if epoch % 10 == 0 or epoch == epochs:
-            run.checkpoint(network.state_dict(), step=epoch, optimizer=optimizer.state_dict())
+        saver.step(epoch)
 
     run.save_weights(network.state_dict())
     run.log_artifact("config.json", json.dumps({"hidden": hidden}))

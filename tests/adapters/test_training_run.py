@@ -181,7 +181,8 @@ def test_the_later_checkpoint_of_a_step_counts(run: Run, tmp_path: Path) -> None
     run.checkpoint({"a": torch.zeros(1)}, step=1)
     run.checkpoint({"a": torch.ones(1)}, step=1, metric=math.nan)
     [recorded] = state_of(run, tmp_path).checkpoints
-    folder = tmp_path / f".modelbook/store/runs/{run.id}/checkpoints/0000000001"
+    [folder] = (tmp_path / f".modelbook/store/runs/{run.id}/checkpoints").iterdir()
+    assert (folder.name, recorded.folder) == ("0000000001-1.1", "0000000001-1.1")
     assert read_checkpoint(folder).model["a"].item() == 1
     assert digest_of((folder / "model.safetensors").read_bytes()) == recorded.files[0].digest
 

@@ -51,14 +51,13 @@ class Bench:
         return path
 
     def plan(self, run: str = "r1", **more: Any) -> LaunchPlan:
-        of_run: dict[str, Any] = {"params": {}, "seed": None}
-        of_run |= {key: more.pop(key) for key in ("params", "seed", "tags", "datasets") if key in more}
+        of_run: dict[str, Any] = {"params": {}, "seed": None, "code": Code(entry_point="train.py")}
+        of_run |= {key: more.pop(key) for key in ("params", "seed", "tags", "datasets", "arguments", "code", "deterministic") if key in more}
         plan = RunPlan(
             run=run,
             experiment="test",
             job="job",
             user="ada",
-            code=Code(entry_point="train.py"),
             environment=Environment(python="3.11", platform="Linux"),
             **of_run,
         )

@@ -10,6 +10,7 @@ from modelbook.core.digests import digest_of
 from modelbook.core.records import StoredFile
 from modelbook.core.run_log import (
     ArtifactStored,
+    CheckpointRestored,
     CheckpointStored,
     Ending,
     Event,
@@ -27,6 +28,8 @@ from modelbook.core.run_log import (
 from modelbook.core.run_record import Code, Environment, RunRecord
 from modelbook.core.run_state import RunState, record_of, replay
 from modelbook.errors import BadInput
+
+TEN = "0000000002"
 
 
 def at(second: int) -> str:
@@ -81,9 +84,13 @@ events: st.SearchStrategy[Event] = st.one_of(
         CheckpointStored,
         time=times,
         step=steps,
+        folder=st.sampled_from([TEN, f"{TEN}-2", f"{TEN}-2.1"]),
         files=st.lists(files, max_size=2).map(tuple),
         metric=st.none() | numbers,
+        metric_name=st.none() | texts,
+        mode=st.sampled_from(["min", "max"]),
     ),
+    st.builds(CheckpointRestored, time=times, step=steps, folder=st.just(TEN)),
     st.builds(TagsAdded, time=times, tags=st.lists(texts, max_size=2).map(tuple)),
     st.builds(
         SeedsSet,
@@ -125,7 +132,7 @@ def test_a_run_is_what_its_events_add_up_to() -> None:
             ParamsLogged(time=at(1), params={"hidden": 64, "lr": 0.2}),
             metrics(2, step=1, loss=0.9, accuracy=0.5),
             metrics(3, step=2, loss=0.5),
-            CheckpointStored(time=at(4), step=2, files=(stored("model.safetensors"),), metric=0.5),
+            CheckpointStored(time=at(4), step=2, folder=TEN, files=(stored("model.safetensors"),), metric=0.5),
             TagsAdded(time=at(5), tags=("small", "fast")),
             SeedsSet(time=at(5), seed=3, held=("python",), not_held={"torch": "was not imported"}),
             NoteWritten(time=at(6), text="look"),
@@ -181,11 +188,11 @@ def test_a_new_attempt_starts_afresh_and_keeps_the_checkpoints() -> None:
             start(),
             metrics(1, loss=9.0),
             ArtifactStored(time=at(2), file=stored("old.json")),
-            CheckpointStored(time=at(3), step=1, files=()),
+            CheckpointStored(time=at(3), step=1, folder="0000000001", files=()),
             start(attempt=2, second=10, params={"lr": 0.3}),
             metrics(11, accuracy=1.0),
-            CheckpointStored(time=at(12), step=1, files=(stored("m"),)),
-            CheckpointStored(time=at(13), step=2, files=()),
+            CheckpointStored(time=at(12), step=1, folder="0000000001-2", files=(stored("m"),)),
+            CheckpointStored(time=at(13), step=2, folder="0000000002-2", files=()),
             end(),
         ]
     )
@@ -194,7 +201,7 @@ def test_a_new_attempt_starts_afresh_and_keeps_the_checkpoints() -> None:
     assert state.params == {"lr": 0.3}
     assert list(state.metrics) == ["accuracy"]
     assert state.artifacts == ()
-    assert [(checkpoint.step, len(checkpoint.files)) for checkpoint in state.checkpoints] == [(1, 1), (2, 0)]
+    assert [(checkpoint.step, len(checkpoint.files)) for checkpoint in state.checkpoints] == [(2, 0)]
 
 
 def test_what_a_newer_version_wrote_is_kept() -> None:

@@ -24,7 +24,9 @@ from modelbook.commands._workspace import (
 from modelbook.core.digests import digest_of
 from modelbook.core.layout import dataset_folder
 from modelbook.core.names import check_name, parse_reference
+from modelbook.core.run_log import RunStarted
 from modelbook.core.run_record import DatasetUse
+from modelbook.core.run_state import replay
 from modelbook.core.storage import run_key
 from modelbook.errors import BadInput, Exit
 from modelbook.training.code_version import code_version
@@ -32,6 +34,7 @@ from modelbook.training.environment import capture
 from modelbook.training.launch import LaunchPlan, LaunchResult, launch
 from modelbook.training.run_config import RunPlan
 from modelbook.training.run_id import new_run_id
+from modelbook.training.run_reader import read_events
 
 ROLES = ("train", "validation", "test")
 
@@ -39,7 +42,7 @@ ROLES = ("train", "validation", "test")
 @click.command(
     short_help="Train a model and keep all that it was made from.", context_settings={"ignore_unknown_options": True}
 )
-@click.argument("entry_point", metavar="ENTRY")
+@click.argument("entry_point", metavar="ENTRY", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
 @click.option("--experiment", metavar="NAME", help="What the run belongs to.  [default: the entry point's name]")
 @click.option(
@@ -52,46 +55,65 @@ ROLES = ("train", "validation", "test")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; the value is JSON or text.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seeds Python, NumPy and torch.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given more than once.")
-@click.option("--run-id", metavar="ID", help="Continue, or name, a run.  [default: a new id]")
+@click.option("--deterministic", is_flag=True, help="Allow only kernels that repeat their result bit for bit.")
+@click.option("--run-id", metavar="ID", help="Name the run; go on with it if it has begun.  [default: a new id]")
+@click.option("--resume", metavar="ID", help="Go on with a run as it began; ENTRY and options may be left out.")
+@click.option("--force", is_flag=True, help="Go on with other code, data or parameters, and say so in the record.")
 @click.option("--allow-dirty", is_flag=True, help="Train code that is not committed, and say so in the record.")
 @registry_option
 @json_option
 def command(
-    entry_point: str,
+    entry_point: str | None,
     arguments: tuple[str, ...],
     experiment: str | None,
     datasets: tuple[str, ...],
     params: tuple[str, ...],
     seed: int | None,
     tags: tuple[str, ...],
+    deterministic: bool,
     run_id: str | None,
+    resume: str | None,
+    force: bool,
     allow_dirty: bool,
     registry_folder: str | None,
     as_json: bool,
 ) -> int:
     """Run the script ENTRY in a process of its own; what it logs through `modelbook.run()` goes to the store.
 
-    Options come before ENTRY or after it; what follows `--` is handed to the script.
+    Options come before ENTRY or after it; what follows `--` is handed to the script. A run that was cut short goes on
+    from its last checkpoint, where the script asks for it: saver.restore().
 
     \b
-    Example:
+    Examples:
       modelbook train train.py --data digits@1 --param hidden=64 --seed 1
+      modelbook train --resume 20261123t120000-1a2b3c4d
     """
     workspace = open_workspace(registry_folder)
     refuse("the registry", workspace.findings)
+    began = _began(workspace, resume, run_id) if resume else None
+    entry_point = entry_point or (began.code.entry_point if began else None)
+    if not entry_point:
+        raise click.UsageError("Give ENTRY, the Python file that trains the model, or --resume ID.")
+    if began:
+        arguments, seed = arguments or began.arguments, began.seed if seed is None else seed
+        datasets = datasets or tuple(f"{use.dataset}@{use.version}:{use.role}" for use in began.datasets)
+        experiment, tags = experiment or began.experiment, tags or began.tags
+        deterministic = deterministic or began.deterministic
     uses = [_dataset(workspace, text) for text in datasets]
     cwd = Path.cwd()
     plan = RunPlan(
-        run=run_id or new_run_id(os.environ),
+        run=resume or run_id or new_run_id(os.environ),
         experiment=experiment or _experiment(entry_point),
         job=this_job(),
         user=person(workspace.repository),
-        params=_params(params),
+        params=(began.params if began else {}) | _params(params),
         seed=seed,
         tags=tags,
         code=code_version(cwd, entry_point, allow_dirty=allow_dirty),
         datasets=tuple(uses),
         environment=capture(),
+        arguments=arguments,
+        deterministic=deterministic,
     )
     scratch = workspace.repository.main_root / ".modelbook" / "runs"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -107,13 +129,24 @@ def command(
                 entry_point=entry_point,
                 cwd=cwd,
                 scratch=scratch,
-                arguments=arguments,
                 dataset_folders=folders,
+                force=force,
             ),
             workspace.store,
             terminal=_to_stderr if as_json else None,
         )
     return _report(workspace, result, as_json)
+
+
+def _began(workspace: Workspace, run: str, run_id: str | None) -> RunStarted:
+    """How the last attempt at `run` was started."""
+    if run_id:
+        raise click.UsageError("Give --resume ID or --run-id ID, not both.")
+    run_key(run)  # refuses an id that is no id
+    events = read_events(workspace.store, run)
+    if not events:
+        raise BadInput(f"there is no run {run} in the store", where=workspace.store.uri, remedy="See `modelbook runs`.")
+    return replay(events).start
 
 
 def _to_stderr(_stream: str, data: bytes) -> None:
@@ -148,6 +181,9 @@ def _report(workspace: Workspace, result: LaunchResult, as_json: bool) -> int:
             as_json=True,
         )
         say(f"  See: modelbook show run:{result.run_id}", as_json=True)
+        if result.state and result.state.checkpoints:
+            step = result.state.checkpoints[-1].step
+            say(f"  It can go on from step {step}: modelbook train --resume {result.run_id}", as_json=True)
         return Exit.NO
     if not as_json:
         files, size = len(result.record.artifacts), sum(file.size for file in result.record.artifacts)

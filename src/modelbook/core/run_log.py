@@ -13,6 +13,7 @@ from pydantic import (
     Discriminator,
     Field,
     JsonValue,
+    StringConstraints,
     Tag,
     TypeAdapter,
     ValidationError,
@@ -45,7 +46,10 @@ class _Event(Frozen):
 
 
 class RunStarted(_Event):
-    """An attempt began. The run's first event; again whenever a re-run continues the same run."""
+    """An attempt began. The run's first event; again whenever a re-run continues the same run.
+
+    `differs` says what is not as in the attempt before, where somebody insisted on going on nevertheless.
+    """
 
     kind: Literal["start"] = "start"
     run: RunId
@@ -61,6 +65,9 @@ class RunStarted(_Event):
     code: Code
     datasets: tuple[DatasetUse, ...] = ()
     environment: Environment
+    arguments: tuple[str, ...] = ()
+    deterministic: bool = False
+    differs: tuple[str, ...] = ()
 
 
 class ParamsLogged(_Event):
@@ -86,12 +93,26 @@ class ArtifactStored(_Event):
 
 
 class CheckpointStored(_Event):
-    """A checkpoint lies whole in the store. Paths are relative to `runs/<id>/checkpoints/<step>/`."""
+    """A checkpoint lies whole in the store. Paths are relative to `runs/<id>/checkpoints/<folder>/`.
+
+    `metric` is the value of the metric `metric_name`, of which the best checkpoint has the most (`max`) or the least.
+    """
 
     kind: Literal["checkpoint"] = "checkpoint"
     step: Step
+    folder: Annotated[str, StringConstraints(pattern=r"^[0-9]{10}(-[0-9]+(\.[0-9]+)?)?$")]
     files: tuple[StoredFile, ...]
     metric: MetricValue | None = None
+    metric_name: str | None = None
+    mode: Literal["min", "max"] = "max"
+
+
+class CheckpointRestored(_Event):
+    """This attempt goes on from a checkpoint: what was logged up to its step counts, what came after it does not."""
+
+    kind: Literal["restore"] = "restore"
+    step: Step
+    folder: str
 
 
 class TagsAdded(_Event):
@@ -143,6 +164,7 @@ _KINDS: dict[str, type[_Event]] = {
         MetricsLogged,
         ArtifactStored,
         CheckpointStored,
+        CheckpointRestored,
         TagsAdded,
         SeedsSet,
         NoteWritten,
@@ -162,6 +184,7 @@ Event = Annotated[
     | Annotated[MetricsLogged, Tag("metrics")]
     | Annotated[ArtifactStored, Tag("artifact")]
     | Annotated[CheckpointStored, Tag("checkpoint")]
+    | Annotated[CheckpointRestored, Tag("restore")]
     | Annotated[TagsAdded, Tag("tags")]
     | Annotated[SeedsSet, Tag("seeds")]
     | Annotated[NoteWritten, Tag("note")]

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from pydantic import ConfigDict, JsonValue
 
+from modelbook.core.checkpoints import best_of, keep
 from modelbook.core.records import Frozen, StoredFile, Timestamp
 from modelbook.core.run_log import (
     ArtifactStored,
+    CheckpointRestored,
     CheckpointStored,
     Event,
     MetricsLogged,
@@ -50,8 +52,8 @@ class RunState(Frozen):
     """What a run has come to, as far as its log says.
 
     `metrics` are the last values of the last attempt, `non_finite` the first point at which a metric was NaN
-    or infinite. `checkpoints` are those of all attempts, by step. `running` means that no end was logged:
-    `last_event` tells whether the process is likely to live.
+    or infinite. `checkpoints` are those that are kept, the latest last; `best` is the step of the best one.
+    `running` means that no end was logged: `last_event` tells whether the process is likely to live.
     """
 
     model_config = ConfigDict(ser_json_inf_nan="strings")
@@ -68,6 +70,8 @@ class RunState(Frozen):
     non_finite: dict[str, MetricPoint]
     artifacts: tuple[StoredFile, ...]
     checkpoints: tuple[CheckpointStored, ...]
+    best: Step | None
+    restored: tuple[CheckpointRestored, ...]
     seeds: SeedsSet | None
     notes: tuple[str, ...]
     end: RunEnded | None
@@ -89,7 +93,8 @@ class _Replay:
         self.first = first
         self.last_event = first.time
         self.attempts: list[Attempt] = []
-        self.checkpoints: dict[int, CheckpointStored] = {}
+        self.checkpoints: tuple[CheckpointStored, ...] = ()
+        self.lineage: dict[str, tuple[list[MetricsLogged], list[CheckpointRestored]]] = {}
         self.unknown: list[UnknownEvent] = []
         self._clear(first)
 
@@ -99,6 +104,8 @@ class _Replay:
         self.end: RunEnded | None = None
         self.params: dict[str, JsonValue] = dict(start.params)
         self.tags: dict[str, None] = dict.fromkeys(start.tags)
+        self.measured: list[MetricsLogged] = []
+        self.restored: list[CheckpointRestored] = []
         self.metrics: dict[str, MetricPoint] = {}
         self.non_finite: dict[str, MetricPoint] = {}
         self.artifacts: dict[str, StoredFile] = {}
@@ -116,11 +123,15 @@ class _Replay:
             case ParamsLogged():
                 self.params |= event.params
             case MetricsLogged():
+                self.measured.append(event)
                 self._measure(event)
             case ArtifactStored():
                 self.artifacts[event.file.path] = event.file
             case CheckpointStored():
-                self.checkpoints[event.step] = event
+                self.checkpoints = keep(self.checkpoints, event)
+                self.lineage[event.folder] = self.measured, self.restored
+            case CheckpointRestored():
+                self._go_back(event)
             case TagsAdded():
                 self.tags |= dict.fromkeys(event.tags)
             case SeedsSet():
@@ -137,6 +148,15 @@ class _Replay:
             self.attempts[-1] = self.attempts[-1].model_copy(update={"status": "killed"})
         self.attempts.append(Attempt(number=start.attempt, host=start.host, pid=start.pid, started=start.time))
         self._clear(start)
+
+    def _go_back(self, event: CheckpointRestored) -> None:
+        # The steps after the checkpoint are done anew; those before it were this training's as well.
+        before, restored = self.lineage.get(event.folder, ([], []))
+        self.restored = [*restored, event]
+        self.measured = [one for one in before if one.step is None or one.step <= event.step] + self.measured
+        self.metrics, self.non_finite = {}, {}
+        for one in self.measured:
+            self._measure(one)
 
     def _measure(self, event: MetricsLogged) -> None:
         for name, value in event.values.items():
@@ -158,7 +178,9 @@ class _Replay:
             metrics=self.metrics,
             non_finite=self.non_finite,
             artifacts=tuple(self.artifacts[path] for path in sorted(self.artifacts)),
-            checkpoints=tuple(self.checkpoints[step] for step in sorted(self.checkpoints)),
+            checkpoints=self.checkpoints,
+            best=best.step if (best := best_of(self.checkpoints)) else None,
+            restored=tuple(self.restored),
             seeds=self.seeds,
             notes=tuple(self.notes),
             end=self.end,

@@ -33,9 +33,9 @@ def log_key(run_id: str, sequence: int) -> str:
     return check_key(f"runs/{run_id}/log/{sequence:08d}.jsonl")
 
 
-def checkpoint_key(run_id: str, step: int, path: str) -> str:
-    """One file of a checkpoint: `runs/<id>/checkpoints/<10 digits>/<path>`."""
-    return check_key(f"runs/{run_id}/checkpoints/{step:010d}/{path}")
+def checkpoint_key(run_id: str, folder: str, path: str) -> str:
+    """One file of a checkpoint: `runs/<id>/checkpoints/<folder>/<path>`."""
+    return check_key(f"runs/{run_id}/checkpoints/{folder}/{path}")
 
 
 def output_key(run_id: str, attempt: int) -> str:

@@ -3,13 +3,14 @@
 For a store that was away when the run ended, and for a process that could not finish by itself.
 """
 
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from modelbook.adapters.open_store import open_store
 from modelbook.core.run_log import RunEnded
-from modelbook.errors import BadInput, Exit, ModelbookError
+from modelbook.errors import BadInput, Exit, ModelbookError, Refused
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.lifecycle import Settled, settle
 from modelbook.training.run_config import FILE_NAME, read_config
@@ -36,6 +37,30 @@ def deliver(path: Path, patience: float = _PATIENCE) -> Settled:
         return settle(folder, config, open_store(config.store, base=path), patience)
     finally:
         folder.close()
+
+
+def recover(scratch: Path, run: str) -> None:
+    """Deliver what dead attempts at `run` left below `scratch` on this machine: a checkpoint may be among it.
+
+    Raises Refused if one of them lives.
+    """
+    for path in sorted(scratch.glob(f"{run}-*")):
+        if not path.name.removeprefix(f"{run}-").isdecimal() or not (path / FILE_NAME).is_file():
+            continue
+        if RunFolder.in_use(path):
+            raise Refused(
+                f"a process on this machine is at work on run {run}",
+                where=str(path),
+                remedy="Wait for its end, or start this training as a run of its own.",
+            )
+        try:
+            deliver(path)
+        except Refused as error:
+            # The run went on elsewhere after this attempt had died: nothing of it counts any more.
+            aside = path.with_name(f"{path.name}.superseded")
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+            print(f"modelbook: set aside, because {error.message}: {aside}", file=sys.stderr)
 
 
 def main(arguments: Sequence[str]) -> int:

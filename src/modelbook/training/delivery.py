@@ -1,20 +1,26 @@
-"""The way of a run from its private folder into the store. May be broken off anywhere and taken up again."""
+"""The way of a run from its private folder into the store. May be broken off anywhere and taken up again.
+
+At any moment the store holds at least one whole checkpoint, once it held one: a checkpoint counts when the log in the
+store has its event, which is written after its files, and what it replaces is deleted only then.
+"""
 
 import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from modelbook.adapters.store import Store
+from modelbook.core.checkpoints import keep
 from modelbook.core.records import StoredFile
 from modelbook.core.run_log import ArtifactStored, CheckpointStored, NoteWritten
+from modelbook.core.run_state import replay
 from modelbook.core.storage import artifact_key, checkpoint_key, log_key
 from modelbook.errors import BadInput, IntegrityError, ModelbookError, ObjectExists, Refused, StoreError
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.run_folder import FILES, RunFolder
-from modelbook.training.run_reader import segments
+from modelbook.training.run_reader import read_events, segments
 
 SEGMENT = 256 * 1024  # bytes of log that go to the store at once, without waiting for the interval
 INTERVAL = 2.0  # seconds between two looks at the log
@@ -28,8 +34,12 @@ class Delivery:
         self.folder = folder
         self.store = store
         self.run = run
-        self._next = first_segment
+        self._first = self._next = first_segment
         self._offset: int | None = None
+        self._shipping = threading.Lock()
+        self._kept: tuple[CheckpointStored, ...] | None = None
+        self._stored: list[CheckpointStored] = []  # their events are in the log, and perhaps not yet in the store
+        self._superseded: list[str] = []  # keys
 
     def pending(self) -> int:
         """Bytes of the log that are not known to be in the store."""
@@ -40,16 +50,17 @@ class Delivery:
 
         Raises StoreError, or Refused where another process writes to this run.
         """
-        if self._offset is None:
-            self._locate()
-        while data := self.folder.read_log(self._offset or 0, SEGMENT):
-            key = log_key(self.run, self._next)
-            try:
-                self.store.put_bytes(key, data)
-            except ObjectExists:
-                data = self._ours(key, self._offset or 0)  # another process brought it
-            self._next += 1
-            self._offset = (self._offset or 0) + len(data)
+        with self._shipping:
+            if self._offset is None:
+                self._locate()
+            while data := self.folder.read_log(self._offset or 0, SEGMENT):
+                key = log_key(self.run, self._next)
+                try:
+                    self.store.put_bytes(key, data)
+                except ObjectExists:
+                    data = self._ours(key, self._offset or 0)  # another process brought it
+                self._next += 1
+                self._offset = (self._offset or 0) + len(data)
 
     def _locate(self) -> None:
         """Find where the store's part of the log ends: its segments are the log, cut into pieces."""
@@ -75,8 +86,11 @@ class Delivery:
         return there
 
     def ship_files(self) -> None:
-        """Write the lots of the outbox into the store, an event for each into the log. Raises StoreError."""
-        for lot, event in self.folder.lots():
+        """Write the lots of the outbox into the store, an event for each into the log. Raises StoreError.
+
+        Checkpoints that are neither the best nor the latest any more are deleted, or not written at all.
+        """
+        for lot, event in self._wanted():
             try:
                 self._put(lot, event)
             except ObjectExists as error:
@@ -90,19 +104,57 @@ class Delivery:
                 continue  # another process of this run delivered it meanwhile
             self.folder.append(event.model_copy(update={"time": timestamp(utc_now())}))
             shutil.rmtree(lot, ignore_errors=True)
+            if isinstance(event, CheckpointStored):
+                self._stored.append(event)
+                self._drop_superseded()
+        self._drop_superseded()
+
+    def _wanted(self) -> list[tuple[Path, ArtifactStored | CheckpointStored]]:
+        """The lots less those whose checkpoints were superseded while the store was slow or away."""
+        lots = list(self.folder.lots())
+        waiting = [event for _, event in lots if isinstance(event, CheckpointStored)]
+        if not waiting:
+            return lots
+        kept = self._kept_so_far()
+        for checkpoint in (*self._stored, *waiting):
+            kept = keep(kept, checkpoint)
+        wanted: list[tuple[Path, ArtifactStored | CheckpointStored]] = []
+        for lot, event in lots:
+            if isinstance(event, CheckpointStored) and event.folder not in {one.folder for one in kept}:
+                shutil.rmtree(lot, ignore_errors=True)
+            else:
+                wanted.append((lot, event))
+        return wanted
+
+    def _kept_so_far(self) -> tuple[CheckpointStored, ...]:
+        if self._kept is None:
+            self._kept = replay(
+                read_events(self.store, self.run, before=self._first) + self.folder.events()
+            ).checkpoints
+        return self._kept
+
+    def _drop_superseded(self) -> None:
+        if self._stored:
+            self.ship_log()  # what is deleted next is no longer needed only if this is in the store
+            while self._stored:
+                before, event = self._kept_so_far(), self._stored[0]
+                self._kept = keep(before, event)
+                now = {one.folder for one in self._kept}
+                gone = [one for one in (*before, event) if one.folder not in now]
+                self._superseded += [
+                    checkpoint_key(self.run, one.folder, file.path) for one in gone for file in one.files
+                ]
+                self._stored.pop(0)
+        if self._superseded:
+            self.store.delete(self._superseded)
+            self._superseded = []
 
     def _put(self, lot: Path, event: ArtifactStored | CheckpointStored) -> None:
         if isinstance(event, ArtifactStored):
             self._put_file(artifact_key(self.run, event.file.path), lot, event.file)
             return
         for file in event.files:
-            key = checkpoint_key(self.run, event.step, file.path)
-            try:
-                self._put_file(key, lot, file)
-            except ObjectExists:
-                # The same step again: an earlier attempt, or a loop that went back. The later one counts.
-                self.store.delete([key])
-                self._put_file(key, lot, file)
+            self._put_file(checkpoint_key(self.run, event.folder, file.path), lot, file)
 
     def _put_file(self, key: str, lot: Path, file: StoredFile) -> None:
         stored = self.store.put_file(key, lot / FILES / file.path)
@@ -119,6 +171,7 @@ class Delivery:
         until, pause = time.monotonic() + patience, 0.5
         while True:
             try:
+                self.ship_log()  # first, because it tells whether the run is still this process's
                 self.ship_files()
                 self.ship_log()
                 return
@@ -127,6 +180,15 @@ class Delivery:
                     raise
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def sweep_checkpoints(store: Store, run: str, kept: Iterable[CheckpointStored]) -> None:
+    """Delete what a dead attempt left below the run's checkpoints: superseded, or never whole. Raises StoreError."""
+    prefix = checkpoint_key(run, "x", "x").removesuffix("x/x")
+    folders = {one.folder for one in kept}
+    left = [info.key for info in store.list(prefix) if info.key.removeprefix(prefix).split("/")[0] not in folders]
+    if left:
+        store.delete(left)
 
 
 class Courier:

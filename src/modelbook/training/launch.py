@@ -16,6 +16,7 @@ from modelbook.core.run_state import RunState
 from modelbook.errors import BadInput, ModelbookError
 from modelbook.training.child_environment import without_secrets
 from modelbook.training.clock import Clock, timestamp, utc_now
+from modelbook.training.deliver import recover
 from modelbook.training.lifecycle import OUTPUT, Begun, Settled, begin, completed_before, settle
 from modelbook.training.process import Outcome, Terminal, run_process
 from modelbook.training.run_config import FILE_NAME, RUN_CONFIG, RUN_ID, STORE, RunPlan
@@ -30,7 +31,8 @@ class LaunchPlan:
     """What to run. `cwd` is where it runs, `scratch` where the run's private folder is made.
 
     `entry_point` is a file relative to `cwd`, or with `module` the name of a module (`python -m`).
-    `dataset_folders` leads from a dataset's name to its verified local folder.
+    `dataset_folders` leads from a dataset's name to its verified local folder. `force` lets the run go on with other
+    code, data or parameters than it began with.
     """
 
     run: RunPlan
@@ -38,7 +40,7 @@ class LaunchPlan:
     cwd: Path
     scratch: Path
     module: bool = False
-    arguments: tuple[str, ...] = ()
+    force: bool = False
     dataset_folders: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -82,10 +84,11 @@ def launch(
     command = _command(plan)
     if plan.run.seed is not None:
         check_seed(plan.run.seed)
+    recover(plan.scratch.resolve(), plan.run.run)
     if record := completed_before(plan.run, store):
         return LaunchResult(plan.run.run, 0, "completed", 0, record=record, repeated=True)
     folders = {name: str(folder.resolve()) for name, folder in plan.dataset_folders.items()}
-    begun = begin(plan.run, store, plan.scratch.resolve(), clock, folders)
+    begun = begin(plan.run, store, plan.scratch.resolve(), clock, folders, force=plan.force)
     try:
         env = _environment(begun, os.environ if environ is None else environ)
         outcome = run_process(command, cwd=plan.cwd, env=env, terminal=terminal or _Console().show, grace=grace)
@@ -110,12 +113,12 @@ def _command(plan: LaunchPlan) -> list[str]:
                 where=str(plan.cwd),
                 remedy="Name a module that `python -m` finds from this folder.",
             )
-        return [sys.executable, "-m", plan.entry_point, *plan.arguments]
+        return [sys.executable, "-m", plan.entry_point, *plan.run.arguments]
     path = plan.cwd / plan.entry_point
     if not path.is_file():
         reason = "is a folder, not a file" if path.is_dir() else "there is no such entry point"
         raise BadInput(reason, where=str(path), remedy="Name the Python file that trains the model.")
-    return [sys.executable, str(path.absolute()), *plan.arguments]
+    return [sys.executable, str(path.absolute()), *plan.run.arguments]
 
 
 def _module_exists(name: str, cwd: Path) -> bool:

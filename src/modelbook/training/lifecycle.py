@@ -7,14 +7,15 @@ from pathlib import Path
 
 from modelbook.adapters.store import Store
 from modelbook.core.records import Timestamp
-from modelbook.core.run_log import RunEnded, RunStarted
+from modelbook.core.resuming import differences
+from modelbook.core.run_log import NoteWritten, RunEnded, RunStarted
 from modelbook.core.run_record import RunRecord
 from modelbook.core.run_state import RunState, record_of, replay
 from modelbook.core.storage import artifact_key, output_key, run_key, uri_of
 from modelbook.errors import Refused, StoreError
 from modelbook.training.clock import Clock, timestamp
-from modelbook.training.delivery import Delivery
-from modelbook.training.run_config import RunConfig, RunPlan, write_config
+from modelbook.training.delivery import Delivery, sweep_checkpoints
+from modelbook.training.run_config import RunConfig, RunPlan
 from modelbook.training.run_folder import RunFolder
 from modelbook.training.run_reader import read_events, read_record, segments
 
@@ -73,44 +74,54 @@ def completed_before(plan: RunPlan, store: Store) -> RunRecord | None:
 
 
 def begin(
-    plan: RunPlan, store: Store, scratch: Path, clock: Clock, dataset_folders: dict[str, str] | None = None
+    plan: RunPlan,
+    store: Store,
+    scratch: Path,
+    clock: Clock,
+    dataset_folders: dict[str, str] | None = None,
+    *,
+    force: bool = False,
 ) -> Begun:
     """Claim the run in the store, and make its private folder below `scratch`.
 
     A run that began before and did not complete gets one more attempt. Raises Refused if a process on this
-    machine still works on it, or another one claims it at the same time.
+    machine still works on it, if another one claims it at the same time, or if the attempt would differ from the
+    one before by code, data, parameters or seed; with `force` that is recorded instead.
     """
     earlier = read_events(store, plan.run)
-    attempt, first = 1, 1
-    if earlier:
-        state = replay(earlier)
+    start, first = _start(plan, 1, timestamp(clock())), 1
+    state = replay(earlier) if earlier else None
+    if state:
         _refuse_if_alive(state)
-        attempt = state.attempts[-1].number + 1
+        start = _start(plan, state.attempts[-1].number + 1, start.time)
+        if differs := differences(state.start, start):
+            if not force:
+                raise Refused(
+                    f"run {plan.run} began with other settings:" + "".join(f"\n    {each}" for each in differs),
+                    where=uri_of(store.uri, run_key(plan.run)),
+                    remedy="Go on as it began, take another run id, or insist with --force, which is recorded.",
+                )
+            start = start.model_copy(update={"differs": differs})
         first = max(number for number, _ in segments(store, plan.run)) + 1
-        # They belong to a model that was never finished; what this attempt stores must stand alone.
-        prefix = artifact_key(plan.run, "x").removesuffix("x")
-        store.delete([info.key for info in store.list(prefix)])
-    folder = RunFolder(scratch / f"{plan.run}-{attempt}")
-    if folder.log_size():
-        folder.close()
-        raise Refused(
-            "this attempt has begun already, on this machine",
-            where=str(folder.path),
-            remedy="Wait for its end. If it is dead, deliver what it left: "
-            f"python -m modelbook.training.deliver {folder.path}",
-        )
     config = RunConfig(
         store=absolute_uri(store),
         plan=plan,
-        attempt=attempt,
+        attempt=start.attempt,
         first_segment=first,
         dataset_folders=dataset_folders or {},
     )
-    write_config(config, folder.path)
+    folder = RunFolder.claim(scratch / f"{plan.run}-{start.attempt}", config.model_dump_json(indent=1) + "\n")
     delivery = Delivery(folder, store, plan.run, first)
-    folder.append(_start(plan, attempt, timestamp(clock())))
+    folder.append(start)
+    for each in start.differs:
+        folder.append(NoteWritten(time=start.time, text=f"went on with other settings: {each}"))
     try:
         delivery.ship_log()
+        if state:
+            # They belong to a model that was never finished; what this attempt stores must stand alone.
+            prefix = artifact_key(plan.run, "x").removesuffix("x")
+            store.delete([info.key for info in store.list(prefix)])
+            sweep_checkpoints(store, plan.run, state.checkpoints)
     except Exception:
         folder.close()
         folder.remove()
@@ -134,6 +145,8 @@ def _start(plan: RunPlan, attempt: int, time: Timestamp) -> RunStarted:
         code=plan.code,
         datasets=plan.datasets,
         environment=plan.environment,
+        arguments=plan.arguments,
+        deterministic=plan.deterministic,
     )
 
 
@@ -168,6 +181,7 @@ def settle(folder: RunFolder, config: RunConfig, store: Store, patience: float) 
             folder.append(_honest(end, folder))
         delivery.complete(patience)
         state = replay(read_events(store, run, before=config.first_segment) + folder.events())
+        sweep_checkpoints(store, run, state.checkpoints)
         record = record_of(state) if state.status == "completed" else None
         if record:
             store.put_bytes(run_key(run), record.model_dump_json(indent=1).encode() + b"\n")

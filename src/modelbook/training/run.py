@@ -5,18 +5,16 @@ import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pydantic import JsonValue
 
 from modelbook.adapters.open_store import open_store
-from modelbook.core.pickles import HEAD, looks_like_pickle
 from modelbook.core.records import StoredFile
 from modelbook.core.run_log import (
-    ArtifactStored,
     CheckpointStored,
     Ending,
     MetricsLogged,
@@ -25,19 +23,24 @@ from modelbook.core.run_log import (
     SeedsSet,
     TagsAdded,
 )
-from modelbook.core.storage import checkpoint_key
 from modelbook.errors import BadInput, ModelbookError
+from modelbook.training.artifacts import Artifacts
 from modelbook.training.by_hand import begin_by_hand
+from modelbook.training.checkpoint_files import fill
 from modelbook.training.clock import timestamp, utc_now
+from modelbook.training.pace import Pace
 from modelbook.training.run_config import RUN_CONFIG, read_config
 from modelbook.training.run_folder import RunFolder, copy_in, measure, write_in
 from modelbook.training.seeds import seed_everything
 from modelbook.training.session import Session
-from modelbook.training.tensors import MODEL, write_state, write_tensors
-from modelbook.training.values import check_artifact_name, check_name, json_params, metric_value, step_value, typed
+from modelbook.training.tensors import MODEL, write_tensors
+from modelbook.training.values import check_name, json_params, metric_value, step_value, typed
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from modelbook.training.saver import Checkpoints
+    from modelbook.training.snapshot import Stateful
 
 T = TypeVar("T")
 _open: "Run | None" = None
@@ -87,8 +90,9 @@ class Run:
         self._plan = session.config.plan
         self._params: dict[str, JsonValue] = dict(self._plan.params)
         self._unread = set(self._params)
-        self._artifacts: dict[str, str] = {}
+        self._artifacts = Artifacts(session, self._note)
         self._warned: set[str] = set()
+        self._savers: list[Checkpoints] = []
         self.seed = self._plan.seed
 
     @property
@@ -147,24 +151,45 @@ class Run:
             remedy=f"Start it by `modelbook train … --data {name}@<version>`.",
         )
 
+    def checkpoints(
+        self,
+        *,
+        model: "Stateful",
+        every: int | str = "60s",
+        metric: str | None = None,
+        mode: Literal["min", "max"] | None = None,
+        **parts: "Stateful | None",
+    ) -> "Checkpoints":
+        """Save the training as it goes on, so that it can be taken up again: `start = saver.restore() or 0`.
+
+        By keyword go the optimizer, scheduler, and whatever else has a `state_dict()`; the states of all random
+        generators are saved with them. `every` is a number of steps, or a time as in `"60s"`. The store keeps the
+        latest, and the best by `metric`, of which more (`max`) or less (`min`) is better.
+        """
+        from modelbook.training.saver import Checkpoints
+
+        given = {name: part for name, part in parts.items() if part is not None}
+        saver = Checkpoints(self._session, self._note, model, given, Pace(every), metric, mode)
+        self._savers.append(saver)
+        return saver
+
     def checkpoint(
         self, model: "Mapping[str, Tensor]", *, step: int, metric: float | None = None, **state: Any
     ) -> None:
-        """Save a model's tensors, and by keyword whatever is needed to go on: `optimizer=optimizer.state_dict()`.
+        """Save one checkpoint by hand, for a loop that is not yours; a loop of your own wants `checkpoints`.
 
-        It is on disk when this returns, and on its way to the store. `metric` is what tells the best one.
+        `model` is a state dict; what else is needed goes by keyword: `optimizer=optimizer.state_dict()`. It is on disk
+        when this returns, and on its way to the store. The one with the greatest `metric` is the best.
         """
         at = step_value(step)
-        value = None if metric is None else metric_value("metric", metric)
-        checkpoint_key(self.id, at, MODEL)
-
-        def fill(folder: Path) -> CheckpointStored:
-            write_tensors(model, folder / MODEL)
-            names = [MODEL, *(write_state(state, folder) if state else [])]
-            files = tuple(measure(folder / name, name) for name in names)
-            return CheckpointStored(time=_now(), step=at, files=files, metric=value)
-
-        self._session.stage(fill)
+        event = CheckpointStored(
+            time=_now(),
+            step=at,
+            folder=self._session.new_folder(at),
+            files=(),
+            metric=None if metric is None else metric_value("metric", metric),
+        )
+        self._session.stage(lambda folder: fill(folder, event, model, state))
 
     def save_weights(self, weights: "Mapping[str, Tensor]", name: str = MODEL) -> None:
         """Save a state dict as safetensors into the model's folder: what will be registered."""
@@ -175,7 +200,7 @@ class Run:
             write_tensors(weights, target)
             return measure(target, path)
 
-        self._keep(name, write)
+        self._artifacts.keep(name, write)
 
     def log_artifact(
         self, path: str | os.PathLike[str], data: bytes | str | None = None, *, name: str | None = None
@@ -186,10 +211,10 @@ class Run:
         """
         if data is None:
             source = Path(path)
-            self._keep(name or source.name, lambda target, stored: copy_in(source, target, stored))
+            self._artifacts.keep(name or source.name, lambda target, stored: copy_in(source, target, stored))
         else:
             raw = data.encode() if isinstance(data, str) else bytes(data)
-            self._keep(name or os.fspath(path), lambda target, stored: write_in([raw], target, stored))
+            self._artifacts.keep(name or os.fspath(path), lambda target, stored: write_in([raw], target, stored))
 
     def add_tags(self, *tags: str) -> None:
         """Add tags to the run."""
@@ -244,32 +269,12 @@ class Run:
             self._close("failed", error="".join(traceback.format_exception(error))[-4000:])
 
     def _close(self, status: Ending, *, error: str | None = None, signal: str | None = None) -> None:
+        for saver in self._savers if not self.closed and self._session.here() else ():
+            saver.wait()
         if self._unread and not self.closed and self._session.here():
             names = ", ".join(sorted(self._unread))
             self._note(f"the training code never asked for these parameters: {names}")
         self._session.close(status, error=error, signal=signal)
-
-    def _keep(self, name: str, write: Callable[[Path, str], StoredFile]) -> None:
-        """Hand over one file of the model's folder, which `write` puts in place."""
-        check_artifact_name(self.id, name)
-
-        def fill(folder: Path) -> ArtifactStored | None:
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            file = write(target, name)
-            known = self._artifacts.setdefault(name, file.digest)
-            if known != file.digest:
-                raise BadInput(
-                    f"artifact {name!r} was stored already, with other bytes, and objects are written once",
-                    remedy="Store it once, at the end, or each time under a name of its own. What changes as "
-                    "the training goes on is a checkpoint: run.checkpoint(...).",
-                )
-            with target.open("rb") as opened:
-                if reason := looks_like_pickle(opened.read(HEAD), name):
-                    self._note(f"artifact {name!r} {reason}; registration will refuse it")
-            return ArtifactStored(time=_now(), file=file)
-
-        self._session.stage(fill)
 
     def _note(self, text: str) -> None:
         print(f"modelbook: {text}", file=sys.stderr)

@@ -27,6 +27,8 @@ class RunPlan(Frozen):
     code: Code
     datasets: tuple[DatasetUse, ...] = ()
     environment: Environment
+    arguments: tuple[str, ...] = ()
+    deterministic: bool = False
 
 
 class RunConfig(Frozen):
@@ -40,15 +42,8 @@ class RunConfig(Frozen):
     dataset_folders: dict[str, str]
 
 
-def write_config(config: RunConfig, folder: Path) -> Path:
-    """Write the file into the run's private folder; returns its path."""
-    path = folder / FILE_NAME
-    path.write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    return path
-
-
 def read_config(path: Path) -> RunConfig:
-    """Read it back. Raises BadInput if it is not there or not whole."""
+    """Read the file. Raises BadInput if it is not there or not whole."""
     try:
         return RunConfig.model_validate_json(path.read_bytes())
     except FileNotFoundError:

@@ -5,6 +5,8 @@ Everything passes through it, so that a process that is killed loses nothing tha
 appears when it is whole; `end.jsonl` says how the attempt ended, until that joins the log.
 """
 
+import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -17,11 +19,14 @@ from pathlib import Path
 from modelbook.core.digests import prefixed
 from modelbook.core.records import StoredFile
 from modelbook.core.run_log import ArtifactStored, CheckpointStored, Event, RunEnded, decode, encode
-from modelbook.errors import BadInput, StoreError
+from modelbook.errors import BadInput, Refused, StoreError
+from modelbook.training.run_config import FILE_NAME
 
 MAX_EVENT = 1024 * 1024  # bytes
 _CHUNK = 1024 * 1024
-_EVENT, _END = "event.jsonl", "end.jsonl"
+_EVENT, _END, _OWNER = "event.jsonl", "end.jsonl", "owner"
+LOCK = "lock"
+"""Locked by the training process that delivers."""
 FILES = "files"
 """The folder of a lot in which its files lie."""
 
@@ -43,10 +48,45 @@ class RunFolder:
             raise _cannot("make", path, error) from None
         self._guard = threading.Lock()
         self._lots = 0
+        self._owner: int | None = None
+
+    @classmethod
+    def claim(cls, path: Path, config: str) -> "RunFolder":
+        """Make the folder, with the run's configuration in it, and own it until it is closed.
+
+        It appears whole, so that of two processes one gets it. Raises Refused if it is there already.
+        """
+        unborn = path.with_name(f".{path.name}.{os.getpid()}.{time.time_ns()}")
+        try:
+            unborn.mkdir(mode=0o700, parents=True)
+            owner = os.open(unborn / _OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(owner, fcntl.LOCK_EX)
+            (unborn / FILE_NAME).write_text(config, encoding="utf-8")
+            unborn.rename(path)
+        except OSError as error:
+            shutil.rmtree(unborn, ignore_errors=True)
+            if error.errno in {errno.EEXIST, errno.ENOTEMPTY}:
+                raise Refused(
+                    "another process has just begun this attempt, on this machine",
+                    where=str(path),
+                    remedy="Let it end, or start this training as a run of its own.",
+                ) from None
+            raise _cannot("make", path, error) from None
+        folder = cls(path)
+        folder._owner = owner
+        return folder
+
+    @staticmethod
+    def in_use(path: Path) -> bool:
+        """Whether the process that began the attempt lives, or the training process that it started."""
+        return not (_free(path / _OWNER, fcntl.flock) and _free(path / LOCK, fcntl.lockf))
 
     def close(self) -> None:
-        """Close the log's file."""
+        """Close the log's file, and own the folder no more."""
         os.close(self._log)
+        if self._owner is not None:
+            os.close(self._owner)
+            self._owner = None
 
     def remove(self) -> None:
         """Delete the folder; everything in it is in the store."""
@@ -166,6 +206,21 @@ class RunFolder:
                 continue
             if isinstance(event, ArtifactStored | CheckpointStored):
                 yield lot, event
+
+
+def _free(path: Path, lock: Callable[[int, int], object]) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(descriptor)
 
 
 def copy_in(source: Path, target: Path, path: str) -> StoredFile:

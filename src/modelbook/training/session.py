@@ -4,17 +4,19 @@ import fcntl
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from modelbook.adapters.store import Store
+from modelbook.core.checkpoints import folder_name
 from modelbook.core.run_log import ArtifactStored, CheckpointStored, Ending, Event, RunEnded
 from modelbook.errors import BadInput, ModelbookError, StoreError
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.delivery import Courier, Delivery
 from modelbook.training.lifecycle import settle
 from modelbook.training.run_config import RunConfig
-from modelbook.training.run_folder import RunFolder
+from modelbook.training.run_folder import LOCK, RunFolder
 
 _PATIENCE = 120.0  # seconds that a failing store is asked again when a run without a launcher ends
 
@@ -29,11 +31,12 @@ class Session:
     def __init__(self, folder: RunFolder, config: RunConfig, store: Store, *, by_hand: bool) -> None:
         self.folder, self.config, self.store, self.by_hand = folder, config, store, by_hand
         self.closed = False
+        self._saved: Counter[int] = Counter()
         self._process = os.getpid()
         self._delivery = Delivery(folder, store, config.plan.run, config.first_segment)
         self._courier = Courier(self._delivery)
         # One process delivers; what its children log joins the same files and goes the same way.
-        self._lock = os.open(folder.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock = os.open(folder.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._delivers = _lock(self._lock)
         if self._delivers:
             self._courier.start()
@@ -53,6 +56,11 @@ class Session:
         self._check()
         self.folder.stage(fill)
         self._courier.files_came()
+
+    def new_folder(self, step: int) -> str:
+        """The name of a folder for a checkpoint of `step` that no other checkpoint of the run has."""
+        self._saved[step] += 1
+        return folder_name(step, self.config.attempt, self._saved[step] - 1)
 
     def _check(self) -> None:
         if self.closed:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelbook.core.weights import name_problem
-from modelbook.errors import BadInput
+from modelbook.errors import BadInput, StoreError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +31,7 @@ def write_tensors(tensors: "Mapping[str, Tensor]", path: Path) -> None:
     Raises BadInput for what is no plain tensor, for a name that no file may hold, and for an empty dict.
     """
     plain = _plain(tensors)
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     try:
@@ -38,6 +39,8 @@ def write_tensors(tensors: "Mapping[str, Tensor]", path: Path) -> None:
         save_file(plain, path, metadata={"format": "pt"})
     except (ValueError, RuntimeError) as error:
         raise BadInput(f"cannot write these tensors as safetensors: {error}", where=path.name) from None
+    except SafetensorError as error:  # what is left after the checks above is the disk
+        raise StoreError(f"cannot write {path.name}: {error}", remedy="Free some space.") from None
 
 
 def _plain(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
