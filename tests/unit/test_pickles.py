@@ -127,9 +127,7 @@ def test_what_is_no_pickle_passes(data: bytes) -> None:
 
 def test_the_sources_and_texts_of_a_whole_library_pass() -> None:
     root = Path(pickle.__file__).parent
-    paths = [
-        path for path in sorted(root.rglob("*")) if path.suffix in {".py", ".txt", ".json", ".md", ".rst"}
-    ]
+    paths = [path for path in sorted(root.rglob("*")) if path.suffix in {".py", ".txt", ".json", ".md", ".rst"}]
     texts = [path for path in paths if "site-packages" not in path.parts and path.stat().st_size][:600]
     assert len(texts) > 300
     assert [path for path in texts if looks_like_pickle(path.read_bytes()[:HEAD], path.name)] == []
