@@ -8,7 +8,7 @@ from modelbook.core.gates import Facts, GateResult, Numbers, judge, numbers_of
 from modelbook.core.pointer import Evidence, Holder, StagePointer
 from modelbook.core.policy import Stage
 from modelbook.core.registry import Registry
-from modelbook.core.verification import VersionVerdict, verify_stage, verify_version
+from modelbook.core.verification import StageVerdict, VersionVerdict, verify_stage, verify_version
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,13 @@ def decide(
 ) -> Decision:
     """Judge `model@version` for a stage against the version that holds it now.
 
-    `by` and `now` (UTC, ISO 8601 with Z) are recorded. Raises BadInput where the stage or the version does not exist.
+    `by` and `now` (UTC, ISO 8601 with Z) are recorded. Raises BadInput where the stage does not exist.
     """
     stage = registry.stage(stage_name)
-    current = registry.pointer(model, stage_name)
+    stands = verify_stage(registry, model, stage_name)
+    current = stands.pointer
     verdict = verify_version(registry, model, version)
-    baseline, found = _baseline(registry, model, stage_name)
+    baseline, found = _baseline(registry, stands)
     findings = [*verdict.findings, *found]
     findings += _order(registry, model, version, stage)
     gates: tuple[GateResult, ...] = ()
@@ -75,22 +76,22 @@ def decide(
     return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already)
 
 
-def _baseline(registry: Registry, model: str, stage: str) -> tuple[Numbers | None, list[Finding]]:
+def _baseline(registry: Registry, stands: StageVerdict) -> tuple[Numbers | None, list[Finding]]:
     """The numbers of the version that holds the stage. One that does not verify proves nothing, so it blocks."""
-    held = verify_stage(registry, model, stage)
-    if held.pointer is None:
-        return None, list(held.findings)
-    verdict = verify_version(registry, model, held.pointer.version)
-    return numbers_of(verdict.evaluations), [*held.findings, *verdict.findings]
+    if stands.pointer is None:
+        return None, list(stands.findings)
+    verdict = verify_version(registry, stands.model, stands.pointer.version)
+    return numbers_of(verdict.evaluations), [*stands.findings, *verdict.findings]
 
 
 def _order(registry: Registry, model: str, version: int, stage: Stage) -> list[Finding]:
     before = registry.policy.before(stage.name)
     if before is None:
         return []
-    held = registry.pointer(model, before.name)
+    earlier = verify_stage(registry, model, before.name)
+    held = earlier.pointer
     if held and held.version == version:
-        return []
+        return list(earlier.findings)
     has = f"{model}@{held.version} is" if held else "no version is"
     return [
         Finding(
