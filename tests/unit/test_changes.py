@@ -5,7 +5,7 @@ import pytest
 from modelbook.core.changes import ChangeVerdict, check_change
 from modelbook.core.documents import dump
 from modelbook.core.trust import Trust
-from tests.made import NOW, POLICY, RULES, SIGNERS, Made, digest, key, record, trust_yaml
+from tests.made import EARLIER, NOW, POLICY, RULES, SIGNERS, Made, digest, key, record, trust_yaml
 
 CARD = "models/digits/versions/1/card.yaml"
 EVALUATION = "models/digits/versions/1/evaluations/default.yaml"
@@ -211,3 +211,13 @@ def test_every_finding_of_a_change_is_reported_once() -> None:
     verdict = check(one(), head)
     assert {"unknown-file", "immutable", "yaml", "unknown-key", "missing-key"} <= {one.code for one in verdict.findings}
     assert len(set(verdict.findings)) == len(verdict.findings)
+
+
+def test_an_expired_key_cannot_sign_anew_by_claiming_an_earlier_time() -> None:
+    """What a change brings was signed now at the earliest; what stands already keeps the time that it was believed."""
+    trust = trust_yaml(signers={**SIGNERS, "registrar": {"expires": EARLIER}, "grader": {"expires": NOW}})
+    base = Made(trust=trust).dataset()
+    forged = base.copy().version(created=EARLIER, metrics=None)
+    assert codes(base, forged) == {"expired-key"}
+    standing = Made(trust=trust).dataset().version(created=EARLIER, metrics=None)
+    assert passes(standing, standing.copy().evaluation())

@@ -180,3 +180,24 @@ def test_everything_that_is_wrong_is_reported_at_once() -> None:
     decision = judged(made, stage="production")
     assert codes(decision) == {"bad-signature", "other-card", "skips-a-stage"}
     assert [gate.verdict for gate in decision.gates] == ["first", "failed"]
+
+
+PINNED = "model: digits\nsuites:\n  default: {entry_point: evaluate.py, dataset: digits@1}\n"
+
+
+def test_numbers_from_another_test_set_than_the_one_that_is_pinned_pass_no_gate() -> None:
+    """Nobody may choose an easier test for a model of his own."""
+    made = Made().dataset().dataset("easy").put("models/digits/model.yaml", PINNED).version(metrics=None)
+    made.evaluation(metrics=BETTER, data="easy")
+    decision = judged(made)
+    assert not decision.passed
+    assert codes(decision) == {"not-pinned"}
+    assert judged(Made().dataset().put("models/digits/model.yaml", PINNED).version()).passed
+
+
+def test_a_baseline_is_compared_with_only_on_the_same_test_set() -> None:
+    made = one().pointer("digits", "staging", 1).pointer("digits", "production", 1)
+    made.dataset("easy").version("digits", 2, metrics=None).evaluation("digits", 2, BETTER, data="easy")
+    decision = judged(made.pointer("digits", "staging", 2), 2, "production")
+    assert not decision.passed
+    assert any("baseline" in gate.reason and "measured" in gate.reason for gate in decision.gates)

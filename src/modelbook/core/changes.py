@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from modelbook.core import layout
 from modelbook.core.documents import DocumentError, load_lines
 from modelbook.core.expressions import ExpressionError, parse
-from modelbook.core.findings import Finding
+from modelbook.core.findings import Finding, blocks
 from modelbook.core.layout import Place, place_of
 from modelbook.core.promotion import Decision, decide
 from modelbook.core.registered_model import RegisteredModel
@@ -37,6 +37,11 @@ class ChangeVerdict:
     promotions: tuple[Decision, ...]
     findings: tuple[Finding, ...]
 
+    @property
+    def passed(self) -> bool:
+        """Whether the change may be merged: no error was found, and no gate refuses a promotion in it."""
+        return not blocks(self.findings) and all(decision.passed for decision in self.promotions)
+
 
 def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
     """Judge the change from `base` to `head`. Every changed file is looked at, and every finding reported."""
@@ -49,7 +54,7 @@ def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
     # Judged by the rules of base, on the files of head.
     rules = _rules_of(base) if base.places else _rules_of(head)  # the very first change brings its own
     kept = {path: data for path, data in head.files.items() if path not in _rules_of(head)}
-    judged = Registry(kept | rules, head.prefix)
+    judged = Registry(kept | rules, head.prefix, arriving=frozenset(changed), now=now)
     if unjudged := _unreadable_rules(judged):
         return ChangeVerdict(does, (), tuple(dict.fromkeys([*findings, *unjudged])))
     versions = _touched(places.values(), {"card", "signature", "provenance", "evaluation", "evaluation signature"})

@@ -1,8 +1,10 @@
 """Whether a version may move into a stage, and the pointer that says so."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelbook.core import layout
+from modelbook.core.evaluation import Evaluation
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.gates import Facts, GateResult, Numbers, judge, numbers_of
 from modelbook.core.pointer import Evidence, Holder, StagePointer
@@ -51,12 +53,14 @@ def decide(
     stands = verify_stage(registry, model, stage_name)
     current = stands.pointer
     verdict = verify_version(registry, model, version)
-    baseline, found = _baseline(registry, stands)
+    evaluations, found = _as_pinned(registry, verdict)
     findings = [*verdict.findings, *found]
+    baseline, found = _baseline(registry, stands, evaluations)
+    findings += found
     findings += _order(registry, model, version, stage)
     gates: tuple[GateResult, ...] = ()
     if verdict.card:
-        facts = Facts(numbers_of(verdict.evaluations), baseline, verdict.card.tags, verdict.card.run.params)
+        facts = Facts(numbers_of(evaluations), baseline, verdict.card.tags, verdict.card.run.params)
         gates = judge(registry.gates(model, stage), facts, first=stage.first)
     already = current is not None and current.version == version
     pointer = None
@@ -76,12 +80,41 @@ def decide(
     return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already)
 
 
-def _baseline(registry: Registry, stands: StageVerdict) -> tuple[Numbers | None, list[Finding]]:
+def _baseline(
+    registry: Registry, stands: StageVerdict, candidate: Mapping[str, Evaluation]
+) -> tuple[Numbers | None, list[Finding]]:
     """The numbers of the version that holds the stage. One that does not verify proves nothing, so it blocks."""
     if stands.pointer is None:
         return None, list(stands.findings)
     verdict = verify_version(registry, stands.model, stands.pointer.version)
-    return numbers_of(verdict.evaluations), [*stands.findings, *verdict.findings]
+    # Only like with like: what a suite measured on another dataset is missing here, and a gate that reads it says so.
+    alike = {
+        suite: evaluation
+        for suite, evaluation in verdict.evaluations.items()
+        if suite not in candidate or candidate[suite].dataset.digest == evaluation.dataset.digest
+    }
+    return numbers_of(alike), [*stands.findings, *verdict.findings]
+
+
+def _as_pinned(registry: Registry, verdict: VersionVerdict) -> tuple[dict[str, Evaluation], list[Finding]]:
+    """The evaluations that count, and a finding for each on another dataset version than model.yaml pins now.
+
+    Numbers from an easier test set would pass any gate.
+    """
+    model = registry.model(verdict.model)
+    suites = model.suites if model else {}
+    kept, findings = {}, []
+    for suite, evaluation in verdict.evaluations.items():
+        pinned = suites[suite].dataset if suite in suites else None
+        used = f"{evaluation.dataset.dataset}@{evaluation.dataset.version}"
+        if pinned in {None, used}:
+            kept[suite] = evaluation
+            continue
+        path = f"{layout.version_folder(verdict.model, verdict.version)}/evaluations/{suite}.yaml"
+        message = f"suite {suite} measured it on {used}, but model.yaml pins {pinned} for it"
+        remedy = "Evaluations never change: give the suite on the other dataset a name of its own."
+        findings.append(Finding(registry.shown(path), None, "not-pinned", message, remedy))
+    return kept, findings
 
 
 def _order(registry: Registry, model: str, version: int, stage: Stage) -> list[Finding]:

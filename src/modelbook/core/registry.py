@@ -27,11 +27,22 @@ class Registry:
     """Answers from `files` (bytes by path below the registry folder); `prefix` is that folder, for messages.
 
     Whatever it reads may raise DocumentError, with file and line. Nothing is cached that could change.
+
+    `arriving` are the paths that a change under judgement brings, `now` the time of the judgement (UTC, with Z): such
+    a signature was made now, whatever time it claims.
     """
 
-    def __init__(self, files: Files, prefix: str = "registry") -> None:
+    def __init__(
+        self, files: Files, prefix: str = "registry", *, arriving: frozenset[str] = frozenset(), now: str | None = None
+    ) -> None:
         self.files = files
         self.prefix = prefix
+        self._arriving = arriving
+        self._now = now
+
+    def signed_at(self, path: str, claimed: str) -> str:
+        """When the signature at `path` was made, as far as can be known: the time that it claims, or now."""
+        return max(self._now, claimed) if self._now and path in self._arriving else claimed
 
     def shown(self, path: str) -> str:
         """`path` as a person would name it: from the top of the repository."""

@@ -66,7 +66,12 @@ def _signed(
         return None, [_error(registry, path, "unsigned", f"the signature of the {what} is missing", remedy)]
     signers = allowed(registry.trust, name, statement=statement)
     signer, findings = check_signature(
-        registry.files[path], expected, signers, path=registry.shown(path), what=what, made=made
+        registry.files[path],
+        expected,
+        signers,
+        path=registry.shown(path),
+        what=what,
+        made=registry.signed_at(path, made),
     )
     return (signer.name if signer else None), findings
 
