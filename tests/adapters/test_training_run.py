@@ -2,7 +2,6 @@
 
 import math
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,11 @@ import torch
 import modelbook
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.core.digests import digest_of
-from modelbook.core.run_log import RunStarted
 from modelbook.core.run_state import RunState, replay
 from modelbook.errors import BadInput
 from modelbook.training.run import Run
-from modelbook.training.run_reader import read_events, read_record
+from modelbook.training.run_reader import read_events
 from modelbook.training.tensors import read_checkpoint
-from tests.adapters.training_scripts import ENVIRON, Bench
 
 
 @pytest.fixture
@@ -279,47 +276,3 @@ def test_parameters_that_nobody_asked_for_are_named(
 def test_a_dataset_that_the_run_has_not_is_named(run: Run) -> None:
     with pytest.raises(BadInput, match=r"has no dataset 'digits' \(it has: none\)"):
         run.dataset("digits")
-
-
-@pytest.mark.parametrize(
-    ("ending", "status", "error"),
-    [
-        ("", "completed", ""),
-        ("run.finish()", "completed", ""),
-        ("run.finish('failed')", "failed", ""),
-        ("raise ArithmeticError('exploded')", "failed", "ArithmeticError: exploded"),
-        ("with run: raise SystemExit(3)", "failed", "SystemExit: 3"),
-        ("with run: raise KeyboardInterrupt", "killed", ""),
-        ("with run: raise SystemExit(0)", "completed", ""),
-        ("import os, sys\nif os.fork() == 0: sys.exit(1)\nos.wait()", "completed", ""),
-        ("import os\nif os.fork() == 0: run.finish('failed'); os._exit(0)\nos.wait()", "completed", ""),
-    ],
-)
-def test_a_script_started_by_hand_ends_up_in_the_store(tmp_path: Path, ending: str, status: str, error: str) -> None:
-    bench = Bench(tmp_path)
-    script = bench.write(
-        "import modelbook\nrun = modelbook.run(tags=('a',), seed=4)\nrun.log({'loss': 0.5})\n"
-        "run.log_artifact('a.json', '{}')\nprint(run.id)\n" + ending
-    )
-    env = {key: value for key, value in ENVIRON.items() if not key.startswith("GITHUB_")}
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path,
-        env=env | {"MODELBOOK_STORE": bench.store.uri},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    run_id = done.stdout.split()[0]
-    events = read_events(bench.store, run_id)
-    state = replay(events)
-    assert isinstance(events[0], RunStarted)
-    assert (state.status, events[0].experiment, events[0].tags) == (status, "train", ("a",))
-    assert error in ((state.end and state.end.error) or "")
-    assert state.metrics["loss"].value == 0.5
-    assert len(state.artifacts) == 1
-    assert state.seeds is not None
-    assert "PYTHONHASHSEED" in state.seeds.not_held["hash"]
-    assert (read_record(bench.store, run_id) is not None) == (status == "completed")
-    assert list((tmp_path / ".modelbook/runs").iterdir()) == []
-    assert (tmp_path / ".modelbook/.gitignore").read_text() == "*\n"

@@ -77,9 +77,7 @@ entries = st.fixed_dictionaries(
 
 @settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from(["a", "b", "c"]), entries, min_size=1, max_size=3), st.integers(0, 20))
-def test_well_named_tensors_pass_exactly_where_the_library_accepts_them(
-    header: dict[str, object], size: int
-) -> None:
+def test_well_named_tensors_pass_exactly_where_the_library_accepts_them(header: dict[str, object], size: int) -> None:
     file = file_of(header, b"\0" * size)
     try:
         parse_header(file, len(file))
@@ -164,9 +162,7 @@ def test_one_changed_byte_never_passes_where_the_library_refuses(at: int, value:
         (file_of(ONE, b"\0" * 7), "it is cut short"),
     ],
 )
-def test_a_file_that_is_not_plain_weights_is_refused_and_the_finding_says_why(
-    file: bytes, words: str
-) -> None:
+def test_a_file_that_is_not_plain_weights_is_refused_and_the_finding_says_why(file: bytes, words: str) -> None:
     assert words in problems(file)
 
 

@@ -11,6 +11,7 @@ import click
 
 from modelbook.adapters.store import Progress
 from modelbook.core.report import Report, gate_values
+from modelbook.core.strict_yaml import UNSEEN
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +23,11 @@ def console(*, stderr: bool = False) -> "Console":
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
     return Console(stderr=stderr, highlight=False, soft_wrap=False, width=width)
+
+
+def plain(text: str) -> str:
+    """`text` without what a terminal would obey or hide; such a character is named, as in [U+001B]."""
+    return UNSEEN.sub(lambda found: found[0] if found[0] == "\n" else f"[U+{ord(found[0]):04X}]", text)
 
 
 def print_json(data: Any) -> None:
@@ -37,17 +43,19 @@ def print_report(report: Report, *, as_json: bool) -> None:
     if as_json:
         print_json(report.as_json())
         return
-    click.secho(report.title, bold=True)
+    click.secho(plain(report.title), bold=True)
     for label, value in report.facts.items():
-        click.echo(f"  {label}: {value}")
+        click.echo(f"  {label}: {plain(value)}")
     if report.gates:
         _print_gates(report)
     for finding in report.findings:
         colour = "red" if finding.level == "error" else "yellow"
-        click.echo(click.style(f"{finding.level}: ", fg=colour) + str(finding))
-    click.secho(("✓ " if report.passed else "✗ ") + report.verdict, fg="green" if report.passed else "red", bold=True)
+        click.echo(click.style(f"{finding.level}: ", fg=colour) + plain(str(finding)))
+    click.secho(
+        ("✓ " if report.passed else "✗ ") + plain(report.verdict), fg="green" if report.passed else "red", bold=True
+    )
     for step in report.next_steps:
-        click.secho(f"  next: {step}", fg="cyan")
+        click.secho(f"  next: {plain(step)}", fg="cyan")
 
 
 def _print_gates(report: Report) -> None:
@@ -63,8 +71,8 @@ def _print_gates(report: Report) -> None:
         mark = {"passed": ("passed", "green"), "first": ("accepted", "yellow"), "failed": ("failed", "red")}[
             gate.verdict
         ]
-        verdict = Text(mark[0], style=mark[1]) + Text(f": {gate.reason}" if gate.reason else "")
-        table.add_row(Text(gate.name), *(Text(cell) for cell in gate_values(gate)), verdict)
+        verdict = Text(mark[0], style=mark[1]) + Text(plain(f": {gate.reason}") if gate.reason else "")
+        table.add_row(Text(plain(gate.name)), *(Text(cell) for cell in gate_values(gate)), verdict)
     console().print(table)
 
 
@@ -83,13 +91,13 @@ def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: s
     for at, heading in enumerate(rows[0]):
         table.add_column(heading, overflow="fold", no_wrap=at == 0)
     for row in rows:
-        table.add_row(*(Text("-" if value is None else str(value)) for value in row.values()))
+        table.add_row(*(Text("-" if value is None else plain(str(value))) for value in row.values()))
     console().print(table)
 
 
 def say(text: str, *, as_json: bool = False) -> None:
     """A line for a person: on standard output, or on standard error where a program reads the output."""
-    print(text, file=sys.stderr if as_json else sys.stdout, flush=True)
+    print(plain(text), file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
 @contextmanager

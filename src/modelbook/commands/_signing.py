@@ -1,5 +1,6 @@
 """The key to sign with, refused before any work is done if trust.yaml would not believe it."""
 
+from modelbook.adapters.clock import now
 from modelbook.adapters.key_signer import KeySigner, open_signer
 from modelbook.commands._workspace import Workspace
 from modelbook.core.signatures import hint_of
@@ -18,6 +19,9 @@ def open_allowed_signer(
     hint = hint_of(key.public_pem)
     for signer in allowed(workspace.registry.trust, name, statement=statement, stage=stage):
         if hint_of(signer.key) == hint:
+            if signer.expires and signer.expires < now():
+                message = f"the key of {signer.name!r} expired on {signer.expires}"
+                raise Refused(message, where=workspace.path("trust.yaml"), remedy="Sign with a key that is valid now.")
             return key, signer.name
     what = f"promote {name} into {stage}" if stage else f"sign the {statement} of {name}"
     grant = f"stages: [{stage}]" if stage else f"statements: [{statement}]"

@@ -16,7 +16,13 @@ from modelbook.errors import Exit
 
 @click.group(name="env", short_help="Compare environments.")
 def command() -> None:
-    """The environments that versions were trained in, and this one."""
+    """The environments that versions were trained in, and this one.
+
+    \b
+    Examples:
+      modelbook env check fraud@production
+      modelbook env diff fraud@4 fraud@5
+    """
 
 
 @command.command()

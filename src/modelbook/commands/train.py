@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import click
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_json, say
@@ -24,6 +24,7 @@ from modelbook.commands._workspace import (
 from modelbook.core.digests import digest_of
 from modelbook.core.layout import dataset_folder
 from modelbook.core.names import check_name, parse_reference
+from modelbook.core.records import Tag
 from modelbook.core.run_log import RunStarted
 from modelbook.core.run_record import DatasetUse
 from modelbook.core.run_state import replay
@@ -108,7 +109,7 @@ def command(
         user=person(workspace.repository),
         params=(began.params if began else {}) | _params(params),
         seed=seed,
-        tags=tags,
+        tags=_tags(tags),
         code=code_version(cwd, entry_point, allow_dirty=allow_dirty),
         datasets=tuple(uses),
         environment=capture(),
@@ -220,6 +221,16 @@ def _params(texts: tuple[str, ...]) -> dict[str, JsonValue]:
         except json.JSONDecodeError:
             found[name] = value
     return found
+
+
+def _tags(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags, refused now rather than after hours of training if no card could hold them."""
+    for text in texts:
+        try:
+            TypeAdapter(Tag).validate_python(text)
+        except ValidationError:
+            raise BadInput(f"{text!r} is not a tag", remedy="Tags are letters, digits and _ . : / + -.") from None
+    return texts
 
 
 def _experiment(entry_point: str) -> str:

@@ -82,8 +82,13 @@ def _reference(workspace: Workspace, text: str) -> Report:
 def _everything(workspace: Workspace) -> Report:
     registry = workspace.registry
     findings = list(workspace.findings) + _uncommitted(workspace, "")
-    versions = [(model, version) for model in registry.models() for version in registry.versions(model)]
-    datasets = [(name, version) for name in registry.datasets() for version in registry.dataset_versions(name)]
+    # By any file of theirs, so that what belongs to nothing is seen too.
+    versions = sorted(
+        {(p.name, p.version) for p in registry.places.values() if p.version and p.name and "dataset" not in p.kind}
+    )
+    datasets = sorted(
+        {(p.name, p.version) for p in registry.places.values() if p.version and p.name and "dataset" in p.kind}
+    )
     findings += [
         Finding(registry.shown(path), None, "missing", f"a registry needs its {path}")
         for path in (POLICY, TRUST)
@@ -119,9 +124,9 @@ def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: lis
         findings += verify_dataset(registry, dataset, version)[1]
     for model, version in versions:
         findings += verify_version(registry, model, version).findings
-    for place in registry.places.values():
-        if place.kind == "stage":
-            findings += verify_stage(registry, place.name or "", place.part or "").findings
+    stages = {(p.name, p.part) for p in registry.places.values() if p.kind in {"stage", "verification summary"}}
+    for model, stage in sorted((name or "", part or "") for name, part in stages):
+        findings += verify_stage(registry, model, stage).findings
     return findings
 
 

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modelbook.core import layout
-from modelbook.core.documents import DocumentError
+from modelbook.core.documents import DocumentError, load_lines
 from modelbook.core.expressions import ExpressionError, parse
-from modelbook.core.findings import Finding
+from modelbook.core.findings import Finding, blocks
 from modelbook.core.layout import Place, place_of
 from modelbook.core.promotion import Decision, decide
+from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.registry import Registry
+from modelbook.core.signatures import load_public_key
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 
 _IMMUTABLE = {
@@ -35,6 +37,11 @@ class ChangeVerdict:
     promotions: tuple[Decision, ...]
     findings: tuple[Finding, ...]
 
+    @property
+    def passed(self) -> bool:
+        """Whether the change may be merged: no error was found, and no gate refuses a promotion in it."""
+        return not blocks(self.findings) and all(decision.passed for decision in self.promotions)
+
 
 def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
     """Judge the change from `base` to `head`. Every changed file is looked at, and every finding reported."""
@@ -43,10 +50,13 @@ def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
     ]
     places = {path: place_of(path) for path in changed}
     findings = [finding for path in changed for finding in _allowed(base, head, path, places[path])]
+    does = tuple(text for path in changed if (text := _words(head, path, places[path])))
     # Judged by the rules of base, on the files of head.
-    rules = _rules_of(base) or _rules_of(head)  # the very first change brings its own
+    rules = _rules_of(base) if base.places else _rules_of(head)  # the very first change brings its own
     kept = {path: data for path, data in head.files.items() if path not in _rules_of(head)}
-    judged = Registry(kept | rules, head.prefix)
+    judged = Registry(kept | rules, head.prefix, arriving=frozenset(changed), now=now)
+    if unjudged := _unreadable_rules(judged):
+        return ChangeVerdict(does, (), tuple(dict.fromkeys([*findings, *unjudged])))
     versions = _touched(places.values(), {"card", "signature", "provenance", "evaluation", "evaluation signature"})
     datasets = _touched(places.values(), {"dataset", "dataset signature"})
     for model, version in versions:
@@ -75,14 +85,13 @@ def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
                 "Make two pull requests of it.",
             )
         )
-    does = [text for path in changed if (text := _words(head, path, places[path]))]
-    return ChangeVerdict(tuple(does), tuple(promotions), tuple(dict.fromkeys(findings)))
+    return ChangeVerdict(does, tuple(promotions), tuple(dict.fromkeys(findings)))
 
 
 def _words(head: Registry, path: str, place: Place | None) -> str | None:
     """What a changed file means, for a person; None for the signatures that come with it."""
     if place is None or path not in head.files:
-        return None
+        return f"removes {path}" if place and place.kind in _RULES else None
     texts = {
         "card": f"registers {place.name}@{place.version}",
         "evaluation": f"adds the evaluation {place.part} of {place.name}@{place.version}",
@@ -94,6 +103,20 @@ def _words(head: Registry, path: str, place: Place | None) -> str | None:
 
 def _rules_of(registry: Registry) -> dict[str, bytes]:
     return {path: registry.files[path] for path, place in registry.places.items() if place.kind in _RULES}
+
+
+def _unreadable_rules(judged: Registry) -> list[Finding]:
+    """Why nothing can be judged: the policy or the trust file that a change starts from is missing or broken."""
+    findings: list[Finding] = []
+    for path in (layout.POLICY, layout.TRUST):
+        if path not in judged.files:
+            message = f"the commit that this change starts from has no {path}, so nothing can be judged"
+            findings.append(Finding(judged.shown(path), None, "no-rules", message))
+    try:
+        _ = findings or (judged.policy, judged.trust)
+    except DocumentError as error:
+        findings += error.findings
+    return findings
 
 
 def _touched(places: Iterable[Place | None], kinds: set[str]) -> list[tuple[str, int]]:
@@ -128,6 +151,13 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
                 remedy,
             )
         ]
+    if place.kind == "verification summary" and path in base.files:
+        pointer = layout.pointer_path(place.name or "", place.part or "")
+        if base.files.get(pointer) == head.files.get(pointer):
+            message = "the verdict on a promotion was changed or removed, and the stage was not moved"
+            return [Finding(shown, None, "immutable", message, "Restore it, or promote another version.")]
+    if place.kind in {"policy", "trust"} and path not in head.files:
+        return [Finding(shown, None, "rules-removed", f"without {path} nothing in the registry can be judged")]
     if place.kind == "stage" and path not in head.files:
         return [
             Finding(
@@ -147,19 +177,9 @@ def check_rules(registry: Registry, path: str, place: Place) -> list[Finding]:
     """Whether policy.yaml, trust.yaml or a model.yaml can be read, and whether every gate in it can be judged."""
     try:
         if place.kind == "trust":
-            _ = registry.trust
-            return []
-        if place.kind == "model":
-            model = registry.model(place.name or "")
-            if model and model.model != place.name:
-                return [
-                    Finding(
-                        registry.shown(path),
-                        None,
-                        "other-name",
-                        f"it describes {model.model!r}, but its path says {place.name!r}",
-                    )
-                ]
+            return _unusable_keys(registry, path)
+        if place.kind == "model" and (findings := _model_meaning(registry, path, place)):
+            return findings
         if place.kind == "model" and layout.POLICY not in registry.files:
             return []
         gates = [gate for stage in registry.policy.stages for gate in registry.gates(place.name or "", stage)]
@@ -182,6 +202,39 @@ def check_rules(registry: Registry, path: str, place: Place) -> list[Finding]:
     return findings
 
 
+def _unusable_keys(registry: Registry, path: str) -> list[Finding]:
+    findings = []
+    for signer in registry.trust.signers:
+        try:
+            load_public_key(signer.key)
+        except ValueError:
+            message = f"the key of {signer.name!r} is not a P-256 public key, so it can sign nothing"
+            findings.append(Finding(registry.shown(path), None, "invalid-key", message, "Paste the whole PEM."))
+    return findings
+
+
+def _model_meaning(registry: Registry, path: str, place: Place) -> list[Finding]:
+    shown = registry.shown(path)
+    model, parsed = load_lines(RegisteredModel, registry.files[path], shown)
+    if model.model != place.name:
+        message = f"it describes {model.model!r}, but its path says {place.name!r}"
+        return [Finding(shown, parsed.line_of(("model",)), "other-name", message)]
+    if layout.POLICY not in registry.files:
+        return []
+    known = [stage.name for stage in registry.policy.stages]
+    return [
+        Finding(
+            shown,
+            parsed.line_of(("gates", stage)),
+            "no-such-stage",
+            f"no stage is named {stage!r}, so nothing would ask its gates",
+            f"The stages of policy.yaml: {', '.join(known)}.",
+        )
+        for stage in model.gates
+        if stage not in known
+    ]
+
+
 def _promotion(
     base: Registry, judged: Registry, model: str, stage: str, now: str
 ) -> tuple[Decision | None, list[Finding]]:
@@ -193,10 +246,19 @@ def _promotion(
     proposed = held.pointer
     if proposed is None:
         return None, findings
+    for summary, signer in held.summaries.items():
+        name = judged.places[summary].signer
+        if name != signer and base.files.get(summary) != judged.files[summary]:
+            message = f"the file bears the name {name!r}, but {signer!r} signed it"
+            findings.append(Finding(judged.shown(summary), None, "other-signer", message))
+    if judged.policy.stage(stage) is None:
+        findings.append(Finding(shown, None, "no-such-stage", f"policy.yaml has no stage {stage!r}"))
+        return None, findings
     if base.files.get(path) == judged.files.get(path):
         return None, findings  # only a signature beside it changed
-    before = {name: data for name, data in judged.files.items() if not _of_stage(name, model, stage)}
-    before |= {name: data for name, data in base.files.items() if _of_stage(name, model, stage)}
+    # All stages of the model as they are in base: what enters one with this change has not been there.
+    before = {name: data for name, data in judged.files.items() if not _of_stages(name, model)}
+    before |= {name: data for name, data in base.files.items() if _of_stages(name, model)}
     decision = decide(Registry(before, judged.prefix), model, proposed.version, stage, by=proposed.by, now=now)
     findings += decision.findings
     expected = decision.pointer
@@ -224,8 +286,6 @@ def _promotion(
     return decision, findings
 
 
-def _of_stage(path: str, model: str, stage: str) -> bool:
+def _of_stages(path: str, model: str) -> bool:
     place = place_of(path)
-    return bool(
-        place and place.kind in {"stage", "verification summary"} and (place.name, place.part) == (model, stage)
-    )
+    return bool(place and place.kind in {"stage", "verification summary"} and place.name == model)

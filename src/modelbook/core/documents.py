@@ -94,7 +94,7 @@ def _finding(kind: type[Frozen], problem: Any, parsed: strict_yaml.Parsed, path:
 
 def _is_echo(problem: Any) -> bool:
     """Whether pydantic calls a list too short only because it left out the items that it reports by themselves."""
-    return problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"]
+    return bool(problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"])
 
 
 def _spot(data: Any, location: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -12,8 +12,9 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -108,9 +109,18 @@ def read_bundle(data: bytes) -> Envelope:
 
 
 def strict_json(data: bytes) -> Any:
-    """JSON without duplicate keys, NaN, infinity, or integers that some readers would round. Raises EnvelopeError."""
+    """JSON in UTF-8 without duplicate keys, NaN, infinity, or integers that some readers would round.
+
+    Raises EnvelopeError.
+    """
     try:
-        return json.loads(data, object_pairs_hook=_object, parse_constant=_refuse, parse_int=_integer)
+        return json.loads(
+            data.decode(),  # of bytes, json would guess the encoding
+            object_pairs_hook=_object,
+            parse_constant=_refuse,
+            parse_int=_integer,
+            parse_float=_float,
+        )
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise EnvelopeError(f"not JSON: {error}") from None
     except RecursionError:
@@ -124,7 +134,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse(constant: str) -> Any:
+def _refuse(constant: str) -> NoReturn:
     raise EnvelopeError(f"{constant} is no JSON number")
 
 
@@ -132,6 +142,11 @@ def _integer(digits: str) -> int:
     if len(digits) > 17 or abs(int(digits)) > MAX_INTEGER:
         raise EnvelopeError(f"{digits[:40]} is larger than 2^53 - 1")
     return int(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _refuse(digits[:40])
 
 
 def _base64(text: Any, what: str) -> bytes:

@@ -14,7 +14,8 @@ from typing import Any
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
-      | (?P<string>[rR]?(?:\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'))
+      | (?P<strange>(?:[rR]?[bB]|[bB][rR])(?=["'])|[rR]?(?:\"\"\"|'''))
+      | (?P<string>[rR](?:\"[^\"\n]*\"|'[^'\n]*')|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')
       | (?P<number>(?:0x[0-9a-fA-F]+|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+)[uU]?)
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
       | (?P<operator>&&|\|\||[<>=!]=|[-+*/%<>!?:.,()\[\]{}])""",
@@ -115,6 +116,8 @@ def _tokens(text: str) -> list[tuple[str, str, int]]:
         match = _TOKEN.match(text, at)
         if not match:
             raise ExpressionError(f"at character {at + 1}: {text[at]!r} does not belong in a condition")
+        if match.lastgroup == "strange":
+            raise ExpressionError(f"at character {at + 1}: a text is written in single or double quotes, once")
         if match.lastgroup != "space":
             found.append((str(match.lastgroup), match[0], at))
         at = match.end()
@@ -127,7 +130,9 @@ def _references(tokens: list[tuple[str, str, int]]) -> tuple[set[str], set[str],
     baseline: set[str] = set()
     others: set[str] = set()
     words = [word for _, word, _ in tokens]
-    for i, (kind, word, _) in enumerate(tokens):
+    for i, (kind, word, at) in enumerate(tokens):
+        if word == "." and _begins_a_name(tokens, i):
+            raise ExpressionError(f"at character {at + 1}: a name does not begin with a dot")
         if kind != "name" or (i and words[i - 1] == "."):
             continue
         if word == "baseline" and words[i + 1 : i + 3] == [".", "metrics"]:
@@ -139,6 +144,14 @@ def _references(tokens: list[tuple[str, str, int]]) -> tuple[set[str], set[str],
         elif word in VARIABLES:
             others.add(word)
     return metrics, baseline, others
+
+
+def _begins_a_name(tokens: list[tuple[str, str, int]], dot: int) -> bool:
+    """Whether the dot follows nothing that has members: CEL then looks from the root, so `.metrics` is `metrics`."""
+    if not dot:
+        return True
+    kind, word, _ = tokens[dot - 1]
+    return word == "in" or (kind == "operator" and word not in _CLOSING)
 
 
 def _member(tokens: list[tuple[str, str, int]], at: int, what: str) -> str:
@@ -186,4 +199,4 @@ def _operands(text: str, tokens: list[tuple[str, str, int]]) -> tuple[str, ...]:
                 starts.pop()
             else:
                 starts[-1] = at + len(word)
-    return tuple(part for part in found if "metrics" in part)
+    return tuple(part for part in found if part)

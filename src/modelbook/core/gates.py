@@ -21,9 +21,10 @@ class Numbers:
 
     def why_not(self, name: str, whose: str) -> str | None:
         """Why the metric cannot be used, or None if it can."""
-        if name in self.values:
-            return None
-        return self.withheld.get(name) or f"no evaluation of {whose} measured {name!r}"
+        if name not in self.values:
+            return self.withheld.get(name) or f"no evaluation of {whose} measured {name!r}"
+        problem = _not_a_number(self.values[name])
+        return f"{name} is {problem}" if problem else None
 
 
 @dataclass(frozen=True)
@@ -121,23 +122,24 @@ def _judge(placed: PlacedGate, facts: Facts, first: str) -> GateResult:
         expression = parse(placed.gate.require)
     except ExpressionError as error:
         return result("failed", f"the gate is invalid: {error}")
-    if expression.reads_baseline and facts.baseline is None:
-        missing = _missing(expression, facts.candidate, None)
-        if missing:
-            return result("failed", missing)
-        if first == "accept":
-            return result("first", "the stage is empty, and the policy says `first: accept`")
-        return result("failed", "the stage is empty, so there is no baseline to compare with (`first: refuse`)")
     if missing := _missing(expression, facts.candidate, facts.baseline):
         return result("failed", missing)
     variables = _variables(facts)
     if infinite := _infinite(expression, variables):
         return result("failed", f"`{infinite}` is not a finite number")
+    measured = _measure(expression, variables)
+    if expression.reads_baseline and facts.baseline is None:
+        if not all(holds(one) for one in measured):  # what does not name the baseline can be judged already
+            return result("failed", _shortfall(measured), measured)
+        if first == "accept":
+            return result("first", "the stage is empty, and the policy says `first: accept`", measured)
+        return result(
+            "failed", "the stage is empty, so there is no baseline to compare with (`first: refuse`)", measured
+        )
     try:
         value = evaluate(expression.text, variables)
     except ExpressionError as error:
         return result("failed", f"it cannot be judged: {error}")
-    measured = _measure(expression, variables)
     if value is True:
         return result("passed", "", measured)
     if value is not False:
@@ -185,9 +187,11 @@ def _measure(expression: Expression, variables: Mapping[str, Any]) -> tuple[Meas
             continue
         if _not_a_number(value) or _not_a_number(limit):
             continue
-        margin = value - limit if comparison.operator in {">", ">=", "=="} else limit - value
-        if comparison.operator == "==":
-            margin = -abs(margin)
+        margin = value - limit if comparison.operator in {">", ">="} else limit - value
+        if comparison.operator in {"==", "!="}:
+            margin = abs(margin) if comparison.operator == "!=" else 0.0 - abs(margin)
+        if not math.isfinite(margin):
+            continue
         found.append(
             Measured(
                 comparison.left,

@@ -3,16 +3,21 @@
 import re
 
 from modelbook.core.report import Report, gate_values
+from modelbook.core.strict_yaml import UNSEEN
 
 # As numeric entities these are plain characters to every Markdown renderer: no link, mention, image, table or tag.
-_ACTIVE = re.compile(r"[&<>@|`*_\[\]()!~$\\#:]")
+_ACTIVE = re.compile(r"[&<>@|`*_\[\]()!~$\\#:\u200b]|^[-+](?=[-\s]|$)|^[0-9](?=[0-9]*\.(?:\s|$))|(?<=\bwww)\.")
+# GitHub looks for these when entities are characters again: a space without width keeps them from being found.
+_REFERRING = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])|#(?=[0-9])|\bGH-(?=[0-9])", re.IGNORECASE)
 MARKER = "<!-- modelbook:{} -->"
+_CUT = "\n\n(cut here: the whole is in the job's summary and its JSON output)\n"
 LIMIT = 60_000  # characters; GitHub accepts 65,536 in a comment
 
 
 def inert(text: str) -> str:
-    """`text` so that Markdown shows exactly it, on one line."""
-    return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+    """`text` so that Markdown shows exactly it, on one line; what could not be seen is named, as in [U+202E]."""
+    line = UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", " ".join(text.split()))
+    return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", _REFERRING.sub("\\g<0>\u200b", line))
 
 
 def markdown(report: Report) -> str:
@@ -33,7 +38,7 @@ def markdown(report: Report) -> str:
     if report.gates:
         lines += ["| gate | value | limit | margin | verdict |", "| --- | ---: | ---: | ---: | --- |"]
         for gate in report.gates:
-            value, limit, margin = (inert(cell).replace("\n", "<br>") for cell in gate_values(gate))
+            value, limit, margin = ("<br>".join(map(inert, cell.split("\n"))) for cell in gate_values(gate))
             word = {"passed": "passed", "failed": "**failed**", "first": "accepted (first)"}[gate.verdict]
             reason = f": {inert(gate.reason)}" if gate.reason else ""
             lines.append(f"| {inert(gate.name)} | {value} | {limit} | {margin} | {word}{reason} |")
@@ -49,9 +54,7 @@ def markdown(report: Report) -> str:
         lines += ["**Next**", "", *(f"- {inert(step)}" for step in report.next_steps), ""]
     text = "\n".join(lines)
     if len(text) > LIMIT:
-        text = (
-            text[:LIMIT].rsplit("\n", 1)[0] + "\n\n(cut here: the whole is in the job's summary and its JSON output)\n"
-        )
+        text = text[: LIMIT - len(_CUT)].rsplit("\n", 1)[0] + _CUT
     return text
 
 

@@ -1,14 +1,16 @@
 """Whether a version may move into a stage, and the pointer that says so."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelbook.core import layout
+from modelbook.core.evaluation import Evaluation
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.gates import Facts, GateResult, Numbers, judge, numbers_of
 from modelbook.core.pointer import Evidence, Holder, StagePointer
 from modelbook.core.policy import Stage
 from modelbook.core.registry import Registry
-from modelbook.core.verification import VersionVerdict, verify_stage, verify_version
+from modelbook.core.verification import StageVerdict, VersionVerdict, verify_stage, verify_version
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,20 @@ def decide(
 ) -> Decision:
     """Judge `model@version` for a stage against the version that holds it now.
 
-    `by` and `now` (UTC, ISO 8601 with Z) are recorded. Raises BadInput where the stage or the version does not exist.
+    `by` and `now` (UTC, ISO 8601 with Z) are recorded. Raises BadInput where the stage does not exist.
     """
     stage = registry.stage(stage_name)
-    current = registry.pointer(model, stage_name)
+    stands = verify_stage(registry, model, stage_name)
+    current = stands.pointer
     verdict = verify_version(registry, model, version)
-    baseline, found = _baseline(registry, model, stage_name)
+    evaluations, found = _as_pinned(registry, verdict)
     findings = [*verdict.findings, *found]
+    baseline, found = _baseline(registry, stands, evaluations)
+    findings += found
     findings += _order(registry, model, version, stage)
     gates: tuple[GateResult, ...] = ()
     if verdict.card:
-        facts = Facts(numbers_of(verdict.evaluations), baseline, verdict.card.tags, verdict.card.run.params)
+        facts = Facts(numbers_of(evaluations), baseline, verdict.card.tags, verdict.card.run.params)
         gates = judge(registry.gates(model, stage), facts, first=stage.first)
     already = current is not None and current.version == version
     pointer = None
@@ -75,22 +80,51 @@ def decide(
     return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already)
 
 
-def _baseline(registry: Registry, model: str, stage: str) -> tuple[Numbers | None, list[Finding]]:
+def _baseline(
+    registry: Registry, stands: StageVerdict, candidate: Mapping[str, Evaluation]
+) -> tuple[Numbers | None, list[Finding]]:
     """The numbers of the version that holds the stage. One that does not verify proves nothing, so it blocks."""
-    held = verify_stage(registry, model, stage)
-    if held.pointer is None:
-        return None, list(held.findings)
-    verdict = verify_version(registry, model, held.pointer.version)
-    return numbers_of(verdict.evaluations), [*held.findings, *verdict.findings]
+    if stands.pointer is None:
+        return None, list(stands.findings)
+    verdict = verify_version(registry, stands.model, stands.pointer.version)
+    # Only like with like: what a suite measured on another dataset is missing here, and a gate that reads it says so.
+    alike = {
+        suite: evaluation
+        for suite, evaluation in verdict.evaluations.items()
+        if suite not in candidate or candidate[suite].dataset.digest == evaluation.dataset.digest
+    }
+    return numbers_of(alike), [*stands.findings, *verdict.findings]
+
+
+def _as_pinned(registry: Registry, verdict: VersionVerdict) -> tuple[dict[str, Evaluation], list[Finding]]:
+    """The evaluations that count, and a finding for each on another dataset version than model.yaml pins now.
+
+    Numbers from an easier test set would pass any gate.
+    """
+    model = registry.model(verdict.model)
+    suites = model.suites if model else {}
+    kept, findings = {}, []
+    for suite, evaluation in verdict.evaluations.items():
+        pinned = suites[suite].dataset if suite in suites else None
+        used = f"{evaluation.dataset.dataset}@{evaluation.dataset.version}"
+        if pinned in {None, used}:
+            kept[suite] = evaluation
+            continue
+        path = f"{layout.version_folder(verdict.model, verdict.version)}/evaluations/{suite}.yaml"
+        message = f"suite {suite} measured it on {used}, but model.yaml pins {pinned} for it"
+        remedy = "Evaluations never change: give the suite on the other dataset a name of its own."
+        findings.append(Finding(registry.shown(path), None, "not-pinned", message, remedy))
+    return kept, findings
 
 
 def _order(registry: Registry, model: str, version: int, stage: Stage) -> list[Finding]:
     before = registry.policy.before(stage.name)
     if before is None:
         return []
-    held = registry.pointer(model, before.name)
+    earlier = verify_stage(registry, model, before.name)
+    held = earlier.pointer
     if held and held.version == version:
-        return []
+        return list(earlier.findings)
     has = f"{model}@{held.version} is" if held else "no version is"
     return [
         Finding(

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+from pydantic import ValidationError
+
 from modelbook.core.card import Artifact, Lineage, ModelCard, ParentModel, TrainingRun
 from modelbook.core.run_record import RunRecord
 from modelbook.core.storage import artifact_key, uri_of
@@ -23,46 +25,52 @@ def card_of(
 ) -> ModelCard:
     """The card of `model@version`, made from `record`; artifacts keep their place in the store.
 
-    Raises BadInput where the run left nothing that could be a model.
+    Raises BadInput where the run left nothing that could be a model, or something that no card can hold.
     """
     if not any(file.path.endswith(".safetensors") for file in record.artifacts):
         raise BadInput(
             f"the run {record.id} stored no weights",
             remedy="Call run.save_weights(model.state_dict()) in the training script; weights are safetensors.",
         )
-    run = TrainingRun(
-        id=record.id,
-        experiment=record.experiment,
-        job=record.job,
-        user=record.user,
-        started=record.started,
-        ended=record.ended,
-        seed=record.seed,
-        params=record.params,
-        metrics={name: _number_or_word(value) for name, value in record.metrics.items()},
-    )
-    lineage = Lineage(
-        code=record.code, datasets=record.datasets, parents=tuple(parents), environment=record.environment
-    )
-    artifacts = tuple(
-        Artifact(
-            path=file.path,
-            uri=uri_of(store, artifact_key(record.id, file.path)),
-            size=file.size,
-            digest=file.digest,
+    try:
+        run = TrainingRun(
+            id=record.id,
+            experiment=record.experiment,
+            job=record.job,
+            user=record.user,
+            started=record.started,
+            ended=record.ended,
+            seed=record.seed,
+            params=record.params,
+            metrics={name: _number_or_word(value) for name, value in record.metrics.items()},
         )
-        for file in sorted(record.artifacts, key=lambda file: file.path)
-    )
-    return ModelCard(
-        model=model,
-        version=version,
-        created=created,
-        description=description,
-        tags=tuple(dict.fromkeys([*record.tags, *tags])),
-        artifacts=artifacts,
-        run=run,
-        lineage=lineage,
-    )
+        lineage = Lineage(
+            code=record.code, datasets=record.datasets, parents=tuple(parents), environment=record.environment
+        )
+        artifacts = tuple(
+            Artifact(
+                path=file.path,
+                uri=uri_of(store, artifact_key(record.id, file.path)),
+                size=file.size,
+                digest=file.digest,
+            )
+            for file in sorted(record.artifacts, key=lambda file: file.path)
+        )
+        return ModelCard(
+            model=model,
+            version=version,
+            created=created,
+            description=description,
+            tags=tuple(dict.fromkeys([*record.tags, *tags])),
+            artifacts=artifacts,
+            run=run,
+            lineage=lineage,
+        )
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(map(str, problem["loc"])) or "its files"
+        message = problem["msg"].removeprefix("Value error, ")
+        raise BadInput(f"the run {record.id} cannot be a model version: {place}: {message}") from None
 
 
 def _number_or_word(value: float) -> float | Literal["nan", "inf", "-inf"]:

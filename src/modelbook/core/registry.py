@@ -1,6 +1,6 @@
 """The registry as data: typed, read-only answers from the files of one commit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -27,11 +27,22 @@ class Registry:
     """Answers from `files` (bytes by path below the registry folder); `prefix` is that folder, for messages.
 
     Whatever it reads may raise DocumentError, with file and line. Nothing is cached that could change.
+
+    `arriving` are the paths that a change under judgement brings, `now` the time of the judgement (UTC, with Z): such
+    a signature was made now, whatever time it claims.
     """
 
-    def __init__(self, files: Files, prefix: str = "registry") -> None:
+    def __init__(
+        self, files: Files, prefix: str = "registry", *, arriving: frozenset[str] = frozenset(), now: str | None = None
+    ) -> None:
         self.files = files
         self.prefix = prefix
+        self._arriving = arriving
+        self._now = now
+
+    def signed_at(self, path: str, claimed: str) -> str:
+        """When the signature at `path` was made, as far as can be known: the time that it claims, or now."""
+        return max(self._now, claimed) if self._now and path in self._arriving else claimed
 
     def shown(self, path: str) -> str:
         """`path` as a person would name it: from the top of the repository."""
@@ -76,6 +87,17 @@ class Registry:
                 found.setdefault((place.kind, place.name), []).append(place.version)
         return {key: sorted(versions) for key, versions in found.items()}
 
+    @cached_property
+    def _by_owner(self) -> Mapping[tuple[str, str | None, int | None], list[tuple[str, layout.Place]]]:
+        found: dict[tuple[str, str | None, int | None], list[tuple[str, layout.Place]]] = {}
+        for path, place in sorted(self.places.items()):
+            found.setdefault((place.kind, place.name, place.version), []).append((path, place))
+        return found
+
+    def beside(self, kind: str, name: str, version: int | None = None) -> Sequence[tuple[str, layout.Place]]:
+        """Path and place of each file of one kind that belongs to a model, or to one version of it, by path."""
+        return self._by_owner.get((kind, name, version), ())
+
     def models(self) -> list[str]:
         """Names of the registered models, sorted: those with a model.yaml or a version."""
         described = {place.name for place in self.places.values() if place.kind == "model" and place.name}
@@ -112,12 +134,7 @@ class Registry:
 
     def evaluation_paths(self, model: str, version: int) -> dict[str, str]:
         """The path of each evaluation of a version, by suite."""
-        wanted = ("evaluation", model, version)
-        return {
-            place.part: path
-            for path, place in self.places.items()
-            if (place.kind, place.name, place.version) == wanted and place.part
-        }
+        return {place.part: path for path, place in self.beside("evaluation", model, version) if place.part}
 
     def evaluation(self, path: str) -> Evaluation:
         """The evaluation at `path`."""

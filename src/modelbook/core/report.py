@@ -96,5 +96,5 @@ def change_report(verdict: ChangeVerdict, *, base: str, head: str, also: Sequenc
     for one in verdict.promotions:
         held = f"{one.model}@{one.baseline.version}" if one.baseline else "none: the stage is empty"
         facts[f"baseline in {one.stage}"] = held
-    passed = not errors and not failed and all(decision.passed for decision in verdict.promotions)
+    passed = verdict.passed and not blocks(also)
     return Report("Modelbook: " + (facts["change"]), passed, text, facts, gates, findings)

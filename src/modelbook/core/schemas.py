@@ -1,6 +1,7 @@
 """JSON Schemas of the registry's documents, generated from the models; `modelbook schema` prints them.
 
-They cannot say everything that the models check; BEYOND_SCHEMA lists, by document, what is left to the models; BEYOND_EVERY_SCHEMA holds of all.
+They cannot say everything that the models check. What is left to the models is listed: BEYOND_EVERY_SCHEMA for all
+documents, BEYOND_SCHEMA for each.
 """
 
 import json

@@ -159,11 +159,12 @@ def _resource(name: str, digest: str) -> dict[str, Any]:
 
 def difference(expected: Any, found: Any, at: str = "") -> str | None:
     """Where two statements differ first, such as `predicate.resources[2].digest`; None if they are the same."""
+    here = at or "the statement"
     if type(expected) is not type(found):
-        return at or "the statement"
+        return here
     if isinstance(expected, dict):
         for key in sorted(expected.keys() | found.keys()):
-            inner = f"{at}.{key}" if at else key
+            inner = f"{at}.{key}" if at else key or '""'
             if key not in expected or key not in found:
                 return inner
             if place := difference(expected[key], found[key], inner):
@@ -171,7 +172,7 @@ def difference(expected: Any, found: Any, at: str = "") -> str | None:
         return None
     if isinstance(expected, list):
         if len(expected) != len(found):
-            return at
+            return here
         places = (difference(a, b, f"{at}[{i}]") for i, (a, b) in enumerate(zip(expected, found, strict=True)))
         return next((place for place in places if place), None)
-    return None if expected == found else at
+    return None if expected == found else here

@@ -28,7 +28,7 @@ _NULL, _TRUE, _FALSE = (
     {"false", "False", "FALSE"},
 )
 # Control characters, and those that reorder or hide text where a person reviews it.
-_UNSEEN = re.compile(
+UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ufffe\uffff"
     "\U000e0000-\U000e007f]"
 )
@@ -66,7 +66,7 @@ def read(data: bytes, *, max_bytes: int = MAX_BYTES) -> Parsed:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise YamlError("not UTF-8", data.count(b"\n", 0, error.start) + 1) from None
-    hidden = _UNSEEN.search(text)
+    hidden = UNSEEN.search(text)
     if hidden:
         what = {"\ufeff": "a byte order mark", "\r": "a carriage return"}.get(
             hidden[0], f"the invisible character U+{ord(hidden[0]):04X}"
@@ -171,7 +171,7 @@ _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(rf"^(?:{_FLO
 
 
 def _represent_text(dumper: Any, text: str) -> Any:
-    block = "\n" in text and not _UNSEEN.search(text) and not re.search(r"[ \t]\n|^[ \n\t]|\t", text)
+    block = "\n" in text and not UNSEEN.search(text) and not re.search(r"[ \t]\n|^[ \n\t]|\t", text)
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if block else None)
 
 
@@ -192,7 +192,7 @@ def write(data: dict[str, Any]) -> bytes:
     """The document as UTF-8 YAML, keys in the order given. Raises ValueError for what `read` would refuse."""
     text = _dump(data, plain=True)
     # What a reader cannot see is written as an escape, so that it shows in a diff and reads back.
-    written = (text if not _UNSEEN.search(text) else _dump(data, plain=False)).encode()
+    written = (text if not UNSEEN.search(text) else _dump(data, plain=False)).encode()
     read(written)
     return written
 

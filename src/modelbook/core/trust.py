@@ -66,7 +66,8 @@ def allowed(trust: Trust, name: str, *, statement: str | None = None, stage: str
     """The signers whom a rule allows to make `statement` about `name`, or to promote it into `stage`; maybe none."""
     names: set[str] = set()
     for rule in trust.rules:
-        fits = statement in rule.statements if statement else (stage in rule.stages or "*" in rule.stages)
-        if fits and fnmatchcase(name, rule.models):
+        says = statement is not None and statement in rule.statements
+        promotes = stage is not None and (stage in rule.stages or "*" in rule.stages)
+        if (says or promotes) and fnmatchcase(name, rule.models):
             names.update(rule.signers)
     return [signer for signer in trust.signers if signer.name in names]

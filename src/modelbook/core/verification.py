@@ -44,12 +44,13 @@ class VersionVerdict:
 
 @dataclass(frozen=True)
 class StageVerdict:
-    """What holds of one stage pointer."""
+    """What holds of one stage pointer; `summaries` names the signer of each that is good, by path."""
 
     model: str
     stage: str
     pointer: StagePointer | None
     signed_by: str | None = None
+    summaries: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
 
@@ -65,7 +66,12 @@ def _signed(
         return None, [_error(registry, path, "unsigned", f"the signature of the {what} is missing", remedy)]
     signers = allowed(registry.trust, name, statement=statement)
     signer, findings = check_signature(
-        registry.files[path], expected, signers, path=registry.shown(path), what=what, made=made
+        registry.files[path],
+        expected,
+        signers,
+        path=registry.shown(path),
+        what=what,
+        made=registry.signed_at(path, made),
     )
     return (signer.name if signer else None), findings
 
@@ -74,13 +80,15 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
     """Check one version: card, signature, provenance, and every evaluation. All findings, not the first."""
     folder = layout.version_folder(model, version)
     path = f"{folder}/card.yaml"
+    name = f"{model}@{version}"
+    if path not in registry.files:
+        return VersionVerdict(model, version, None, findings=(_no_such(registry, path, name),))
     try:
         card = registry.card(model, version)
     except DocumentError as error:
         return VersionVerdict(model, version, None, findings=error.findings)
     findings = _card_meaning(registry, path, card, model, version)
     data = registry.files[path]
-    name = f"{model}@{version}"
     signer, found = _signed(
         registry,
         f"{folder}/model.sig",
@@ -102,12 +110,22 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
     )
     findings += found
     evaluations = {}
-    for suite, place in sorted(registry.evaluation_paths(model, version).items()):
-        evaluation, found = _verify_evaluation(registry, card, suite, place)
+    paths = registry.evaluation_paths(model, version)
+    for suite, evaluation_path in sorted(paths.items()):
+        evaluation, found = _verify_evaluation(registry, model, version, card, suite, evaluation_path)
         findings += found
         if evaluation and not found:
             evaluations[suite] = evaluation
+    findings += [
+        _error(registry, orphan, "no-evaluation", "the evaluation that this signs is not here", "Remove it.")
+        for orphan, place in registry.beside("evaluation signature", model, version)
+        if place.part not in paths
+    ]
     return VersionVerdict(model, version, card, signer, evaluations, tuple(findings))
+
+
+def _no_such(registry: Registry, path: str, name: str) -> Finding:
+    return _error(registry, path, "no-such-version", f"{name} is not in the registry")
 
 
 def _card_meaning(registry: Registry, path: str, card: ModelCard, model: str, version: int) -> list[Finding]:
@@ -122,13 +140,19 @@ def _card_meaning(registry: Registry, path: str, card: ModelCard, model: str, ve
             )
         )
     for artifact in card.artifacts:
-        try:
-            key_in(registry.policy.store, artifact.uri)
-        except BadInput as error:
-            findings.append(_error(registry, path, "foreign-uri", error.message, error.remedy))
+        findings += _points_inside(registry, path, artifact.uri)
     for use in card.lineage.datasets:
         findings += _dataset_is_known(registry, path, use)
     return findings
+
+
+def _points_inside(registry: Registry, path: str, uri: str) -> list[Finding]:
+    store = registry.policy.store
+    try:
+        key_in(store, uri)
+    except BadInput as error:
+        return [_error(registry, path, "foreign-uri", error.message, error.remedy)]
+    return []
 
 
 def _dataset_is_known(registry: Registry, path: str, use: DatasetUse) -> list[Finding]:
@@ -149,25 +173,21 @@ def _dataset_is_known(registry: Registry, path: str, use: DatasetUse) -> list[Fi
 
 
 def _verify_evaluation(
-    registry: Registry, card: ModelCard, suite: str, path: str
+    registry: Registry, model: str, version: int, card: ModelCard, suite: str, path: str
 ) -> tuple[Evaluation | None, list[Finding]]:
+    """`model` and `version` are those of the folder, whatever the card in it says."""
     try:
         evaluation = registry.evaluation(path)
     except DocumentError as error:
         return None, list(error.findings)
-    name = f"{card.model}@{card.version}"
+    name = f"{model}@{version}"
     findings = []
-    if (evaluation.model, evaluation.version, evaluation.suite) != (card.model, card.version, suite):
+    if (evaluation.model, evaluation.version, evaluation.suite) != (model, version, suite):
         is_of = f"{evaluation.suite} of {evaluation.model}@{evaluation.version}"
         findings.append(
-            _error(
-                registry,
-                path,
-                "other-name",
-                f"the evaluation is {is_of}, but its path says {suite} of {name}",
-            )
+            _error(registry, path, "other-name", f"the evaluation is {is_of}, but its path says {suite} of {name}")
         )
-    if evaluation.card != registry.digest(registry.card_path(card.model, card.version)):
+    if evaluation.card != registry.digest(registry.card_path(model, version)):
         findings.append(
             _error(registry, path, "other-card", f"the evaluation measured another card than that of {name}")
         )
@@ -186,7 +206,7 @@ def _verify_evaluation(
         registry,
         path.removesuffix(".yaml") + ".sigstore.json",
         evaluation_statement(evaluation, registry.files[path]),
-        card.model,
+        model,
         "evaluation",
         what=f"evaluation {suite} of {name}",
         made=evaluation.ended,
@@ -198,34 +218,24 @@ def verify_dataset(registry: Registry, dataset: str, version: int) -> tuple[Data
     """Check one dataset version: its card and its signature."""
     folder = layout.dataset_folder(dataset, version)
     path = f"{folder}/card.yaml"
+    name = f"{dataset}@{version}"
+    if path not in registry.files:
+        return None, (_no_such(registry, path, name),)
     try:
         card = registry.dataset_card(dataset, version)
     except DocumentError as error:
         return None, error.findings
     findings = []
-    name = f"{dataset}@{version}"
     if (card.dataset, card.version) != (dataset, version):
         findings.append(
             _error(
-                registry,
-                path,
-                "other-name",
-                f"the card is of {card.dataset}@{card.version}, but its path says {name}",
+                registry, path, "other-name", f"the card is of {card.dataset}@{card.version}, but its path says {name}"
             )
         )
-    try:
-        key_in(registry.policy.store, card.manifest.uri)
-    except BadInput as error:
-        findings.append(_error(registry, path, "foreign-uri", error.message, error.remedy))
+    findings += _points_inside(registry, path, card.manifest.uri)
     expected = dataset_statement(card, registry.files[path])
     _, found = _signed(
-        registry,
-        f"{folder}/dataset.sig",
-        expected,
-        dataset,
-        "dataset",
-        what=f"dataset {name}",
-        made=card.created,
+        registry, f"{folder}/dataset.sig", expected, dataset, "dataset", what=f"dataset {name}", made=card.created
     )
     return card, tuple(findings + found)
 
@@ -237,29 +247,28 @@ def verify_stage(registry: Registry, model: str, stage: str) -> StageVerdict:
         pointer = registry.pointer(model, stage)
     except DocumentError as error:
         return StageVerdict(model, stage, None, findings=error.findings)
+    beside = registry.beside("verification summary", model)
+    summaries = [summary for summary, place in beside if place.part == stage]
     if pointer is None:
-        return StageVerdict(model, stage, None)
+        message, remedy = "the pointer that this speaks of is not here", "Remove it."
+        orphans = (_error(registry, summary, "no-pointer", message, remedy) for summary in summaries)
+        return StageVerdict(model, stage, None, findings=tuple(orphans))
     findings = _pointer_meaning(registry, path, pointer, model, stage)
     inputs = {evidence.path: evidence.digest for evidence in pointer.evidence}
     expected = summary_statement(pointer, registry.files[path], inputs, passed=True)
     signers = allowed(registry.trust, model, stage=stage)
-    wanted = ("verification summary", model, stage)
-    summaries = sorted(p for p, place in registry.places.items() if (place.kind, place.name, place.part) == wanted)
+    what = f"promotion of {model}@{pointer.version} into {stage}"
     if not summaries:
-        findings.append(_error(registry, path, "unsigned", f"nobody signed the promotion of {model} into {stage}"))
-    signed_by = None
+        findings.append(_error(registry, path, "unsigned", f"nobody signed the {what}"))
+    good = {}
     for summary in summaries:
-        signer, found = check_signature(
-            registry.files[summary],
-            expected,
-            signers,
-            path=registry.shown(summary),
-            what=f"promotion of {model}@{pointer.version} into {stage}",
-            made=pointer.decided,
-        )
+        bundle, shown = registry.files[summary], registry.shown(summary)
+        signer, found = check_signature(bundle, expected, signers, path=shown, what=what, made=pointer.decided)
         findings += found
-        signed_by = signed_by or (signer.name if signer else None)
-    return StageVerdict(model, stage, pointer, signed_by, tuple(findings))
+        if signer:
+            good[summary] = signer.name
+    signed_by = next(iter(good.values()), None)
+    return StageVerdict(model, stage, pointer, signed_by, good, tuple(findings))
 
 
 def _pointer_meaning(registry: Registry, path: str, pointer: StagePointer, model: str, stage: str) -> list[Finding]:
@@ -267,29 +276,17 @@ def _pointer_meaning(registry: Registry, path: str, pointer: StagePointer, model
     if (pointer.model, pointer.stage) != (model, stage):
         says = f"{pointer.model} in {pointer.stage}"
         findings.append(
-            _error(
-                registry,
-                path,
-                "other-name",
-                f"the pointer is of {says}, but its path says {model} in {stage}",
-            )
+            _error(registry, path, "other-name", f"the pointer is of {says}, but its path says {model} in {stage}")
         )
-    held = {pointer.version: pointer.card}
-    if pointer.baseline:
-        held[pointer.baseline.version] = pointer.baseline.card
-    for version, digest in held.items():
-        card = registry.card_path(model, version)
+    for holder in (pointer.holder(), pointer.baseline):
+        if holder is None:
+            continue
+        card = registry.card_path(model, holder.version)
         if card not in registry.files:
-            findings.append(_error(registry, path, "no-such-version", f"{model}@{version} is not in the registry"))
-        elif registry.digest(card) != digest:
-            findings.append(
-                _error(
-                    registry,
-                    path,
-                    "other-card",
-                    f"the card of {model}@{version} is not the one that was promoted",
-                )
-            )
+            findings.append(_no_such(registry, path, f"{model}@{holder.version}"))
+        elif registry.digest(card) != holder.card:
+            what = f"the card of {model}@{holder.version} is not the one that was promoted"
+            findings.append(_error(registry, path, "other-card", what))
     folder = layout.version_folder(model, pointer.version)
     for evidence in pointer.evidence:
         place = f"{folder}/{evidence.path}"

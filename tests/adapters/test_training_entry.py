@@ -1,0 +1,41 @@
+"""What may be launched as a training, and what may not."""
+
+from pathlib import Path
+
+import pytest
+
+from modelbook.errors import BadInput
+from tests.adapters.training_scripts import Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "module", "words"),
+    [
+        ("absent.py", False, "there is no such entry point"),
+        ("folder", False, "is a folder"),
+        ("no.such.module", True, "there is no module 'no.such.module'"),
+        ("package.absent", True, "there is no module"),
+    ],
+)
+def test_an_entry_point_that_does_not_exist_begins_no_run(
+    bench: Bench, entry_point: str, module: bool, words: str
+) -> None:
+    (bench.folder / "folder").mkdir()
+    (bench.folder / "package").mkdir()
+    with pytest.raises(BadInput, match=words):
+        bench.launch("", entry_point=entry_point, module=module)
+    assert bench.keys("") == []
+
+
+def test_a_module_runs_with_its_arguments(bench: Bench) -> None:
+    (bench.folder / "package").mkdir()
+    bench.write("raise SystemExit('imported by the launcher')", "package/other.py")
+    bench.write("import sys\nprint(__name__, sys.argv[1:])", "package/train.py")
+    result = bench.launch("", entry_point="package.train", module=True, arguments=("--a", "b c"))
+    assert result.status == "completed"
+    assert bench.shown["stdout"] == b"__main__ ['--a', 'b c']\n"

@@ -1,0 +1,63 @@
+"""What waits to be done, read off the registry's state alone."""
+
+from modelbook.core.planning import Plan, Todo, plan
+from tests.made import NOW, POLICY, Made
+
+MODEL = """\
+model: digits
+suites:
+  default: {entry_point: evaluate.py, dataset: digits@1}
+  slow: {entry_point: measure.py, dataset: digits@1}
+"""
+BETTER = {"accuracy": 0.97, "latency_ms": 10.0}
+NOTHING = Plan((), ())
+
+
+def planned(made: Made) -> Plan:
+    return plan(made.registry, now=NOW)
+
+
+def test_an_empty_registry_waits_for_nothing() -> None:
+    assert planned(Made()) == NOTHING
+    assert planned(Made().put("models/digits/model.yaml", MODEL)) == NOTHING
+
+
+def test_every_suite_that_has_not_measured_the_latest_version_waits() -> None:
+    made = Made().put("models/digits/model.yaml", MODEL).dataset().version(metrics=None)
+    assert planned(made) == Plan((Todo("digits", 1, "default"), Todo("digits", 1, "slow")), ())
+    assert planned(made.evaluation(suite="default")) == Plan((Todo("digits", 1, "slow"),), ())
+    assert planned(made.evaluation(metrics={"size": 1.0}, suite="slow")).evaluations == ()
+
+
+def test_a_version_is_proposed_for_an_automatic_stage_once_every_suite_measured_it() -> None:
+    made = Made().put("models/digits/model.yaml", MODEL).dataset().version()
+    assert planned(made).promotions == ()
+    made.evaluation(metrics={"size": 1.0}, suite="slow")
+    assert planned(made) == Plan((), (Todo("digits", 1, "staging"),))
+
+
+def test_nothing_is_proposed_that_holds_the_stage_already_or_that_a_gate_refuses() -> None:
+    assert planned(Made().dataset().version().pointer("digits", "staging", 1)) == NOTHING
+    assert planned(Made().dataset().version(metrics={"accuracy": 0.5})) == NOTHING
+
+
+def test_nothing_is_proposed_that_does_not_verify() -> None:
+    """Invariants 1 and 3."""
+    assert planned(Made().dataset().version(signer="mallory")) == NOTHING
+    assert planned(Made().dataset().version(metrics=None).evaluation(signer="mallory")) == NOTHING
+    assert planned(Made().dataset().version().drop("models/digits/versions/1/model.sig")) == NOTHING
+
+
+def test_a_stage_that_is_not_automatic_waits_for_a_person() -> None:
+    assert planned(Made(policy=POLICY.replace("  auto: true\n", "")).dataset().version()) == NOTHING
+
+
+def test_only_the_latest_version_of_each_model_is_looked_at() -> None:
+    made = Made().dataset().version().version("digits", 2, BETTER).version("fraud")
+    assert planned(made) == Plan((), (Todo("digits", 2, "staging"), Todo("fraud", 1, "staging")))
+
+
+def test_the_same_state_gives_the_same_plan() -> None:
+    """Invariant 9: a lost or repeated event changes nothing."""
+    made = Made().dataset().version().version("fraud", metrics=None)
+    assert planned(made) == planned(made) == planned(made.copy())

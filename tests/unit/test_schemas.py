@@ -1,0 +1,266 @@
+"""Schema and model say the same of every document, but for what the schemas are known not to say."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from modelbook.core.schemas import BEYOND_EVERY_SCHEMA, BEYOND_SCHEMA, DOCUMENTS, schema_of, text_of
+from tests.made import EARLIER, NOW, STORE, Made, card_fields, digest, key
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+Change = Callable[[dict[str, Any]], object]
+
+
+@cache
+def validator(document: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(schema_of(document))
+
+
+def by_model(document: str, data: object) -> list[str] | None:
+    """What the model says against `data`, by kind and message; None if it accepts it."""
+    try:
+        DOCUMENTS[document].model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        return [f"{problem['type']}: {problem['msg']}" for problem in error.errors()]
+    return None
+
+
+@cache
+def valid(document: str) -> str:
+    """A document with everything in it that it may have, as JSON."""
+    made = (
+        Made().dataset().version().pointer("digits", "staging", 1).version("digits", 2).pointer("digits", "staging", 2)
+    )
+    pointer = made.put("models/digits/model.yaml", "model: digits").registry.pointer("digits", "staging")
+    assert pointer
+    use = made.use("digits", 1)
+    gates = ["metrics.accuracy >= 0.9", {"name": "fast", "require": "metrics.latency_ms < 50.0"}]
+    card = card_fields()
+    run, lineage = card["run"], card["lineage"]
+    lineage |= {"datasets": [use], "parents": [{"model": "teacher", "version": 3, "card": digest("teacher")}]}
+    lineage["environment"] |= {"cpu": "x86", "gpus": ["H200"], "cuda": "12.8"}
+    metric = {"value": 0.5, "n": 100, "stderr": 0.05, "problem": None}
+    documents: dict[str, dict[str, Any]] = {
+        "card": card,
+        "dataset": made.registry.dataset_card("digits", 1).model_dump() | {"tags": ["a"], "source": "scans"},
+        "evaluation": made.registry.evaluation("models/digits/versions/1/evaluations/default.yaml").model_dump()
+        | {"metrics": {"accuracy": metric}},
+        "model": {
+            "format": "modelbook/model/v1",
+            "model": "digits",
+            "description": "reads digits",
+            "owners": ["alice"],
+            "task": "classification",
+            "tags": ["vision"],
+            "suites": {"default": {"entry_point": "evaluate.py", "dataset": "digits@1"}},
+            "gates": {"production": gates},
+        },
+        "policy": {
+            "format": "modelbook/policy/v1",
+            "store": STORE,
+            "stages": [
+                {"name": "staging", "auto": True, "first": "accept", "gates": gates},
+                {"name": "production", "gates": gates[:1]},
+            ],
+        },
+        "run": {name: value for name, value in run.items() if name != "metrics"}
+        | {
+            "tags": ["a b"],
+            "metrics": {"val/loss": 0.25},
+            "artifacts": [{"path": "a", "size": 1, "digest": digest("a")}],
+        }
+        | {name: value for name, value in lineage.items() if name != "parents"},
+        "stage": pointer.model_dump() | {"reason": "better", "gates": digest("model.yaml")},
+        "trust": {
+            "format": "modelbook/trust/v1",
+            "version": 1,
+            "signers": [{"name": "owner", "description": "x", "key": key("owner").public_pem, "expires": NOW}],
+            "rules": [{"models": "fraud-*", "statements": ["model"], "stages": ["*"], "signers": ["owner"]}],
+        },
+    }
+    return json.dumps(documents[document])
+
+
+@pytest.mark.parametrize("document", sorted(DOCUMENTS))
+def test_the_files_in_schemas_are_those_that_the_models_make(document: str) -> None:
+    path = SCHEMAS / f"{document}.schema.json"
+    assert path.read_text() == text_of(document), f"write {path} anew: `modelbook schema {document}`"
+    jsonschema.Draft202012Validator.check_schema(schema_of(document))
+
+
+def test_no_schema_lies_there_without_a_document() -> None:
+    assert {path.name for path in SCHEMAS.iterdir()} == {f"{document}.schema.json" for document in DOCUMENTS}
+
+
+@pytest.mark.parametrize("document", sorted(DOCUMENTS))
+def test_a_full_document_is_accepted_by_both(document: str) -> None:
+    data = json.loads(valid(document))
+    assert by_model(document, data) is None
+    validator(document).validate(data)
+
+
+def with_twin(data: dict[str, Any], listed: str, **fields: Any) -> None:
+    data[listed].append(copy.deepcopy(data[listed][0]) | fields)
+
+
+# Each thing that JSON Schema cannot say, by an example, and what the model says of it.
+BEYOND: dict[tuple[str, str], tuple[Change, str]] = {
+    ("card", BEYOND_SCHEMA["card"][0]): (
+        lambda card: with_twin(card, "artifacts", path="MODEL.safetensors"),
+        "two artifacts have the path",
+    ),
+    ("card", BEYOND_SCHEMA["card"][1]): (
+        lambda card: with_twin(card, "artifacts", path="Card.yaml"),
+        "the registry puts its own there",
+    ),
+    ("card", BEYOND_SCHEMA["card"][2]): (
+        lambda card: with_twin(card, "artifacts", path="model.sig/x"),
+        "which is a file",
+    ),
+    ("model", BEYOND_SCHEMA["model"][0]): (
+        lambda model: model["suites"]["default"].update(dataset="a" * 64 + "@1"),
+        "a dataset's name has at most 63 characters",
+    ),
+    ("policy", BEYOND_SCHEMA["policy"][0]): (lambda policy: with_twin(policy, "stages"), "two stages are named"),
+    ("policy", BEYOND_SCHEMA["policy"][1]): (
+        lambda policy: with_twin(policy, "stages", name="latest"),
+        "'latest' cannot name a stage",
+    ),
+    ("policy", BEYOND_SCHEMA["policy"][2]): (
+        lambda policy: with_twin(policy, "stages", name="7"),
+        "'7' cannot name a stage",
+    ),
+    ("trust", BEYOND_SCHEMA["trust"][0]): (lambda trust: with_twin(trust, "signers"), "two signers are named"),
+    ("trust", BEYOND_SCHEMA["trust"][1]): (
+        lambda trust: with_twin(trust, "rules", signers=["mallory"]),
+        "a rule names the signer 'mallory'",
+    ),
+    ("trust", BEYOND_SCHEMA["trust"][2]): (
+        lambda trust: with_twin(trust, "rules", statements=[], stages=[]),
+        "a rule allows nothing",
+    ),
+}
+
+
+def test_what_the_schemas_cannot_say_is_listed_by_name_and_shown_by_an_example() -> None:
+    named = {(document, name) for document, names in BEYOND_SCHEMA.items() for name in names}
+    assert BEYOND_SCHEMA.keys() == DOCUMENTS.keys()
+    assert BEYOND.keys() == named
+    for (document, name), (change, message) in BEYOND.items():
+        data = json.loads(valid(document))
+        change(data)
+        assert validator(document).is_valid(data), name
+        said = by_model(document, data)
+        assert said is not None, name
+        assert message in said[0], name
+
+
+@pytest.mark.parametrize("document", ["card", "dataset", "evaluation", "run", "stage", "trust"])
+def test_in_every_document_a_whole_number_has_no_point(document: str) -> None:
+    """To JSON Schema 1.0 is an integer; to a program that compares version numbers as text it is not."""
+    assert len(BEYOND_EVERY_SCHEMA) == 1
+    data = json.loads(valid(document))
+    path = next(path for path, value in leaves(data) if type(value) is int and "params" not in path)
+    place(data, path, float(at(data, path)))
+    assert validator(document).is_valid(data)
+    assert any("int" in message for message in by_model(document, data) or [])
+
+
+def leaves(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    yield path, data
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for name, value in inner:
+        yield from leaves(value, (*path, name))
+
+
+def at(data: Any, path: tuple[Any, ...]) -> Any:
+    for part in path:
+        data = data[part]
+    return data
+
+
+def place(data: Any, path: tuple[Any, ...], value: Any) -> None:
+    at(data, path[:-1])[path[-1]] = value
+
+
+VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, 1, -1, 2, 0.5, -0.5, 2**31, 2**31 + 1, 2**53 - 1, 10**9, "", " ", "a", "A", "a\n", "a b"),
+    *(
+        "latest",
+        "1",
+        "é",
+        "\u0430",
+        "..",
+        "../a",
+        "a/b",
+        "/a",
+        "a//b",
+        "-a",
+        "a-",
+        "a_b",
+        ".a",
+        "nan",
+        "inf",
+        "NaN",
+        "*",
+    ),
+    *("a" * 63, "a" * 64, "a" * 65, "a" * 100, "a" * 101, "a" * 201, "x" * 501, "x" * 2001, "x" * 10_001, "\x00"),
+    *(digest("x"), digest("x") + "\n", digest("x").upper(), digest("x")[:-1], "sha256:", "c" * 40, "c" * 64, "C" * 40),
+    *(EARLIER, EARLIER + "\n", "2026-13-01T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01", "2026-01-01T00:00:00.5Z"),
+    *("s3://b", "s3://bucket/x", "s3://bucket/x/", "s3://bucket/../x", "file:x", "file:x y", "file:", "file:a#b"),
+    *("digits@1", "digits@01", "digits", "modelbook/card/v1", "modelbook/run/v1", "accept", "model", "production"),
+    *([], {}, ["a"], [1], {"a": 1}, {"": 1}, {"a b": 1}, {"a\n": 1}, {"A": 0.5}, {"a" * 65: 1}, {"n": {"value": 1}}),
+)
+NAMES = st.sampled_from(["", "a", "A", "a b", "a\n", "é", "x-y", "latest", "a" * 64, "a" * 201, "format", "value"])
+
+
+@st.composite
+def mutants(draw: st.DrawFn, document: str) -> Any:
+    """A valid document in which up to three things were changed."""
+    data = json.loads(valid(document))
+    for _ in range(draw(st.integers(1, 3))):
+        paths = [path for path, _ in leaves(data) if path]
+        if not paths:
+            return data
+        path = draw(st.sampled_from(paths))
+        holder = at(data, path[:-1])
+        match draw(st.sampled_from(["put", "put", "drop", "add", "rename", "twin", "text"])):
+            case "put":
+                holder[path[-1]] = copy.deepcopy(draw(st.sampled_from(VALUES)))
+            case "drop":
+                del holder[path[-1]]
+            case "add" if isinstance(holder, dict):
+                holder[draw(NAMES)] = copy.deepcopy(draw(st.sampled_from(VALUES)))
+            case "rename" if isinstance(holder, dict):
+                holder[draw(NAMES)] = holder.pop(path[-1])
+            case "twin" if isinstance(holder, list):
+                holder.append(copy.deepcopy(holder[path[-1]]))
+            case "text" if isinstance(holder[path[-1]], str):
+                text = holder[path[-1]]
+                where = draw(st.integers(0, len(text)))
+                holder[path[-1]] = text[:where] + draw(st.characters(exclude_categories=["Cs"])) + text[where:]
+    return data
+
+
+@pytest.mark.parametrize("document", sorted(DOCUMENTS))
+@settings(max_examples=150, derandomize=True, deadline=None, database=None)
+@given(data=st.data())
+def test_schema_and_model_accept_the_same_documents(document: str, data: st.DataObject) -> None:
+    """What jsonschema accepts and what the model accepts are the same, but for the cases listed above."""
+    made = data.draw(mutants(document))
+    said = by_model(document, made)
+    if validator(document).is_valid(made):
+        messages = [message for (known, _), (_, message) in BEYOND.items() if known == document]
+        unexplained = [one for one in said or [] if not any(message.split("'")[-1] in one for message in messages)]
+        assert not unexplained, made
+    else:
+        assert said is not None, made
