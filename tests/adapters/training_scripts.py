@@ -52,7 +52,7 @@ class Bench:
 
     def plan(self, run: str = "r1", **more: Any) -> LaunchPlan:
         of_run: dict[str, Any] = {"params": {}, "seed": None, "code": Code(entry_point="train.py")}
-        of_run |= {key: more.pop(key) for key in ("params", "seed", "tags", "datasets", "arguments", "code", "deterministic") if key in more}
+        of_run |= {key: more.pop(key) for key in RunPlan.model_fields if key in more}
         plan = RunPlan(
             run=run,
             experiment="test",

@@ -26,7 +26,7 @@ GOOD_URI = f"{STORE}/runs/run-1/artifacts/model.safetensors"
 def test_the_layout_of_a_store() -> None:
     assert run_key("run-1") == "runs/run-1/run.json"
     assert log_key("run-1", 7) == "runs/run-1/log/00000007.jsonl"
-    assert checkpoint_key("run-1", 500, "model.safetensors") == "runs/run-1/checkpoints/0000000500/model.safetensors"
+    assert checkpoint_key("run-1", "0000000500-2", "state.json") == "runs/run-1/checkpoints/0000000500-2/state.json"
     assert artifact_key("run-1", "config/model.json") == "runs/run-1/artifacts/config/model.json"
     digits = digest("x").removeprefix("sha256:")
     assert blob_key(digest("x")) == f"datasets/blobs/sha256/{digits[:2]}/{digits}"
