@@ -86,9 +86,16 @@ def local_target(uses: str, tree: Tree) -> Document | None:
 
 
 def verbs(job: Mapping[str, Any]) -> set[str]:
-    """The modelbook verbs that a job carries out, by an action or by the command."""
+    """The modelbook verbs that a job carries out, by an action or by the command.
+
+    `evaluate` with a measurement that another job made runs nothing that was trained: it is called `record`.
+    """
     steps = [step for _, step in steps_of("", job)]
-    by_action = {found for step in steps for found in ACTION_VERB.findall(step.get("uses", ""))}
+    by_action = {
+        "record" if found == "evaluate" and "measurement" in (step.get("with") or {}) else found
+        for step in steps
+        for found in ACTION_VERB.findall(step.get("uses", ""))
+    }
     by_command = {found for step in steps for found in COMMAND_VERB.findall(step.get("run", ""))}
     return by_action | by_command
 

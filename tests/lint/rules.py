@@ -24,7 +24,7 @@ OUTSIDE_EVENTS = {
 TRAINING = {"train", "sweep", "reproduce"}
 MEASURING = TRAINING | {"evaluate"}
 # What the training job must leave to other jobs: measuring, signing, moving stages, deleting.
-JUDGING = {"evaluate", "register", "promote", "retention"}
+JUDGING = {"evaluate", "record", "register", "promote", "retention"}
 SIGNING_SECRET = re.compile(r"secrets\.\w*(SIGN|PRIVATE)", re.IGNORECASE)
 RETENTION_WORKFLOW = ".github/workflows/retention.yml"
 DELETING = re.compile(

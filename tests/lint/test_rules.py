@@ -75,6 +75,15 @@ jobs:
       - uses: ./actions/train
         with:
           model: fraud
+  record:
+    runs-on: ubuntu-latest
+    timeout-minutes: 5
+    permissions:
+      contents: write
+    steps:
+      - uses: ./actions/evaluate
+        with:
+          measurement: "1"
 """,
     ".github/workflows/retention.yml": """\
 on:
@@ -98,6 +107,16 @@ runs:
   using: composite
   steps:
     - run: modelbook train
+      shell: bash
+""",
+    "actions/evaluate/action.yml": """\
+inputs:
+  measurement: {}
+  suite: {}
+runs:
+  using: composite
+  steps:
+    - run: modelbook evaluate
       shell: bash
 """,
 }
@@ -185,6 +204,7 @@ PLANTS = [
     Plant(rules.local_calls_match, VERIFY, "      reader:", "      raeder:", "secret raeder"),
     Plant(rules.training_has_no_power, TRAIN, READ, "      contents: write\n", "contents: write"),
     Plant(rules.training_has_no_power, TRAIN, READ, READ + "      id-token: write\n", "id-token"),
+    Plant(rules.training_has_no_power, TRAIN, 'measurement: "1"', "suite: default", "contents: write"),
     Plant(
         rules.training_has_no_power,
         TRAIN,

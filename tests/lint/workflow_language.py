@@ -22,6 +22,8 @@ from tests.lint.documents import ROOT
 SERVER = ROOT / "tests/node/node_modules/@actions/languageserver/bin/actions-languageserver"
 # A run takes about a second; a server that hangs is ended, and its closed stream ends the reader.
 DEADLINE_S = 60.0
+# The server has no payload of a merge queue's event, so that it takes what GitHub documents for a mistake.
+UNKNOWN_TO_IT = {"Context access might be invalid: merge_group"}
 
 
 class ServerStopped(Exception):
@@ -106,6 +108,8 @@ def diagnose(files: Sequence[Path], root: Path = ROOT) -> list[str]:
                 path = path_of(message["params"]["uri"])
                 waiting.discard(path)
                 for found in message["params"]["diagnostics"]:
+                    if found["message"] in UNKNOWN_TO_IT:
+                        continue
                     name = path.relative_to(root).as_posix()
                     findings.append((name, found["range"]["start"]["line"] + 1, found["message"]))
             elif "id" in message and "method" in message:

@@ -1,8 +1,7 @@
 """A folder as the store: the embedded default, and what the demo uses.
 
-An object is a read-only file whose path below the root is its key. What is being written lies in `.tmp~`, a
-name that no key can have, and gets its own name by a hard link when it is whole: that fails if the name is
-taken.
+An object is a read-only file whose path below the root is its key. What is being written lies in `.tmp~`, a name
+that no key can have, and gets its own name by a hard link when it is whole: that fails if the name is taken.
 """
 
 import errno
@@ -10,7 +9,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -26,8 +25,8 @@ from modelbook.errors import StoreError
 
 TEMPORARY = ".tmp~"
 _PART = ".part"
+_ATTEMPTS = 20  # a store that deletes may take away an empty folder that another writer has just made
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
-_PUBLISH_ATTEMPTS = 5
 
 
 class _Unfinished(NamedTuple):
@@ -71,9 +70,7 @@ class DirectoryStore:
         finally:
             os.close(descriptor)
 
-    def fetch(
-        self, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None
-    ) -> None:
+    def fetch(self, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None) -> None:
         """See `Store.fetch`."""
         where = uri_of(self.uri, key)
         land(self.stream(key), target, digest=digest, size=size, where=where, progress=progress)
@@ -134,20 +131,21 @@ class DirectoryStore:
 
     @contextmanager
     def _unfinished(self) -> Iterator[_Unfinished]:
-        """A new file in the temporary folder; its temporary name is gone when the block ends, whatever ends
-        it.
-        """
-        with made_folder(self.root, [TEMPORARY]) as temporary:
-            name = secrets.token_hex(16) + _PART
+        """A new file in the temporary folder; that name of it is gone when the block ends, whatever ends it."""
+        name = secrets.token_hex(16) + _PART
+        with ExitStack() as stack:
+            with explained(self.root / TEMPORARY, "make this folder"):
+                temporary = stack.enter_context(made_folder(self.root, [TEMPORARY]))
             try:
                 with explained(self.root / TEMPORARY, "write"):
                     out = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=temporary)
                 try:
                     yield _Unfinished(temporary, name, out)
                 finally:
-                    os.close(out)
+                    with suppress(OSError):  # whether the bytes are safe, fsync has said
+                        os.close(out)
             finally:
-                with suppress(FileNotFoundError):
+                with suppress(OSError):  # it was renamed, or a later `discard_unfinished` finds it
                     os.unlink(name, dir_fd=temporary)
 
     def _publish(self, unfinished: _Unfinished, key: str) -> bool:
@@ -161,9 +159,9 @@ class DirectoryStore:
                         return False
                     os.fsync(above)
                     return True
-            except FileNotFoundError:  # `delete` took the folder away while it was still empty
+            except FileNotFoundError:
                 attempts += 1
-                if attempts == _PUBLISH_ATTEMPTS:
+                if attempts == _ATTEMPTS:
                     raise
 
     def _remove(self, key: str) -> None:
@@ -212,8 +210,7 @@ def _name_if_free(unfinished: _Unfinished, above: int, name: str) -> bool:
 
 
 def _rename_if_free(unfinished: _Unfinished, above: int, name: str) -> bool:
-    """Where the file system has no hard links: rename if the name is free, alone among all writers of this
-    store.
+    """Where there are no hard links: rename if the name is free, alone among all writers of this store.
 
     The lock is the kernel's, so that a writer who is killed leaves none behind.
     """

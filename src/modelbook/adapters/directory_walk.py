@@ -8,24 +8,27 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from modelbook.adapters.file_errors import explained
+from modelbook.adapters.file_errors import explained, store_error
 from modelbook.adapters.store import ObjectInfo
 from modelbook.adapters.store_contract import is_key
 from modelbook.errors import StoreError
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_ATTEMPTS = 5  # a store that deletes may take an empty folder away between its making and its opening
+
+
+class LinkMet(StoreError):
+    """A symbolic link stands where an object or a folder of the store should."""
 
 
 @contextmanager
 def folder(root: Path, parts: Sequence[str]) -> Iterator[int | None]:
     """An open descriptor of the folder `parts` below `root`, or None where there is no such folder.
 
-    `root` itself may be a symbolic link, nothing below it may: that raises StoreError.
+    `root` itself may be a symbolic link, nothing below it may: that raises LinkMet.
     """
     descriptor = _walk(root, parts, create=False)
     try:
@@ -37,10 +40,13 @@ def folder(root: Path, parts: Sequence[str]) -> Iterator[int | None]:
 
 @contextmanager
 def made_folder(root: Path, parts: Sequence[str]) -> Iterator[int]:
-    """As `folder`; what is missing is made, and survives a power cut."""
+    """As `folder`; what is missing is made, and what is made below `root` survives a power cut.
+
+    Raises FileNotFoundError if somebody takes a folder away between its making and its opening.
+    """
     descriptor = _walk(root, parts, create=True)
-    if descriptor is None:  # somebody removed the root between its making and its opening
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(root))
+    if descriptor is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     try:
         yield descriptor
     finally:
@@ -50,7 +56,7 @@ def made_folder(root: Path, parts: Sequence[str]) -> Iterator[int]:
 def info_in(above: int, name: str, key: str, path: Path) -> ObjectInfo | None:
     """Size and time of the regular file `name` in the open folder `above`; None where there is none.
 
-    Raises StoreError for a symbolic link.
+    Raises LinkMet for a symbolic link.
     """
     try:
         found = os.stat(name, dir_fd=above, follow_symlinks=False)
@@ -64,8 +70,7 @@ def info_in(above: int, name: str, key: str, path: Path) -> ObjectInfo | None:
 
 
 def listed(root: Path, prefix: str) -> Iterator[ObjectInfo]:
-    """All objects below `root` whose key begins with `prefix`, in the order of their keys, one folder in
-    memory.
+    """All objects below `root` whose key begins with `prefix`, in key order, with one folder at a time in memory.
 
     Links, temporary files and everything else whose name no key can have are passed over.
     """
@@ -73,16 +78,17 @@ def listed(root: Path, prefix: str) -> Iterator[ObjectInfo]:
     if "/" in prefix and not is_key(base):
         return
     parts = base.split("/") if base else []
-    with folder(root, parts) as top:
+    with ExitStack() as stack:
+        top = None
+        with suppress(LinkMet):
+            top = stack.enter_context(folder(root, parts))
         if top is not None:
             yield from _below(top, root, base + "/" if base else "", begin)
 
 
 def _below(above: int, root: Path, base: str, begin: str) -> Iterator[ObjectInfo]:
     with explained(root / base, "list"), os.scandir(above) as entries:
-        found = [
-            (each.name, each.is_dir(follow_symlinks=False)) for each in entries if each.name.startswith(begin)
-        ]
+        found = [(each.name, each.is_dir(follow_symlinks=False)) for each in entries if each.name.startswith(begin)]
     # "a.b" comes before "a/c": a folder sorts by its name and the slash that follows it in every key.
     for name in sorted(f"{name}/" if is_folder else name for name, is_folder in found):
         key = base + name
@@ -90,7 +96,7 @@ def _below(above: int, root: Path, base: str, begin: str) -> Iterator[ObjectInfo
             continue
         if not name.endswith("/"):
             info = None
-            with explained(root / key, "look at"), suppress(StoreError):  # a link: no object
+            with explained(root / key, "look at"), suppress(LinkMet):
                 info = info_in(above, name, key, root / key)
             if info:
                 yield info
@@ -127,27 +133,29 @@ def _root(root: Path, create: bool) -> int | None:
 
 
 def _child(above: int, name: str, path: Path, create: bool) -> int | None:
-    with explained(path, "write" if create else "read"):
-        for _ in range(_ATTEMPTS):
-            try:
-                return os.open(name, _FOLDER, dir_fd=above)
-            except FileNotFoundError:
-                if not create:
-                    return None
-            except NotADirectoryError:
-                if stat.S_ISLNK(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode):
-                    raise _link(path) from None
-                if not create:
-                    return None  # a file stands there, so no object can lie below it
-                raise
-            with suppress(FileExistsError):  # another writer made it
-                os.mkdir(name, dir_fd=above)
-            os.fsync(above)
+    try:
+        with suppress(FileNotFoundError):
+            return os.open(name, _FOLDER, dir_fd=above)
+        if not create:
+            return None
+        with suppress(FileExistsError):  # another writer made it
+            os.mkdir(name, dir_fd=above)
+        os.fsync(above)
         return os.open(name, _FOLDER, dir_fd=above)
+    except FileNotFoundError:
+        raise  # as `made_folder` says
+    except NotADirectoryError as error:
+        if path.is_symlink():  # only to say it well: nothing was followed
+            raise _link(path) from None
+        if not create:
+            return None  # a file stands there, so no object can lie below it
+        raise store_error(error, path, "write") from error
+    except OSError as error:
+        raise store_error(error, path, "write" if create else "read") from error
 
 
-def _link(path: Path) -> StoreError:
-    return StoreError(
+def _link(path: Path) -> LinkMet:
+    return LinkMet(
         "is a symbolic link, and a store follows none: it could lead anywhere",
         where=str(path),
         remedy="Put the file or folder itself in its place.",

@@ -27,9 +27,7 @@ _ELSE = "Look at the folder's owner, its free space and its mount, then run the 
 def store_error(error: OSError, path: Path | str, doing: str) -> StoreError:
     """The StoreError for `error`, which the file system raised at `path` while `doing` (as in "write")."""
     reason = error.strerror or str(error)
-    return StoreError(
-        f"cannot {doing}: {reason}", where=str(path), remedy=_REMEDIES.get(error.errno or 0, _ELSE)
-    )
+    return StoreError(f"cannot {doing}: {reason}", where=str(path), remedy=_REMEDIES.get(error.errno or 0, _ELSE))
 
 
 @contextmanager

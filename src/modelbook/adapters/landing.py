@@ -1,6 +1,4 @@
-"""How fetched bytes reach a folder: under a temporary name, hashed on the way, renamed only when they are
-right.
-"""
+"""How fetched bytes reach a folder: hashed on the way, under a temporary name until they are known to be right."""
 
 import hashlib
 import os
@@ -27,14 +25,11 @@ def land(
         temporary = target.parent / f".modelbook-{secrets.token_hex(8)}.part"
         try:
             with explained(target, "write"):
-                out = temporary.open("xb", buffering=0)
-            with out:
-                _copy_checked(chunks, out.fileno(), target, digest, size, where, progress)
-                with explained(target, "write"):
+                with temporary.open("xb", buffering=0) as out:
+                    _copy_checked(chunks, out.fileno(), digest, size, where, progress)
                     os.fsync(out.fileno())
-            with explained(target, "write"):
                 temporary.replace(target)
-                sync_folder(target.parent)
+                _sync_folder(target.parent)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
@@ -42,13 +37,7 @@ def land(
 
 
 def _copy_checked(
-    chunks: Generator[bytes],
-    out: int,
-    target: Path,
-    digest: str,
-    size: int,
-    where: str,
-    progress: Progress | None,
+    chunks: Generator[bytes], out: int, digest: str, size: int, where: str, progress: Progress | None
 ) -> None:
     seen = hashlib.sha256()
     arrived = 0
@@ -57,8 +46,7 @@ def _copy_checked(
         if arrived > size:
             raise _wrong(where, f"it is larger than the {size} bytes that were promised (at least {arrived})")
         seen.update(chunk)
-        with explained(target, "write"):
-            write_all(out, chunk)
+        write_all(out, chunk)
         if progress:
             progress(len(chunk))
     if arrived != size:
@@ -83,11 +71,8 @@ def write_all(out: int, data: bytes) -> None:
         view = view[os.write(out, view) :]
 
 
-def sync_folder(folder: Path | int) -> None:
-    """Make the names in `folder` (a path or an open descriptor) survive a power cut."""
-    if isinstance(folder, int):
-        os.fsync(folder)
-        return
+def _sync_folder(folder: Path) -> None:
+    """Make the names in `folder` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -13,8 +13,7 @@ _REMEDY = "Write `file:path/of/a/folder` (relative to the repository, or absolut
 
 
 def open_store(uri: str, *, base: Path) -> Store:
-    """The store at `uri`: `file:<path>`, where a relative path begins at `base`, or
-    `s3://<bucket>[/<prefix>]`.
+    """The store at `uri`: `file:<path>`, where a relative path begins at `base`, or `s3://<bucket>[/<prefix>]`.
 
     Nothing is read or written yet. Raises BadInput for anything else.
     """
@@ -33,10 +32,9 @@ def _directory(uri: str, base: Path) -> Store:
     path = uri.removeprefix("file:")
     if path.startswith("//") and not path.startswith("///"):
         raise BadInput("names a host; a folder store lies on this machine", where=uri, remedy=_REMEDY)
-    root = base / path.replace("///", "/", 1) if path.startswith("///") else base / path
-    if not path.strip("/.") and ".." not in path:
+    if not path.strip("/.") or path.startswith("~"):
         raise BadInput("names no folder of its own", where=uri, remedy=_REMEDY)
-    return DirectoryStore(root, uri)
+    return DirectoryStore(base / path.replace("///", "/", 1), uri)
 
 
 def _bucket(uri: str) -> Store:

@@ -1,8 +1,17 @@
-"""Many transfers at once, bounded in number and in memory; the first error, or Ctrl-C, ends them all."""
+"""Many transfers at once, bounded in number and in memory; the first error, or Ctrl-C, ends them all.
 
+Ctrl-C reaches the main thread between any two of its steps. Were it holding one of the locks inside
+`concurrent.futures` or `threading.Condition` then, the others would wait for that lock for ever. So the main thread
+waits here on `SimpleQueue` alone, which is written in C and left whole; what it waits for is counted by threads that
+are never interrupted; and it looks up now and then, since a signal just before a wait does not end the wait.
+"""
+
+import _thread
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from modelbook.adapters.store import Progress
@@ -10,6 +19,8 @@ from modelbook.errors import Interrupted
 
 T = TypeVar("T")
 WORKERS = 4
+_IDLE_SECONDS = 1.0
+_LOOK_UP_SECONDS = 0.1
 
 
 def move_all(
@@ -19,65 +30,156 @@ def move_all(
 
     A task is a put or a fetch that hands the progress function it is given on to the store::
 
-        move_all([lambda report, each=each: store.put_file(each.key, each.path, progress=report) for each in
-        files])
+        def put(file, report):
+            return store.put_file(file.key, file.path, progress=report)
 
-    When one raises, those that wait are not begun, those that run are stopped at their next report of
-    progress (the store then leaves nothing of them behind), and the first error is raised. Ctrl-C does the
-    same.
+        stored = move_all([partial(put, file) for file in files])
+
+    When one raises, those that wait are not begun, those that run are stopped at their next report of progress
+    (the store then leaves nothing of them behind), and the first error is raised. Ctrl-C does the same.
     """
-    stop = threading.Event()
+    waiting: SimpleQueue[tuple[int, Callable[[Progress], T]]] = SimpleQueue()
+    results: dict[int, T] = {}
+    errors: list[BaseException] = []
+    joint = Joint()
 
     def report(count: int) -> None:
-        if stop.is_set():
+        if joint.stopped:
             raise Interrupted("stopped, because another transfer failed or somebody pressed Ctrl-C")
         if progress:
             progress(count)
 
-    def run(task: Callable[[Progress], T]) -> T:
-        try:
-            report(0)
-            return task(report)
-        except BaseException as error:
-            if not stop.is_set():
-                first.append(error)
-            stop.set()
-            raise
+    def run_some() -> None:
+        while not joint.stopped:
+            try:
+                number, task = waiting.get_nowait()
+            except Empty:
+                return
+            try:
+                results[number] = task(report)
+            except BaseException as error:  # noqa: BLE001 - it is raised again where `move_all` was called
+                if not joint.stopped:
+                    errors.append(error)
+                joint.stopped = True
 
-    first: list[BaseException] = []
-    with ThreadPoolExecutor(workers, thread_name_prefix="modelbook-move") as pool:
-        running: list[Future[T]] = []
-        try:
-            running = [pool.submit(run, task) for task in tasks]
-            wait(running, return_when=FIRST_EXCEPTION)
-        finally:
-            if any(not each.done() for each in running):
-                stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-    if first:
-        raise first[0]
-    return [each.result() for each in running]
+    count = 0
+    for count, task in enumerate(tasks, 1):
+        waiting.put((count, task))
+    crew = Crew(min(workers, count))
+    with joint:
+        for _ in range(crew.size):
+            joint.hand(crew, run_some)
+        joint.wait()
+    if errors:
+        raise errors[0]
+    return [results[number] for number in range(1, count + 1)]
 
 
-class ByteBudget:
-    """How many bytes may be in memory at once, shared by all transfers of a store.
+class Crew:
+    """Up to `size` threads that run what they are handed: started when needed, gone when idle, no hindrance to exit."""
 
-    One piece larger than the whole budget is let through when nothing else is in memory.
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._changing = threading.Lock()
+        self._threads = 0
+
+    def hand(self, work: Callable[[], None]) -> None:
+        """Run `work`, which raises nothing, as soon as a thread is free."""
+        with self._changing:
+            self._work.put(work)
+            if self._threads < self.size:
+                # Not `Thread.start`: it waits for the new thread with a lock of the kind that Ctrl-C must not meet.
+                _thread.start_new_thread(self._run, ())
+                self._threads += 1
+
+    def _run(self) -> None:
+        while True:
+            try:
+                work = self._work.get(timeout=_IDLE_SECONDS)
+            except Empty:
+                with self._changing:
+                    if self._work.empty():
+                        self._threads -= 1
+                        return
+                continue
+            work()
+            del work  # it may hold a part of a file, and the next one may be long in coming
+
+
+class Joint:
+    """Several works that belong together: whoever handed them in waits for all, and an error in its block stops all.
+
+    Works look at `stopped` now and then, and may set it themselves.
     """
 
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._used = 0
-        self._changed = threading.Condition()
+    def __init__(self) -> None:
+        self.stopped = False
+        self._begun = 0
+        self._ended: list[None] = []
+        self._news: SimpleQueue[None] = SimpleQueue()
+        self._in_hand: list[Callable[[], None]] = []
 
-    def take(self, amount: int) -> None:
-        """Wait until `amount` bytes are free, and hold them."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._used == 0 or self._used + amount <= self._total)
-            self._used += amount
+    def hand(self, crew: Crew, work: Callable[[], None]) -> None:
+        """Let the crew run `work`: also when all is stopped by then, since it may have something to give back."""
+        unclaimed = [work]
 
-    def give(self, amount: int) -> None:
-        """Give back what `take` held."""
-        with self._changed:
-            self._used -= amount
-            self._changed.notify_all()
+        def run() -> None:
+            with suppress(IndexError):  # claimed: it was handed in twice
+                claimed = unclaimed.pop()
+                try:
+                    claimed()
+                finally:
+                    self._ended.append(None)
+                    self._news.put(None)
+
+        self._in_hand = [partial(crew.hand, run)]
+        self._begun += 1
+        crew.hand(run)
+        self._in_hand = []
+
+    def wait(self) -> None:
+        """Return when all have ended."""
+        while len(self._ended) < self._begun:
+            with suppress(Empty):
+                self._news.get(timeout=_LOOK_UP_SECONDS)
+
+    def __enter__(self) -> "Joint":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is None:
+            return
+        self.stopped = True
+        for hand_again in self._in_hand:  # Ctrl-C came between counting it and handing it in, or just after
+            hand_again()
+        self.wait()
+
+
+class Budget:
+    """How many pieces may be in memory at once, shared by all transfers of a store."""
+
+    def __init__(self, pieces: int) -> None:
+        self._pieces = pieces
+        self._free: SimpleQueue[None] = SimpleQueue()
+        self._taking = threading.Lock()
+        self.give(pieces)
+
+    def take(self, pieces: int) -> int:
+        """Wait until `pieces` are free, and hold them: at most as many as there are. Returns how many it holds."""
+        held = 0
+        try:
+            with self._taking:  # two that gather a few each would wait for each other
+                while held < min(pieces, self._pieces):
+                    with suppress(Empty):
+                        self._free.get(timeout=_LOOK_UP_SECONDS)
+                        held += 1
+        except BaseException:
+            self.give(held)
+            raise
+        return held
+
+    def give(self, pieces: int) -> None:
+        """Give back what `take` returned."""
+        for _ in range(pieces):
+            self._free.put(None)

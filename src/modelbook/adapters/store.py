@@ -56,24 +56,18 @@ class Store(Protocol):
         ...
 
     def read_bytes(self, key: str, *, limit: int) -> bytes:
-        """The whole object; `IntegrityError` if it is larger than `limit` bytes, `ObjectMissing` if there is
-        none.
-        """
+        """The whole object; `IntegrityError` if it has more than `limit` bytes, `ObjectMissing` if there is none."""
         ...
 
     def stream(self, key: str) -> Generator[bytes]:
-        """The object in chunks of at most `CHUNK` bytes; what is behind it is given back when the consumer
-        stops.
+        """The object in chunks of at most `CHUNK` bytes; closing the generator closes what is behind it.
 
         Errors, `ObjectMissing` too, come with the first chunk that is asked for.
         """
         ...
 
-    def fetch(
-        self, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None
-    ) -> None:
-        """Write the object to `target`, hashed while it arrives; `target` appears only if it is what was
-        promised.
+    def fetch(self, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None) -> None:
+        """Write the object to `target`, hashed while it arrives; it appears only if it is what was promised.
 
         Raises `IntegrityError` for other bytes or another size, and leaves nothing behind.
         """

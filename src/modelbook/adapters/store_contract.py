@@ -16,25 +16,23 @@ _SHOWN = 3
 def accept_present(
     present: ObjectInfo, there: Generator[bytes], source: Source, where: str, progress: Progress | None
 ) -> Stored:
-    """What `source` is, if the object that is there already holds the very same; raises ObjectExists
-    otherwise.
+    """What `source` is, if the object that is there already holds the very same; else raises ObjectExists.
 
     Both are read whole: a name, a size or an ETag proves nothing.
     """
     if present.size != source.size:
         raise _holds_other_bytes(where, f"{present.size} bytes", f"{source.size} bytes")
-    stored = accept_same(there, measured(source), where)
-    if progress:
-        progress(stored.size)
-    return stored
+    return accept_same(there, measured(source), where, progress)
 
 
-def accept_same(there: Generator[bytes], stored: Stored, where: str) -> Stored:
+def accept_same(there: Generator[bytes], stored: Stored, where: str, progress: Progress | None = None) -> Stored:
     """`stored`, if the object that holds the key has the very same bytes; raises ObjectExists otherwise."""
     seen = hashlib.sha256()
     with closing(there):
         for chunk in there:
             seen.update(chunk)
+            if progress:
+                progress(len(chunk))
     present = prefixed(seen.hexdigest())
     if present != stored.digest:
         raise _holds_other_bytes(where, present, stored.digest)

@@ -5,6 +5,11 @@ from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_json, say
 
 
+def evaluation_branch(model: str, version: int, suite: str) -> str:
+    """The branch that proposes what a suite measured."""
+    return f"evaluate/{model}-{version}-{suite}"
+
+
 def proposal_fields(proposal: Proposal | None) -> dict[str, str]:
     """The proposal as the outputs of a step: branch, commit, pull-request and url; empty where there is none."""
     if proposal is None:

@@ -11,7 +11,7 @@ from modelbook.adapters.key_signer import KeySigner
 from modelbook.adapters.workflow import job_identity, set_outputs
 from modelbook.commands._console import print_json, say
 from modelbook.commands._measuring import check_names, measure
-from modelbook.commands._proposing import tell
+from modelbook.commands._proposing import evaluation_branch, tell
 from modelbook.commands._pulling import pull_dataset, pull_version, refuse
 from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._workspace import (
@@ -82,6 +82,10 @@ def command(
     name = f"{wanted.name}@{version}"
     if suite in workspace.registry.evaluation_paths(wanted.name, version):
         tell(name, f"suite {suite} has measured it already; evaluations never change", None, as_json=as_json)
+        return
+    branch = evaluation_branch(wanted.name, version, suite)
+    if not measure_only and branch in (forge := workspace.forge(forge_name)).proposed(branch):
+        tell(name, f"suite {suite} has measured it already", forge.resume(branch), as_json=as_json)
         return
     if measurement and digest:
         evaluation = _read_measurement(workspace, measurement, digest)
@@ -199,7 +203,7 @@ def _change(workspace: Workspace, evaluation: Evaluation, key: KeySigner) -> Cha
     folder = workspace.path(f"{version_folder(model, version)}/evaluations")
     rows = [f"| {name} | {_shown(metric.value)} |" for name, metric in evaluation.metrics.items()]
     return Change(
-        branch=f"evaluate/{model}-{version}-{suite}",
+        branch=evaluation_branch(model, version, suite),
         base=workspace.commit,
         title=f"Evaluate {model}@{version} with {suite}",
         body="\n".join(["| metric | value |", "| --- | ---: |", *rows]),

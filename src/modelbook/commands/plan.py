@@ -7,17 +7,19 @@ import click
 from modelbook.adapters.clock import now
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_json, say
+from modelbook.commands._proposing import evaluation_branch
 from modelbook.commands._pulling import refuse
-from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
+from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option, rev_option
 from modelbook.core.planning import plan
 
 
 @click.command(short_help="List what waits to be done.")
 @rev_option
+@forge_option
 @registry_option
 @json_option
-def command(rev: str, registry_folder: str | None, as_json: bool) -> None:
-    """List evaluations that were not made, and versions that an automatic stage may take.
+def command(rev: str, forge_name: str, registry_folder: str | None, as_json: bool) -> None:
+    """List evaluations that nobody made or proposed, and versions that an automatic stage may take.
 
     \b
     Example:
@@ -26,17 +28,22 @@ def command(rev: str, registry_folder: str | None, as_json: bool) -> None:
     workspace = open_workspace(registry_folder, rev=rev)
     refuse("the registry", workspace.findings)
     todo = plan(workspace.registry, now=now())
+    proposed = workspace.forge(forge_name).proposed("evaluate/") if todo.evaluations else {}
     fields = {
-        "evaluate": [{"version": f"{one.model}@{one.version}", "suite": one.name} for one in todo.evaluations],
+        "evaluate": [
+            {"version": f"{one.model}@{one.version}", "suite": one.name}
+            for one in todo.evaluations
+            if evaluation_branch(one.model, one.version, one.name) not in proposed
+        ],
         "promote": [{"version": f"{one.model}@{one.version}", "stage": one.name} for one in todo.promotions],
     }
     set_outputs({name: json.dumps(value) for name, value in fields.items()})
     if as_json:
         print_json(fields)
         return
-    for one in todo.evaluations:
-        say(f"modelbook evaluate {one.model}@{one.version} --suite {one.name}")
-    for one in todo.promotions:
-        say(f"modelbook promote {one.model}@{one.version} --to {one.name}")
-    if not todo.evaluations and not todo.promotions:
+    for one in fields["evaluate"]:
+        say(f"modelbook evaluate {one['version']} --suite {one['suite']}")
+    for one in fields["promote"]:
+        say(f"modelbook promote {one['version']} --to {one['stage']}")
+    if not any(fields.values()):
         say("Nothing waits.")

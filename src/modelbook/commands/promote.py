@@ -3,7 +3,7 @@
 import click
 
 from modelbook.adapters.clock import now
-from modelbook.adapters.forge import Change
+from modelbook.adapters.forge import Change, Forge
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._proposing import proposal_fields, tell
@@ -18,7 +18,8 @@ from modelbook.commands._workspace import (
     registry_option,
     signer_option,
 )
-from modelbook.core.documents import dump
+from modelbook.core.documents import DocumentError, dump, load
+from modelbook.core.envelope import EnvelopeError, Statement, read_bundle
 from modelbook.core.layout import model_folder, pointer_path, summary_path
 from modelbook.core.markdown import markdown
 from modelbook.core.names import parse_reference
@@ -80,8 +81,9 @@ def command(
     report = promotion_report(decision)
     proposal = None
     if decision.pointer and (decision.passed or open_refused):
-        change = _change(workspace, decision, decision.pointer, signer)
-        proposal = workspace.forge(forge_name).submit(change)
+        change, forge = _change(workspace, decision, decision.pointer, signer), workspace.forge(forge_name)
+        same = _stands(forge, change, decision, decision.pointer)
+        proposal = forge.resume(change.branch) if same else forge.submit(change)
         report = promotion_report(decision, next_steps=[proposal.url] if proposal.url else proposal.next_steps)
     set_outputs({"passed": str(decision.passed).lower(), "version": name} | proposal_fields(proposal))
     print_report(report, as_json=as_json)
@@ -92,8 +94,7 @@ def _change(workspace: Workspace, decision: Decision, pointer: StagePointer, sig
     model, stage = decision.model, decision.stage
     key, who = open_allowed_signer(workspace, signer, model, stage=stage)
     data = dump(pointer)
-    inputs = {evidence.path: evidence.digest for evidence in pointer.evidence}
-    summary = key.sign(summary_statement(pointer, data, inputs, passed=decision.passed))
+    summary = key.sign(_summary(pointer, data, decision))
     files: dict[str, bytes | None] = {
         workspace.path(path): None
         for path, place in workspace.registry.places.items()
@@ -112,3 +113,25 @@ def _change(workspace: Workspace, decision: Decision, pointer: StagePointer, sig
         labels=("modelbook", "promotion"),
         comment=text,
     )
+
+
+def _summary(pointer: StagePointer, data: bytes, decision: Decision) -> Statement:
+    inputs = {evidence.path: evidence.digest for evidence in pointer.evidence}
+    return summary_statement(pointer, data, inputs, passed=decision.passed)
+
+
+def _stands(forge: Forge, change: Change, decision: Decision, pointer: StagePointer) -> bool:
+    """Whether this very decision is proposed already: only who made it when may differ.
+
+    Moving its branch then would throw its verification away for nothing.
+    """
+    commit = forge.proposed(change.branch).get(change.branch)
+    found = [forge.read(commit, path) for path, data in change.files.items() if data] if commit else []
+    if len(found) != 2 or not found[0] or not found[1]:
+        return False
+    try:
+        standing, summary = load(StagePointer, found[0], change.branch), read_bundle(found[1])
+    except (DocumentError, EnvelopeError):
+        return False
+    same = pointer.model_copy(update={"decided": standing.decided, "by": standing.by})
+    return standing == same and summary.statement == _summary(standing, found[0], decision)

@@ -1,0 +1,243 @@
+"""GitHub's REST API for one repository: paced, patient with a ceiling, and never writing blindly twice."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from modelbook import __version__
+from modelbook.adapters.git import Repository
+from modelbook.adapters.github_errors import Unsure, refusal, too_long_a_wait, unanswered
+from modelbook.errors import BadInput, ForgeError
+
+Json = dict[str, Any]
+
+ATTEMPTS: Final = 5
+TIMEOUT: Final = 20.0  # seconds; GitHub itself gives up on a request after ten
+PAUSE: Final = 1.0  # seconds between writes, as GitHub asks
+LONGEST_WAIT: Final = 300.0  # seconds; a runner costs money while it waits
+UNNAMED_WAIT: Final = 60.0  # seconds to wait for a rate limit that names no time, as GitHub advises
+_VERSION = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class GitHubApi:
+    """Calls below `/repos/<full_name>`. Every method may raise ForgeError; `what` says in it what was to be done.
+
+    `token_name` is the variable that the token came from. `pause` is in seconds, between writes and (doubled each
+    time) before a call is repeated; `sleep` is how to wait.
+    """
+
+    def __init__(
+        self,
+        full_name: str,
+        url: str,
+        token: str,
+        *,
+        token_name: str = "GITHUB_TOKEN",  # noqa: S107 - a variable's name
+        pause: float = PAUSE,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        from github import Auth, Github
+
+        self.full_name = full_name
+        self.owner = full_name.partition("/")[0]
+        self._token_name = token_name
+        self._pause = pause
+        self._sleep = sleep
+        # PyGithub would repeat a POST that met 502, and wait for a rate limit without end: it repeats nothing here.
+        client = Github(
+            base_url=url,
+            auth=Auth.Token(token),
+            timeout=round(TIMEOUT),
+            retry=None,
+            seconds_between_requests=None,
+            seconds_between_writes=pause,
+            user_agent=f"modelbook/{__version__}",
+        )
+        self._requester = client.requester
+
+    def get(self, what: str, path: str, **query: str) -> Any:
+        """What lies at `path`: an object or a list."""
+        return self._checked(what, self._call("GET", what, path, query=query)[1])
+
+    def get_if_there(self, what: str, path: str, **query: str) -> Any | None:
+        """What lies at `path`, or None where there is nothing."""
+        try:
+            return self.get(what, path, **query)
+        except ForgeError as error:
+            if getattr(error, "status", None) == 404:
+                return None
+            raise
+
+    def pages(self, what: str, path: str, key: str | None = None, **query: str) -> Iterator[Json]:
+        """Every object of a list, page after page; `key` is where the list lies in an answer that is an object."""
+        page = 1
+        while True:
+            headers, data = self._call("GET", what, path, query={**query, "per_page": "100", "page": str(page)})
+            items = data.get(key) if key and isinstance(data, dict) else data
+            if not isinstance(items, list):
+                raise self._malformed(what)
+            yield from items
+            if 'rel="next"' not in headers.get("link", ""):
+                return
+            page += 1
+
+    def patch(self, what: str, path: str, body: Json) -> Any:
+        """Set what lies at `path`; doing so twice does it once."""
+        return self._checked(what, self._call("PATCH", what, path, body=body)[1])
+
+    def post(self, what: str, path: str, body: Json, *, find: Callable[[], Json | None]) -> Any:
+        """Make something. Where GitHub does not say whether it did, `find` looks before it is asked again.
+
+        `find` gives what was made, or None. Gives what GitHub answered, an empty object where it answered nothing.
+        """
+        attempt = 1
+        while True:
+            try:
+                _, data = self._call("POST", what, path, body=body)
+                return {} if data is None else self._checked(what, data)
+            except Unsure:
+                self.wait(attempt)
+                if (made := find()) is not None:
+                    return made
+                if attempt == ATTEMPTS:
+                    raise
+            attempt += 1
+
+    def wait(self, attempt: int) -> None:
+        """Wait a moment, longer for each attempt (from 1), for something that GitHub does by and by."""
+        self._sleep(self._pause * 2 ** (attempt - 1))
+
+    def _call(
+        self, verb: str, what: str, path: str, *, query: Mapping[str, str] | None = None, body: Json | None = None
+    ) -> tuple[Mapping[str, str], Any]:
+        """One call, repeated where it may be. Raises Unsure where it may have had its effect and was not answered."""
+        from github import GithubException
+        from requests import RequestException
+
+        attempt, waited = 1, 0.0
+        while True:
+            try:
+                headers, data = self._requester.requestJsonAndCheck(
+                    verb, f"/repos/{self.full_name}{quote(path)}", dict(query or {}), dict(_VERSION), body
+                )
+                return headers, data
+            except GithubException as error:
+                status, said = error.status, error.headers or {}
+                limit = rate_limit_wait(status, said, error.data, now=time.time())
+                if limit is not None:  # refused before it had any effect, so that even a POST may be repeated
+                    waited += limit
+                    if waited > LONGEST_WAIT or attempt == ATTEMPTS:
+                        raise too_long_a_wait(what, limit, where=self.full_name) from error
+                    self._sleep(limit)
+                elif status < 500:
+                    raise refusal(
+                        what, path, status, error.data, said, where=self.full_name, token=self._token_name
+                    ) from error
+                elif verb == "POST" or attempt == ATTEMPTS:
+                    raise unanswered(what, f"status {status}", where=self.full_name) from error
+                else:
+                    self.wait(attempt)
+            except RequestException as error:
+                if verb == "POST" or attempt == ATTEMPTS:
+                    raise unanswered(what, _plain(error), where=self.full_name) from error
+                self.wait(attempt)
+            except (ValueError, RuntimeError, AssertionError) as error:  # PyGithub's, of an answer it cannot follow
+                raise self._malformed(what) from error
+            attempt += 1
+
+    def _checked(self, what: str, data: Any) -> Any:
+        # PyGithub hands on a proxy's page as {"data": text}.
+        if not isinstance(data, dict | list) or (isinstance(data, dict) and isinstance(data.get("data"), str)):
+            raise self._malformed(what)
+        return data
+
+    def _malformed(self, what: str) -> Unsure:
+        return unanswered(what, "the answer is none of GitHub's", where=self.full_name)
+
+
+def pick(answer: Any, *keys: str) -> Any:
+    """The part of an answer that lies at `keys`. Raises ForgeError where the answer has no such part."""
+    part = answer
+    for key in keys:
+        if not isinstance(part, dict) or key not in part:
+            raise ForgeError(
+                f"GitHub's answer has no {'.'.join(keys)}", remedy="Is GITHUB_API_URL GitHub's own address?"
+            )
+        part = part[key]
+    return part
+
+
+def rate_limit_wait(status: int, headers: Mapping[str, str], data: Any, *, now: float) -> float | None:
+    """Seconds to wait where an answer is a rate limit, primary or secondary, else None. `now` is in Unix time."""
+    if status not in {403, 429}:
+        return None
+    words = str(data.get("message", "")).lower() if isinstance(data, dict) else ""
+    after = headers.get("retry-after", "")
+    if after.isdigit():
+        return float(after)
+    if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdigit():
+        return max(0.0, float(headers["x-ratelimit-reset"]) - now) + 1.0
+    return UNNAMED_WAIT if status == 429 or "rate limit" in words or "abuse" in words else None
+
+
+def _plain(error: Exception) -> str:
+    if "timed out" in str(error).lower():
+        return f"no answer in {TIMEOUT:.0f} seconds"
+    return "the connection failed"
+
+
+def open_api(repository: Repository) -> GitHubApi:
+    """The API of this repository, by the environment of a workflow, or by the remote `origin` and a token.
+
+    Raises BadInput where there is no token, or no repository on GitHub.
+    """
+    token_name = next((name for name in ("MODELBOOK_TOKEN", "GITHUB_TOKEN") if os.environ.get(name)), None)
+    if token_name is None:
+        raise BadInput(
+            "there is no token for GitHub",
+            where="$GITHUB_TOKEN",
+            remedy="In a workflow: `env: GITHUB_TOKEN: ${{ github.token }}`. Elsewhere: "
+            "`export GITHUB_TOKEN=$(gh auth token)`.",
+        )
+    remote = repository.remote_url() or ""
+    full_name = os.environ.get("GITHUB_REPOSITORY") or name_in(remote)
+    if not full_name or not re.fullmatch(r"[\w.-]+/[\w.-]+", full_name):
+        raise BadInput(
+            "this repository is not on GitHub, or its remote does not say where",
+            where=remote or str(repository.root),
+            remedy="Set GITHUB_REPOSITORY=owner/name, or use plain git: --forge git.",
+        )
+    url = os.environ.get("GITHUB_API_URL") or api_of(remote)
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        raise BadInput(
+            "the token would be sent in the clear", where=url, remedy="Set GITHUB_API_URL to an https address."
+        )
+    return GitHubApi(full_name, url, os.environ[token_name], token_name=token_name, pause=_pause())
+
+
+def _pause() -> float:
+    text = os.environ.get("MODELBOOK_GITHUB_PAUSE") or str(PAUSE)
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", text):
+        raise BadInput(f"{text!r} is no number of seconds", where="$MODELBOOK_GITHUB_PAUSE", remedy="Write 1 or 0.5.")
+    return float(text)
+
+
+_REMOTE = re.compile(r"(?:[a-z+]+://)?(?:[^@/]*@)?(?P<host>[^/:]+)(?::\d+)?[:/](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
+
+
+def name_in(remote: str) -> str | None:
+    """`owner/name` of a remote's URL, or None where it has no such form."""
+    found = _REMOTE.fullmatch(remote)
+    return found["name"] if found else None
+
+
+def api_of(remote: str) -> str:
+    """Where the API of a remote's host answers: github.com's, or that of a GitHub Enterprise Server."""
+    found = _REMOTE.fullmatch(remote)
+    host = found["host"] if found else "github.com"
+    return "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"

@@ -1,0 +1,159 @@
+"""GitHub as the forge: a change is a branch with one commit, and a pull request.
+
+Every step looks before it makes, so that running it again after any failure ends with one branch, one pull request
+and one comment. Creating the branch is what reserves a version's number: of several who try, one succeeds.
+"""
+
+import os
+from collections.abc import Mapping
+from itertools import islice
+
+from modelbook.adapters.forge import Change, Proposal
+from modelbook.adapters.git import Repository
+from modelbook.adapters.github_api import GitHubApi, Json, open_api, pick
+from modelbook.adapters.github_objects import GitHubObjects
+from modelbook.adapters.github_pulls import GitHubPulls, Pull
+from modelbook.adapters.workflow import in_workflow
+from modelbook.core.markdown import MARKER
+from modelbook.errors import BranchTaken, ForgeError
+
+VERIFY = "verify.yml"
+_TAKEN = "Somebody else was first. Run it again: it will take the next free number."
+
+
+def open_github_forge(repository: Repository) -> "GitHubForge":
+    """The forge of a repository on GitHub. Raises BadInput where it has none, or there is no token."""
+    # What a job's own token does starts no workflow, save by a dispatch; an App's token needs none.
+    own_token = in_workflow() and not os.environ.get("MODELBOOK_TOKEN")
+    return GitHubForge(open_api(repository), dispatches=own_token)
+
+
+class GitHubForge:
+    """Proposes changes by pull requests. With `dispatches`, it starts their verification itself."""
+
+    def __init__(self, api: GitHubApi, *, dispatches: bool) -> None:
+        self._api = api
+        self._dispatches = dispatches
+        self._objects = GitHubObjects(api)
+        self._pulls = GitHubPulls(api)
+
+    def submit(self, change: Change) -> Proposal:
+        """See Forge."""
+        head, created = self._reserve(change)
+        return self._open(change, head, created)
+
+    def _reserve(self, change: Change) -> tuple[str, bool]:
+        """The commit that the branch holds now, and whether it was put there just now."""
+        objects, name = self._objects, change.branch
+        tree = objects.write_tree(objects.commit(change.base).tree, change.files)
+        standing = objects.branch(name)
+        if standing and self._holds(standing, tree, change.base):
+            return standing, False
+        if standing is None or change.decision:
+            commit = objects.write_commit(tree, change.base, f"{change.title}\n\n{change.body}".rstrip() + "\n")
+            if standing is None and objects.create_branch(name, commit):
+                return commit, True
+            if change.decision:
+                objects.move_branch(name, commit)
+                return commit, True
+        raise BranchTaken(f"the branch {name} holds something else", where=self._api.full_name, remedy=_TAKEN)
+
+    def _holds(self, sha: str, tree: str, base: str) -> bool:
+        commit = self._objects.commit(sha)
+        return (commit.tree, commit.parents) == (tree, (base,))
+
+    def _open(self, change: Change, head: str, created: bool) -> Proposal:
+        """Find or make the pull request of the branch, and all that belongs to it."""
+        pulls = self._pulls.of_branch(change.branch)
+        pull = next((one for one in pulls if one.state == "open"), None)
+        done = next((one for one in pulls if one.state != "open" and one.head == head), None)
+        if pull is None and done is not None:
+            return self._settled(change.branch, done, created)
+        base = self._default_branch()
+        if pull is None:
+            pull = self._pulls.open(change.branch, base, change.title, change.body)
+        elif change.decision:
+            self._pulls.describe(pull, change.title, change.body)
+        self._pulls.label(pull, change.labels)
+        if change.comment:
+            self.upsert_comment(pull.number, MARKER.format("verify"), change.comment)
+        steps = self._verify(pull.number, head, base) if self._dispatches else ()
+        return Proposal(change.branch, head, False, created, pull.url, pull.number, steps)
+
+    def _settled(self, branch: str, pull: Pull, created: bool) -> Proposal:
+        steps = () if pull.merged else (f"It was closed without being merged. Reopen it if that was wrong: {pull.url}",)
+        return Proposal(branch, pull.head, pull.merged, created, pull.url, pull.number, steps)
+
+    def _default_branch(self) -> str:
+        return str(pick(self._api.get("read the repository", ""), "default_branch"))
+
+    def _verify(self, number: int, head: str, base: str) -> tuple[str, ...]:
+        """Start the verification of a pull request, which a job's own token does not start by opening it."""
+        if self._pulls.mergeable(number) is False:
+            return (f"It conflicts with {base}, so it was not verified. Propose it again.",)
+        self.dispatch(VERIFY, base, {"pull-request": str(number), "head": head}, title=f"Verify #{number} at {head}")
+        return ()
+
+    def resume(self, branch: str) -> Proposal:
+        """See Forge."""
+        head = self._objects.branch(branch)
+        if head is None:
+            raise ForgeError(f"there is no branch {branch}", where=self._api.full_name, remedy="Propose it again.")
+        commit = self._objects.commit(head)
+        title, _, body = commit.message.partition("\n")
+        # All of it stands on the branch: what is made again from here is only what lies around it.
+        change = Change(branch, commit.parents[0], title, body.strip(), files={})
+        return self._open(change, head, created=False)
+
+    def proposed(self, prefix: str) -> Mapping[str, str]:
+        """See Forge."""
+        return {
+            branch: commit
+            for branch, commit in self._objects.branches(prefix).items()
+            if not any(pull.merged and pull.head == commit for pull in self._pulls.of_branch(branch))
+        }
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """See Forge."""
+        return self._objects.read(commit, path)
+
+    def head_of(self, number: int) -> str:
+        """The commit at the head of a pull request."""
+        return self._pulls.get(number).head
+
+    def upsert_comment(self, number: int, marker: str, body: str) -> None:
+        """Write the one comment of a pull request that begins with `marker`, or bring it up to date."""
+        self._pulls.comment(number, marker, body)
+
+    def set_status(self, sha: str, state: str, description: str, context: str, url: str | None = None) -> None:
+        """Set a commit status: `state` is error, failure, pending or success; `description` at most 140 characters."""
+        body: Json = {"state": state, "description": description, "context": context}
+        body |= {"target_url": url} if url else {}
+
+        def standing() -> Json | None:
+            found = self._api.pages("list statuses", f"/commits/{sha}/statuses")
+            latest = next((each for each in found if each.get("context") == context), {})
+            same = (latest.get("state"), latest.get("description")) == (state, description)
+            return latest if same else None
+
+        self._api.post("set a commit status", f"/statuses/{sha}", body, find=standing)
+
+    def dispatch(self, workflow: str, ref: str, inputs: Mapping[str, str], *, title: str) -> None:
+        """Start a workflow on `ref`, once: its `run-name` makes `title` of its inputs, and by that a run is found."""
+        path = f"/actions/workflows/{workflow}"
+
+        def standing() -> Json | None:
+            query = {"event": "workflow_dispatch", "branch": ref}
+            runs = self._api.pages("list workflow runs", f"{path}/runs", "workflow_runs", **query)
+            newest = islice(runs, 100)
+            return next((run for run in newest if run.get("display_title") == title), None)
+
+        if self._api.get_if_there("read a workflow", path) is None:
+            raise ForgeError(
+                f"there is no workflow {workflow}, so nothing verifies what was proposed",
+                where=self._api.full_name,
+                remedy=f"Add .github/workflows/{workflow} to {ref}, or give an App's token in MODELBOOK_TOKEN.",
+            )
+        if standing() is None:
+            body = {"ref": ref, "inputs": dict(inputs)}
+            self._api.post(f"start {workflow}", f"{path}/dispatches", body, find=standing)

@@ -1,0 +1,59 @@
+"""The one boto3 client of a store: made when first needed, led by the standard AWS variables."""
+
+import os
+import threading
+from typing import Any
+
+from modelbook.adapters.s3_errors import explained_s3, store_error
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+ATTEMPTS = 5
+CONNECTIONS = 32
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
+
+class LazyClient:
+    """A boto3 S3 client, made by the first call of `get`, shared by all threads (boto3's clients allow that).
+
+    `where` is the URI that errors name.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def get(self) -> Any:
+        """The client. Raises StoreError if the AWS variables or files make none."""
+        with self._lock:
+            if self._client is None:
+                with explained_s3(self._where):
+                    try:
+                        self._client = _new_client()
+                    except ValueError as error:  # botocore's answer to a malformed endpoint
+                        raise store_error(error, self._where) from error
+            return self._client
+
+
+def _new_client() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    # botocore itself reads only AWS_DEFAULT_REGION; every other SDK, and GitHub's runners, know AWS_REGION.
+    session = boto3.session.Session()
+    region = os.environ.get("AWS_REGION") or session.region_name or "us-east-1"
+    attempts = int(os.environ.get("AWS_MAX_ATTEMPTS") or ATTEMPTS)
+    own_endpoint = any(os.environ.get(name) for name in _ENDPOINT_VARIABLES)
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=CONNECTIONS,
+        tcp_keepalive=True,
+        # Every write here brings its own checksum, and every read is checked against a signed sha256.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        s3={"addressing_style": "path" if own_endpoint else "auto"},
+    )
+    return session.client("s3", region_name=region, config=config)
