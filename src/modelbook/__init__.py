@@ -14,13 +14,13 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "run"]
 
 if TYPE_CHECKING:
-    from modelbook.training.run import run
+    from modelbook.training.opening import run
 
 
 def __getattr__(name: str) -> object:
     # Lazy, so that `modelbook --help` does not pay for what only a training script needs.
     if name == "run":
-        from modelbook.training.run import run
+        from modelbook.training.opening import run
 
         return run
     raise AttributeError(f"module 'modelbook' has no attribute {name!r}")

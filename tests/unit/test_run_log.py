@@ -244,6 +244,15 @@ def test_a_line_that_is_cut_short_is_named() -> None:
     assert caught.value.line == 2
 
 
+def test_a_checkpoint_of_an_early_log_lies_in_the_folder_of_its_step() -> None:
+    line = b'{"kind":"checkpoint","time":"2026-01-02T03:04:05Z","step":7,"files":[],"metric":null}\n'
+    [event] = decode(line, "s")
+    assert isinstance(event, CheckpointStored)
+    assert event.folder == "0000000007"
+    with pytest.raises(BadInput, match="step"):
+        decode(line.replace(b":7,", b":null,"), "s")
+
+
 @pytest.mark.parametrize("log", [[], [metrics(1, loss=1.0)], [end()]])
 def test_a_log_without_its_start_has_no_state(log: list[Event]) -> None:
     with pytest.raises(BadInput, match="begins with its start"):

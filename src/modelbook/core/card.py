@@ -18,7 +18,7 @@ from modelbook.core.records import (
     Text,
     Timestamp,
 )
-from modelbook.core.run_record import Code, DatasetUse, Environment
+from modelbook.core.run_record import Code, DatasetUse, Determinism, Environment
 
 RESERVED_PATHS = frozenset({"card.yaml", "model.sig"})
 """Names that the registry itself puts beside the artifacts."""
@@ -43,6 +43,7 @@ class TrainingRun(Frozen):
     started: Timestamp
     ended: Timestamp
     seed: int | None = None
+    determinism: Determinism | None = None
     params: dict[str, JsonValue] = {}
     metrics: dict[LoggedName, FiniteFloat | Literal["nan", "inf", "-inf"]] = {}
 

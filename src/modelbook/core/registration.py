@@ -41,6 +41,7 @@ def card_of(
             started=record.started,
             ended=record.ended,
             seed=record.seed,
+            determinism=record.determinism,
             params=record.params,
             metrics={name: _number_or_word(value) for name, value in record.metrics.items()},
         )

@@ -5,7 +5,7 @@ than the writer: fields and kinds that it does not know are kept, not refused.
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -17,6 +17,7 @@ from pydantic import (
     Tag,
     TypeAdapter,
     ValidationError,
+    model_validator,
 )
 
 from modelbook.core.records import Frozen, RunId, StoredFile, Timestamp
@@ -100,11 +101,18 @@ class CheckpointStored(_Event):
 
     kind: Literal["checkpoint"] = "checkpoint"
     step: Step
-    folder: Annotated[str, StringConstraints(pattern=r"^[0-9]{10}(-[0-9]+(\.[0-9]+)?)?$")]
+    folder: Annotated[str, StringConstraints(pattern=r"^[0-9]{10}(-[0-9]+(\.[0-9]+)?)?$")] = ""
     files: tuple[StoredFile, ...]
     metric: MetricValue | None = None
     metric_name: str | None = None
     mode: Literal["min", "max"] = "max"
+
+    @model_validator(mode="after")
+    def _folder_of_step(self) -> Self:
+        # The first logs that were written name no folder: it was the step's.
+        if not self.folder:
+            object.__setattr__(self, "folder", f"{self.step:010d}")
+        return self
 
 
 class CheckpointRestored(_Event):

@@ -39,6 +39,18 @@ class Environment(Frozen):
     packages: dict[str, str] = {}
 
 
+class Determinism(Frozen):
+    """What a repetition of the run can rely on.
+
+    `held` is what followed the seed, `not_held` why the rest did not, by name; `resumed` are the steps of the
+    checkpoints from which the training was taken up again after it had been cut short.
+    """
+
+    held: tuple[str, ...] = ()
+    not_held: dict[str, str] = {}
+    resumed: tuple[int, ...] = ()
+
+
 class RunRecord(Frozen):
     """`runs/<id>/run.json`: written once, when the run has completed. JSON, UTF-8."""
 
@@ -50,6 +62,7 @@ class RunRecord(Frozen):
     started: Timestamp
     ended: Timestamp
     seed: int | None = None
+    determinism: Determinism | None = None
     tags: tuple[str, ...] = ()
     params: dict[str, JsonValue] = {}
     metrics: dict[str, float] = {}

@@ -23,7 +23,7 @@ from modelbook.core.run_log import (
     TagsAdded,
     UnknownEvent,
 )
-from modelbook.core.run_record import RunRecord
+from modelbook.core.run_record import Determinism, RunRecord
 from modelbook.errors import BadInput
 
 
@@ -72,6 +72,7 @@ class RunState(Frozen):
     checkpoints: tuple[CheckpointStored, ...]
     best: Step | None
     restored: tuple[CheckpointRestored, ...]
+    differs: tuple[str, ...]
     seeds: SeedsSet | None
     notes: tuple[str, ...]
     end: RunEnded | None
@@ -95,6 +96,7 @@ class _Replay:
         self.attempts: list[Attempt] = []
         self.checkpoints: tuple[CheckpointStored, ...] = ()
         self.lineage: dict[str, tuple[list[MetricsLogged], list[CheckpointRestored]]] = {}
+        self.differs: list[str] = []
         self.unknown: list[UnknownEvent] = []
         self._clear(first)
 
@@ -147,6 +149,7 @@ class _Replay:
         if self.attempts and self.attempts[-1].status == "running":
             self.attempts[-1] = self.attempts[-1].model_copy(update={"status": "killed"})
         self.attempts.append(Attempt(number=start.attempt, host=start.host, pid=start.pid, started=start.time))
+        self.differs += start.differs
         self._clear(start)
 
     def _go_back(self, event: CheckpointRestored) -> None:
@@ -181,11 +184,22 @@ class _Replay:
             checkpoints=self.checkpoints,
             best=best.step if (best := best_of(self.checkpoints)) else None,
             restored=tuple(self.restored),
+            differs=tuple(self.differs),
             seeds=self.seeds,
             notes=tuple(self.notes),
             end=self.end,
             unknown=tuple(self.unknown),
         )
+
+
+def _determinism(state: RunState) -> Determinism | None:
+    seeds, resumed = state.seeds, tuple(event.step for event in state.restored)
+    if not seeds and not resumed:
+        return None
+    missed = dict(seeds.not_held) if seeds else {"seed": "no seed was set"}
+    if resumed and state.differs:
+        missed["settings"] = "they changed on the way: " + "; ".join(state.differs)
+    return Determinism(held=seeds.held if seeds else (), not_held=missed, resumed=resumed)
 
 
 def record_of(state: RunState) -> RunRecord:
@@ -201,6 +215,7 @@ def record_of(state: RunState) -> RunRecord:
         started=state.started,
         ended=state.ended,
         seed=state.seeds.seed if state.seeds else start.seed,
+        determinism=_determinism(state),
         tags=state.tags,
         params=state.params,
         metrics={name: point.value for name, point in state.metrics.items()},

@@ -20,7 +20,7 @@ from modelbook.training.deliver import recover
 from modelbook.training.lifecycle import OUTPUT, Begun, Settled, begin, completed_before, settle
 from modelbook.training.process import Outcome, Terminal, run_process
 from modelbook.training.run_config import FILE_NAME, RUN_CONFIG, RUN_ID, STORE, RunPlan
-from modelbook.training.seeds import check_seed
+from modelbook.training.seeds import CUBLAS, CUBLAS_WORKSPACE, check_seed
 
 NO_WEIGHTS = "the run stored no weights: nothing can be registered from it; call run.save_weights(...)"
 ORPHANS = "processes that the training started outlived it; they were ended, or left to themselves"
@@ -141,7 +141,11 @@ def _environment(begun: Begun, environ: Mapping[str, str]) -> dict[str, str]:
         RUN_CONFIG: str(begun.folder.path / FILE_NAME),
         "PYTHONUNBUFFERED": "1",  # what is printed last before a crash is what explains it
     }
-    return env | {"PYTHONHASHSEED": str(run.seed)} if run.seed is not None else env
+    if run.seed is not None:
+        env["PYTHONHASHSEED"] = str(run.seed)
+    if run.deterministic:
+        env.setdefault(CUBLAS, CUBLAS_WORKSPACE)
+    return env
 
 
 def _end_of(outcome: Outcome, time: str) -> RunEnded:

@@ -1,6 +1,5 @@
-"""`modelbook.run()`: the run, as a training script sees it."""
+"""The run, as a training script sees it."""
 
-import atexit
 import math
 import os
 import sys
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pydantic import JsonValue
 
-from modelbook.adapters.open_store import open_store
 from modelbook.core.records import StoredFile
 from modelbook.core.run_log import (
     CheckpointStored,
@@ -25,13 +23,11 @@ from modelbook.core.run_log import (
 )
 from modelbook.errors import BadInput, ModelbookError
 from modelbook.training.artifacts import Artifacts
-from modelbook.training.by_hand import begin_by_hand
 from modelbook.training.checkpoint_files import fill
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.pace import Pace
-from modelbook.training.run_config import RUN_CONFIG, read_config
-from modelbook.training.run_folder import RunFolder, copy_in, measure, write_in
-from modelbook.training.seeds import seed_everything
+from modelbook.training.run_folder import copy_in, measure, write_in
+from modelbook.training.seeds import Seeded, seed_everything
 from modelbook.training.session import Session
 from modelbook.training.tensors import MODEL, write_tensors
 from modelbook.training.values import check_name, json_params, metric_value, step_value, typed
@@ -39,43 +35,11 @@ from modelbook.training.values import check_name, json_params, metric_value, ste
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from modelbook.training.loader import Loader
     from modelbook.training.saver import Checkpoints
     from modelbook.training.snapshot import Stateful
 
 T = TypeVar("T")
-_open: "Run | None" = None
-
-
-def run(
-    experiment: str | None = None,
-    *,
-    store: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    seed: int | None = None,
-    tags: tuple[str, ...] = (),
-) -> "Run":
-    """This process's run; the same one at every call until it is finished.
-
-    Under `modelbook train` the arguments are not needed: what was given there counts, and `params`, `seed` and
-    `tags` only fill up what was not. In a script or notebook started by hand they begin a run of its own, in
-    `store`, else in $MODELBOOK_STORE, else in the folder `.modelbook/store`. Generators are seeded at this call.
-    """
-    global _open
-    if _open is not None and not _open.closed:
-        return _open
-    if path := os.environ.get(RUN_CONFIG):
-        config = read_config(Path(path))
-        folder = RunFolder(Path(path).parent)
-        opened = Session(folder, config, open_store(config.store, base=folder.path), by_hand=False)
-        made = Run(opened)
-        made.fill_up(params or {}, tags)
-    else:
-        begun, chosen = begin_by_hand(experiment, store, params or {}, seed, tags)
-        made = Run(Session(begun.folder, begun.config, chosen, by_hand=True))
-    _open = made
-    atexit.register(made.at_exit)
-    made.set_seeds(seed)
-    return made
 
 
 class Run:
@@ -93,12 +57,17 @@ class Run:
         self._artifacts = Artifacts(session, self._note)
         self._warned: set[str] = set()
         self._savers: list[Checkpoints] = []
-        self.seed = self._plan.seed
+        self._seeded: Seeded | None = None
 
     @property
     def id(self) -> str:
         """The run's id."""
         return self._plan.run
+
+    @property
+    def seed_given(self) -> bool:
+        """Whether `--seed` gave one."""
+        return self._plan.seed is not None
 
     @property
     def closed(self) -> bool:
@@ -174,12 +143,18 @@ class Run:
         return saver
 
     def checkpoint(
-        self, model: "Mapping[str, Tensor]", *, step: int, metric: float | None = None, **state: Any
+        self,
+        model: "Mapping[str, Tensor]",
+        *,
+        step: int,
+        metric: float | None = None,
+        mode: Literal["min", "max"] = "max",
+        **state: Any,
     ) -> None:
         """Save one checkpoint by hand, for a loop that is not yours; a loop of your own wants `checkpoints`.
 
         `model` is a state dict; what else is needed goes by keyword: `optimizer=optimizer.state_dict()`. It is on disk
-        when this returns, and on its way to the store. The one with the greatest `metric` is the best.
+        when this returns, and on its way to the store. The one with the greatest `metric` is the best, or the least.
         """
         at = step_value(step)
         event = CheckpointStored(
@@ -188,6 +163,7 @@ class Run:
             folder=self._session.new_folder(at),
             files=(),
             metric=None if metric is None else metric_value("metric", metric),
+            mode=mode,
         )
         self._session.stage(lambda folder: fill(folder, event, model, state))
 
@@ -238,12 +214,35 @@ class Run:
         if fresh := [tag for tag in tags if tag not in self._plan.tags]:
             self.add_tags(*fresh)
 
-    def set_seeds(self, fallback: int | None) -> None:
-        """Seed every generator with the run's seed, or with `fallback` if it has none, and record what held."""
-        self.seed = fallback if self.seed is None else self.seed
-        if self.seed is not None:
-            seeded = seed_everything(self.seed)
-            self._session.add(SeedsSet(time=_now(), seed=seeded.seed, held=seeded.held, not_held=seeded.not_held))
+    def seed(self, seed: int | None = None, *, deterministic: bool = False) -> int:
+        """Seed every generator that exists by now, and return the seed in use: that of `--seed`, else `seed`.
+
+        With `deterministic`, or `--deterministic`, only kernels that repeat their result bit for bit may run. What
+        held, and why something did not, goes into the run's record and the model card. Call it after the imports;
+        data loaders follow the seed where `loader` makes them. Raises BadInput where there is no seed at all.
+        """
+        chosen = seed if self._plan.seed is None else self._plan.seed
+        if chosen is None:
+            raise BadInput("this run has no seed", remedy="Give one: run.seed(1), or modelbook train --seed 1.")
+        self._tell(seed_everything(chosen, deterministic=deterministic or self._plan.deterministic))
+        return chosen
+
+    def _tell(self, seeded: Seeded) -> None:
+        self._seeded = seeded
+        self._session.add(SeedsSet(time=_now(), seed=seeded.seed, held=seeded.held, not_held=seeded.not_held))
+
+    def loader(self, dataset: Any, *, batch_size: int = 1, shuffle: bool = True, **options: Any) -> "Loader":
+        """A torch DataLoader whose order, and what its workers draw, follow from the run's seed.
+
+        It goes on in the middle of an epoch if it is handed to `checkpoints`. `options` are those of DataLoader.
+        """
+        from modelbook.training.loader import Loader
+
+        seed = self._seeded.seed if self._seeded else self.seed()
+        made = Loader(dataset, seed, batch_size=batch_size, shuffle=shuffle, **options)
+        if self._seeded:
+            self._tell(self._seeded.and_held("loaders"))
+        return made
 
     def forked(self) -> None:
         """To be called in a forked child: it may log, and does not close."""
@@ -283,11 +282,3 @@ class Run:
 
 def _now() -> str:
     return timestamp(utc_now())
-
-
-def _forked() -> None:
-    if _open is not None:
-        _open.forked()
-
-
-os.register_at_fork(after_in_child=_forked)

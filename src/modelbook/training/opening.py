@@ -1,0 +1,57 @@
+"""`modelbook.run()`: the run of this process, opened once."""
+
+import atexit
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modelbook.adapters.open_store import open_store
+from modelbook.training.by_hand import begin_by_hand
+from modelbook.training.run import Run
+from modelbook.training.run_config import RUN_CONFIG, read_config
+from modelbook.training.run_folder import RunFolder
+from modelbook.training.session import Session
+
+_open: Run | None = None
+
+
+def run(
+    experiment: str | None = None,
+    *,
+    store: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    tags: tuple[str, ...] = (),
+) -> Run:
+    """This process's run; the same one at every call until it is finished.
+
+    Under `modelbook train` the arguments are not needed: what was given there counts, and `params`, `seed` and
+    `tags` only fill up what was not. In a script or notebook started by hand they begin a run of its own, in
+    `store`, else in $MODELBOOK_STORE, else in the folder `.modelbook/store`. Generators are seeded at this call.
+    """
+    global _open
+    if _open is not None and not _open.closed:
+        return _open
+    if path := os.environ.get(RUN_CONFIG):
+        config = read_config(Path(path))
+        folder = RunFolder(Path(path).parent)
+        opened = Session(folder, config, open_store(config.store, base=folder.path), by_hand=False)
+        made = Run(opened)
+        made.fill_up(params or {}, tags)
+    else:
+        begun, chosen = begin_by_hand(experiment, store, params or {}, seed, tags)
+        made = Run(Session(begun.folder, begun.config, chosen, by_hand=True))
+    _open = made
+    atexit.register(made.at_exit)
+    if seed is not None or made.seed_given:
+        made.seed(seed)
+    return made
+
+
+def _forked() -> None:
+    if _open is not None:
+        _open.forked()
+
+
+os.register_at_fork(after_in_child=_forked)
