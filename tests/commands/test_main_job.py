@@ -97,3 +97,8 @@ def test_every_command_has_help_with_an_example(bench: Workbench) -> None:
     for verb in VERBS:
         text = bench.ok(verb, "--help") + (bench.ok(verb, "add", "--help") if verb == "data" else "")
         assert "Example" in text, verb
+
+
+def test_a_model_whose_name_begins_alike_does_not_take_the_numbers(bench: Workbench) -> None:
+    bench.git("branch", "register/toy-large-3")
+    assert bench.ok("register", "toy", "--run", bench.train(0.8)).startswith("toy@1:")
