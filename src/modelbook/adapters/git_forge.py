@@ -4,6 +4,7 @@ Commits are made beside the working tree and then moved into it by a fast-forwar
 either the whole commit or none.
 """
 
+import html
 import os
 import tempfile
 from collections.abc import Mapping
@@ -73,7 +74,8 @@ class GitForge:
                     lines.append(f"100644 {oid}\t{path}\0")
             git_bytes(["update-index", "-z", "--index-info"], root, stdin="".join(lines).encode(), env=index)
             tree = git_bytes(["write-tree"], root, env=index).decode().strip()
-        message = f"{change.title}\n\n{change.body}".rstrip() + "\n"
+        # Nobody renders a commit's message as Markdown, so its entities may be characters again.
+        message = f"{change.title}\n\n{html.unescape(change.body)}".rstrip() + "\n"
         done = run_git(["commit-tree", tree, "-p", change.base, "-F", "-"], root, stdin=message.encode())
         if done.returncode:
             words = done.stderr.decode(errors="replace")
