@@ -10,7 +10,7 @@ NODE   := tests/node/node_modules
 LOCKED := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
 # What the linters read: each list is what exists now, so that a new folder joins by being made.
-CODE      := src tests .ci bench examples
+CODE      := src tests .ci bench examples actions
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 ACTIONS   := $(wildcard actions/*/action.yml)
 

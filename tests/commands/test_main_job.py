@@ -22,6 +22,7 @@ def test_a_better_version_replaces_the_first_and_a_worse_one_is_refused(bench: W
     assert gate["verdict"] == "failed"
     assert round(gate["measured"][0]["margin"], 6) == -0.1
     assert "promote/toy-3-to-production" not in bench.git("branch")
+    assert "| candidate | toy@2 |" in bench.git("log", "--format=%B")  # who, on what numbers: readable in git alone
     assert bench.run("verify").code == 0
     rows = {row["version"]: row["stages"] for row in json.loads(bench.ok("list", "toy", "--json"))}
     assert rows == {"toy@1": None, "toy@2": "production", "toy@3": "staging"}
@@ -97,3 +98,8 @@ def test_every_command_has_help_with_an_example(bench: Workbench) -> None:
     for verb in VERBS:
         text = bench.ok(verb, "--help") + (bench.ok(verb, "add", "--help") if verb == "data" else "")
         assert "Example" in text, verb
+
+
+def test_a_model_whose_name_begins_alike_does_not_take_the_numbers(bench: Workbench) -> None:
+    bench.git("branch", "register/toy-large-3")
+    assert bench.ok("register", "toy", "--run", bench.train(0.8)).startswith("toy@1:")

@@ -50,8 +50,8 @@ class Forge(Protocol):
         """
         ...
 
-    def resume(self, branch: str) -> Proposal:
-        """The proposal on a branch that exists already; what is missing of it (a pull request, say) is made."""
+    def resume(self, branch: str, *, labels: tuple[str, ...] = ()) -> Proposal:
+        """The proposal on a branch that exists already; what is missing of it (pull request, labels) is made."""
         ...
 
     def proposed(self, prefix: str) -> Mapping[str, str]:

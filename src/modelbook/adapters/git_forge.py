@@ -4,6 +4,7 @@ Commits are made beside the working tree and then moved into it by a fast-forwar
 either the whole commit or none.
 """
 
+import html
 import os
 import tempfile
 from collections.abc import Mapping
@@ -33,7 +34,7 @@ class GitForge:
         if change.decision:
             return self._propose(change, branch)
         commit = self._commit(change)
-        self._fast_forward(commit, branch)
+        self._fast_forward(commit, branch, change.base)
         return Proposal(branch, commit, merged=True, created=True)
 
     def _propose(self, change: Change, onto: str) -> Proposal:
@@ -46,7 +47,7 @@ class GitForge:
         git(["update-ref", "-m", change.title, ref, commit, now or "0" * len(commit)], self.repository.root)
         return Proposal(change.branch, commit, merged=False, created=True, next_steps=steps)
 
-    def resume(self, branch: str) -> Proposal:
+    def resume(self, branch: str, *, labels: tuple[str, ...] = ()) -> Proposal:
         """See Forge."""
         commit = self.repository.commit(f"refs/heads/{branch}")
         return Proposal(branch, commit, merged=False, created=False, next_steps=(f"git merge {branch}",))
@@ -73,7 +74,8 @@ class GitForge:
                     lines.append(f"100644 {oid}\t{path}\0")
             git_bytes(["update-index", "-z", "--index-info"], root, stdin="".join(lines).encode(), env=index)
             tree = git_bytes(["write-tree"], root, env=index).decode().strip()
-        message = f"{change.title}\n\n{change.body}".rstrip() + "\n"
+        # Nobody renders a commit's message as Markdown, so its entities may be characters again.
+        message = f"{change.title}\n\n{html.unescape(change.body)}".rstrip() + "\n"
         done = run_git(["commit-tree", tree, "-p", change.base, "-F", "-"], root, stdin=message.encode())
         if done.returncode:
             words = done.stderr.decode(errors="replace")
@@ -86,13 +88,14 @@ class GitForge:
             raise ForgeError(f"git commit-tree failed: {words.strip()}", where=str(root))
         return done.stdout.decode().strip()
 
-    def _fast_forward(self, commit: str, branch: str) -> None:
+    def _fast_forward(self, commit: str, branch: str, base: str) -> None:
         root = self.repository.root
         done = run_git(["merge", "--ff-only", "--quiet", commit], root, env={"GIT_OPTIONAL_LOCKS": "1"})
         if done.returncode == 0:
             return
         words = done.stderr.decode(errors="replace").strip()
-        if "fast-forward" in words or "fast forward" in words:
+        # Whatever git complains about first: if the branch moved, somebody else was quicker.
+        if self.repository.commit("HEAD") != base:
             raise BranchTaken(f"{branch} moved while this was being prepared", where=str(root), remedy="Run it again.")
         if "index.lock" in words:
             raise BranchTaken(

@@ -94,7 +94,7 @@ class GitHubForge:
         self.dispatch(VERIFY, base, {"pull-request": str(number), "head": head}, title=f"Verify #{number} at {head}")
         return ()
 
-    def resume(self, branch: str) -> Proposal:
+    def resume(self, branch: str, *, labels: tuple[str, ...] = ()) -> Proposal:
         """See Forge."""
         head = self._objects.branch(branch)
         if head is None:
@@ -102,7 +102,7 @@ class GitHubForge:
         commit = self._objects.commit(head)
         title, _, body = commit.message.partition("\n")
         # All of it stands on the branch: what is made again from here is only what lies around it.
-        change = Change(branch, commit.parents[0], title, body.strip(), files={})
+        change = Change(branch, commit.parents[0], title, body.strip(), files={}, labels=labels)
         return self._open(change, head, created=False)
 
     def proposed(self, prefix: str) -> Mapping[str, str]:

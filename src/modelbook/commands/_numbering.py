@@ -4,16 +4,22 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from modelbook.adapters.forge import Proposal
+from modelbook.adapters.forge import Forge, Proposal
 from modelbook.errors import BranchTaken
 
 Made = TypeVar("Made")
 ATTEMPTS = 5
 
 
-def next_number(existing: Iterable[int], branches: Iterable[str]) -> int:
-    """One more than the highest number that is merged, or proposed on a branch whose name ends in `-<n>`."""
-    proposed = (int(found[1]) for branch in branches if (found := re.search(r"-([1-9][0-9]*)$", branch)))
+def proposed_numbers(forge: Forge, prefix: str) -> dict[int, tuple[str, str]]:
+    """Branch and commit of each proposal on a branch `<prefix><n>`, by its number."""
+    form = re.compile(re.escape(prefix) + r"([1-9][0-9]{0,9})")  # `register/a-1` is not of the model whose is `a-b-1`
+    found = ((form.fullmatch(branch), commit) for branch, commit in forge.proposed(prefix).items())
+    return {int(match[1]): (match[0], commit) for match, commit in found if match}
+
+
+def next_number(existing: Iterable[int], proposed: Iterable[int]) -> int:
+    """One more than the highest number that is merged or proposed."""
     return max([0, *existing, *proposed]) + 1
 
 

@@ -1,11 +1,16 @@
 """Putting a report where a team reads it: the one comment on a pull request, and a commit status."""
 
+from typing import TYPE_CHECKING
+
 from modelbook.adapters.git import git
 from modelbook.adapters.workflow import page_of_run
 from modelbook.commands._workspace import Workspace
 from modelbook.core.markdown import MARKER, markdown
 from modelbook.core.report import Report
 from modelbook.errors import Refused
+
+if TYPE_CHECKING:
+    from modelbook.adapters.github_forge import GitHubForge
 
 CONTEXT = "modelbook"
 
@@ -28,5 +33,16 @@ def report_on_pull_request(workspace: Workspace, number: int, report: Report) ->
             remedy="Nothing was reported on it. Its new head is verified by a run of its own.",
         )
     forge.upsert_comment(number, MARKER.format("verify"), markdown(report))
+    _set_status(forge, head, report)
+
+
+def report_on_commit(workspace: Workspace, report: Report) -> None:
+    """Set the status of the commit that was judged: a merge queue waits for it, and has no pull request."""
+    from modelbook.adapters.github_forge import open_github_forge
+
+    _set_status(open_github_forge(workspace.repository), workspace.commit, report)
+
+
+def _set_status(forge: "GitHubForge", commit: str, report: Report) -> None:
     state = "success" if report.passed else "failure"
-    forge.set_status(head, state, report.verdict[:140], CONTEXT, page_of_run())
+    forge.set_status(commit, state, report.verdict[:140], CONTEXT, page_of_run())

@@ -13,7 +13,7 @@ from modelbook.adapters.parallel import move_all
 from modelbook.adapters.source_file import SourceFile, measured
 from modelbook.adapters.store import Progress, Store
 from modelbook.commands._console import print_json, print_table, progress, say
-from modelbook.commands._numbering import next_number, submit_numbered
+from modelbook.commands._numbering import next_number, proposed_numbers, submit_numbered
 from modelbook.commands._proposing import tell
 from modelbook.commands._pulling import dataset_files, pull_dataset, verified_dataset
 from modelbook.commands._signing import open_allowed_signer
@@ -90,7 +90,7 @@ def add(
 
     def attempt() -> tuple[int, Proposal]:
         base = workspace.at(workspace.repository.commit("HEAD"))
-        version = next_number(base.registry.dataset_versions(name), forge.proposed(f"dataset/{name}-"))
+        version = next_number(base.registry.dataset_versions(name), proposed_numbers(forge, f"dataset/{name}-"))
         card = DatasetCard(
             dataset=name,
             version=version,

@@ -38,6 +38,7 @@ from modelbook.training.code_version import code_version
 from modelbook.training.environment import capture
 from modelbook.training.run_id import new_run_id
 
+LABELS = ("modelbook", "evaluation")
 MEASUREMENT_LIMIT = 1024 * 1024  # bytes
 SHOWN = 4  # metrics in the line for a person
 
@@ -85,7 +86,7 @@ def command(
         return
     branch = evaluation_branch(wanted.name, version, suite)
     if not measure_only and branch in (forge := workspace.forge(forge_name)).proposed(branch):
-        tell(name, f"suite {suite} has measured it already", forge.resume(branch), as_json=as_json)
+        tell(name, f"suite {suite} has measured it already", forge.resume(branch, labels=LABELS), as_json=as_json)
         return
     if measurement and digest:
         evaluation = _read_measurement(workspace, measurement, digest)
@@ -211,7 +212,7 @@ def _change(workspace: Workspace, evaluation: Evaluation, key: KeySigner) -> Cha
             f"{folder}/{suite}.yaml": data,
             f"{folder}/{suite}.sigstore.json": key.sign(evaluation_statement(evaluation, data)),
         },
-        labels=("modelbook", "evaluation"),
+        labels=LABELS,
     )
 
 

@@ -83,7 +83,7 @@ def command(
     if decision.pointer and (decision.passed or open_refused):
         change, forge = _change(workspace, decision, decision.pointer, signer), workspace.forge(forge_name)
         same = _stands(forge, change, decision, decision.pointer)
-        proposal = forge.resume(change.branch) if same else forge.submit(change)
+        proposal = forge.resume(change.branch, labels=change.labels) if same else forge.submit(change)
         report = promotion_report(decision, next_steps=[proposal.url] if proposal.url else proposal.next_steps)
     set_outputs({"passed": str(decision.passed).lower(), "version": name} | proposal_fields(proposal))
     print_report(report, as_json=as_json)

@@ -12,7 +12,7 @@ from modelbook.adapters.key_signer import KeySigner
 from modelbook.adapters.parallel import move_all
 from modelbook.adapters.store import Progress, Store
 from modelbook.commands._console import progress
-from modelbook.commands._numbering import next_number, submit_numbered
+from modelbook.commands._numbering import next_number, proposed_numbers, submit_numbered
 from modelbook.commands._proposing import tell
 from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._workspace import (
@@ -36,6 +36,7 @@ from modelbook.core.statements import model_statement, provenance_statement
 from modelbook.core.storage import artifact_key, check_key, run_key
 from modelbook.errors import BadInput, ObjectMissing, Refused
 
+LABELS = ("modelbook", "registration")
 RECORD_LIMIT = 16 * 1024 * 1024  # bytes
 
 
@@ -94,7 +95,7 @@ def command(
 
     def attempt() -> tuple[int, Proposal]:
         base = workspace.at(workspace.repository.commit("HEAD"))
-        number = next_number(base.registry.versions(model), forge.proposed(f"register/{model}-"))
+        number = next_number(base.registry.versions(model), proposed_numbers(forge, f"register/{model}-"))
         card = card_of(
             record,
             model,
@@ -123,11 +124,11 @@ def _registered(workspace: Workspace, forge: Forge, model: str, run_id: str) -> 
     for version in reversed(workspace.registry.versions(model)):
         if workspace.registry.card(model, version).run.id == run_id:
             return version, Proposal("", workspace.commit, merged=True, created=False)
-    for branch, commit in forge.proposed(f"register/{model}-").items():
-        path = workspace.path(f"{version_folder(model, int(branch.rsplit('-', 1)[1]))}/card.yaml")
+    for number, (branch, commit) in proposed_numbers(forge, f"register/{model}-").items():
+        path = workspace.path(f"{version_folder(model, number)}/card.yaml")
         data = forge.read(commit, path)
         if data and (card := load(ModelCard, data, path)).run.id == run_id:
-            return card.version, forge.resume(branch)
+            return card.version, forge.resume(branch, labels=LABELS)
     return None
 
 
@@ -188,7 +189,7 @@ def _change(base: Workspace, card: ModelCard, key: KeySigner) -> Change:
             f"{folder}/model.sig": key.sign(model_statement(card, data)),
             f"{folder}/provenance.sigstore.json": key.sign(provenance_statement(card, data)),
         },
-        labels=("modelbook", "registration"),
+        labels=LABELS,
     )
 
 

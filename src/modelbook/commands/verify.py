@@ -20,6 +20,7 @@ from modelbook.errors import Exit
 @click.argument("reference", metavar="[REF]", required=False)
 @click.option("--change", metavar="BASE", help="Judge the change from the commit BASE to --rev, by the rules of BASE.")
 @click.option("--pull-request", type=int, metavar="N", help="With --change: report on this pull request as well.")
+@click.option("--status", is_flag=True, help="With --change: set the status of --rev, as a merge queue needs it.")
 @rev_option
 @registry_option
 @json_option
@@ -27,6 +28,7 @@ def command(
     reference: str | None,
     change: str | None,
     pull_request: int | None,
+    status: bool,
     rev: str,
     registry_folder: str | None,
     as_json: bool,
@@ -41,8 +43,8 @@ def command(
       modelbook verify fraud@production
       modelbook verify --change origin/main        # what a pull request would bring
     """
-    if pull_request is not None and change is None:
-        raise click.UsageError("--pull-request goes with --change BASE.")
+    if (pull_request is not None or status) and change is None:
+        raise click.UsageError("--pull-request and --status go with --change BASE.")
     if reference and change:
         raise click.UsageError("Give a REF or --change, not both.")
     scope = [model_folder(parse_reference(reference).name)] if reference else []
@@ -59,6 +61,10 @@ def command(
         from modelbook.commands._reporting import report_on_pull_request
 
         report_on_pull_request(workspace, pull_request, report)
+    if status:
+        from modelbook.commands._reporting import report_on_commit
+
+        report_on_commit(workspace, report)
     return Exit.YES if report.passed else Exit.NO
 
 
