@@ -78,7 +78,8 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. Whatever goes wrong is one clear message on standard error."""
     try:
-        result = cli.main(args=arguments, prog_name="modelbook", standalone_mode=False)
+        colour = False if os.environ.get("NO_COLOR") else None
+        result = cli.main(args=arguments, prog_name="modelbook", standalone_mode=False, color=colour)
         return int(result) if isinstance(result, int) else Exit.YES
     except click.exceptions.Exit as error:
         return error.exit_code
