@@ -4,21 +4,24 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from bench import memory, start_up
+from bench import checkpoints, memory, start_up
 from bench.machine import describe
 from bench.measure import Figure
+
+_SECTIONS: dict[str, Any] = {"start-up": start_up, "memory": memory, "checkpoints": checkpoints}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
-    parser.add_argument("--only", choices=["start-up", "memory"], help="run one of them")
+    parser.add_argument("--only", choices=list(_SECTIONS), help="run one of them")
     options = parser.parse_args()
     machine = describe()
     print("\n".join(f"{key}: {value}" for key, value in machine.items()))
     figures: list[Figure] = []
-    for name, module in {"start-up": start_up, "memory": memory}.items():
+    for name, module in _SECTIONS.items():
         if options.only in {None, name}:
             print(f"\n{name}: {module.__doc__}")
             for figure in module.measure():
