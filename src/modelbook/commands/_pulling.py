@@ -59,7 +59,7 @@ def pull_version(workspace: Workspace, model: str, version: int, target: Path) -
     store = workspace.store
     files = [(key_in(store.uri, artifact.uri), artifact) for artifact in card.artifacts]
     with whole_folder(target) as scratch:
-        _fetch_all(
+        fetch_all(
             store,
             f"pulling {model}@{version}",
             [(key, one.path, one.digest, one.size) for key, one in files],
@@ -100,10 +100,10 @@ def pull_dataset(workspace: Workspace, dataset: str, version: int, target: Path)
     files = dataset_files(workspace, verified_dataset(workspace, dataset, version))
     with whole_folder(target) as scratch:
         wanted = [(blob_key(file.digest), file.path, file.digest, file.size) for file in files]
-        _fetch_all(workspace.store, f"pulling {dataset}@{version}", wanted, scratch)
+        fetch_all(workspace.store, f"pulling {dataset}@{version}", wanted, scratch)
 
 
-def _fetch_all(store: Store, label: str, files: list[tuple[str, str, str, int]], folder: Path) -> None:
+def fetch_all(store: Store, label: str, files: list[tuple[str, str, str, int]], folder: Path) -> None:
     """Fetch every (key, path, digest, size) into `folder`, some at a time."""
     with progress(label, sum(size for *_, size in files)) as moved:
 

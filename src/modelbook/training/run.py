@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pydantic import JsonValue
 
-from modelbook.core.records import StoredFile
 from modelbook.core.run_log import (
     CheckpointStored,
     Ending,
@@ -22,17 +21,18 @@ from modelbook.core.run_log import (
     TagsAdded,
 )
 from modelbook.errors import BadInput, ModelbookError
-from modelbook.training.artifacts import Artifacts
 from modelbook.training.checkpoint_files import fill
 from modelbook.training.clock import timestamp, utc_now
+from modelbook.training.handed_files import HandedFiles, drawn, source_of
 from modelbook.training.pace import Pace
-from modelbook.training.run_folder import copy_in, measure, write_in
 from modelbook.training.seeds import Seeded, seed_everything
 from modelbook.training.session import Session
-from modelbook.training.tensors import MODEL, write_tensors
+from modelbook.training.tensors import MODEL, import_torch
 from modelbook.training.values import check_name, json_params, metric_value, step_value, typed
+from modelbook.training.weights_file import weights_writer
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from modelbook.training.loader import Loader
@@ -54,7 +54,7 @@ class Run:
         self._plan = session.config.plan
         self._params: dict[str, JsonValue] = dict(self._plan.params)
         self._unread = set(self._params)
-        self._artifacts = Artifacts(session, self._note)
+        self._files = HandedFiles(session, self._note)
         self._warned: set[str] = set()
         self._savers: list[Checkpoints] = []
         self._seeded: Seeded | None = None
@@ -135,6 +135,7 @@ class Run:
         generators are saved with them. `every` is a number of steps, or a time as in `"60s"`. The store keeps the
         latest, and the best by `metric`, of which more (`max`) or less (`min`) is better.
         """
+        import_torch()
         from modelbook.training.saver import Checkpoints
 
         given = {name: part for name, part in parts.items() if part is not None}
@@ -167,16 +168,12 @@ class Run:
         )
         self._session.stage(lambda folder: fill(folder, event, model, state))
 
-    def save_weights(self, weights: "Mapping[str, Tensor]", name: str = MODEL) -> None:
-        """Save a state dict as safetensors into the model's folder: what will be registered."""
-        if not name.endswith(".safetensors"):
-            raise BadInput(f"{name!r} is no name for weights", remedy="Weights are .safetensors files.")
+    def save_weights(self, weights: "Mapping[str, Tensor | NDArray[Any]]", name: str = MODEL) -> None:
+        """Save a state dict, of torch tensors or of NumPy arrays, as safetensors into the model's folder.
 
-        def write(target: Path, path: str) -> StoredFile:
-            write_tensors(weights, target)
-            return measure(target, path)
-
-        self._artifacts.keep(name, write)
+        It is what will be registered.
+        """
+        self._files.of_model(name, weights_writer(weights, name))
 
     def log_artifact(
         self, path: str | os.PathLike[str], data: bytes | str | None = None, *, name: str | None = None
@@ -185,12 +182,20 @@ class Run:
 
         `path` is a regular file, stored under its own name or `name`; with `data`, `path` is the name itself.
         """
-        if data is None:
-            source = Path(path)
-            self._artifacts.keep(name or source.name, lambda target, stored: copy_in(source, target, stored))
-        else:
-            raw = data.encode() if isinstance(data, str) else bytes(data)
-            self._artifacts.keep(name or os.fspath(path), lambda target, stored: write_in([raw], target, stored))
+        self._files.of_model(*source_of(path, data, name))
+
+    def log_file(
+        self, path: str | os.PathLike[str], data: bytes | str | None = None, *, name: str | None = None
+    ) -> None:
+        """Keep a file with the run, beside its model and no part of it; as `log_artifact` otherwise.
+
+        A later file of the same name takes its place, so that a table or a plot may be written anew each epoch.
+        """
+        self._files.of_run(*source_of(path, data, name))
+
+    def log_figure(self, figure: Any, name: str) -> None:
+        """Keep a matplotlib figure with the run, as the picture that `name` says: `plots/loss.png`, or `.svg`."""
+        self.log_file(name, drawn(figure, name))
 
     def add_tags(self, *tags: str) -> None:
         """Add tags to the run."""

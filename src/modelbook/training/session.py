@@ -10,7 +10,7 @@ from pathlib import Path
 
 from modelbook.adapters.store import Store
 from modelbook.core.checkpoints import folder_name
-from modelbook.core.run_log import ArtifactStored, CheckpointStored, Ending, Event, RunEnded
+from modelbook.core.run_log import Ending, Event, RunEnded, Stored
 from modelbook.errors import BadInput, ModelbookError, StoreError
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.delivery import Courier, Delivery
@@ -51,7 +51,7 @@ class Session:
         self.folder.append(event)
         self._courier.log_grew()
 
-    def stage(self, fill: Callable[[Path], ArtifactStored | CheckpointStored | None]) -> None:
+    def stage(self, fill: Callable[[Path], Stored | None]) -> None:
         """Hand files over: see `RunFolder.stage`."""
         self._check()
         self.folder.stage(fill)
