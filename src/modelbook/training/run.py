@@ -54,7 +54,7 @@ class Run:
         self._plan = session.config.plan
         self._params: dict[str, JsonValue] = dict(self._plan.params)
         self._unread = set(self._params)
-        self._files = HandedFiles(session, self._note)
+        self._files = HandedFiles(session, self.note)
         self._warned: set[str] = set()
         self._savers: list[Checkpoints] = []
         self._seeded: Seeded | None = None
@@ -107,7 +107,7 @@ class Run:
         for name, value in values.items():
             if not math.isfinite(value) and name not in self._warned:
                 self._warned.add(name)
-                self._note(f"metric {name!r} is {value}" + ("" if at is None else f" at step {at}"))
+                self.note(f"metric {name!r} is {value}" + ("" if at is None else f" at step {at}"))
 
     def dataset(self, name: str) -> Path:
         """The folder with the verified files of the dataset `name`."""
@@ -139,7 +139,7 @@ class Run:
         from modelbook.training.saver import Checkpoints
 
         given = {name: part for name, part in parts.items() if part is not None}
-        saver = Checkpoints(self._session, self._note, model, given, Pace(every), metric, mode)
+        saver = Checkpoints(self._session, self.note, model, given, Pace(every), metric, mode)
         self._savers.append(saver)
         return saver
 
@@ -277,10 +277,11 @@ class Run:
             saver.wait()
         if self._unread and not self.closed and self._session.here():
             names = ", ".join(sorted(self._unread))
-            self._note(f"the training code never asked for these parameters: {names}")
+            self.note(f"the training code never asked for these parameters: {names}")
         self._session.close(status, error=error, signal=signal)
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """Record something that a person should know about this run, and print it."""
         print(f"modelbook: {text}", file=sys.stderr)
         self._session.add(NoteWritten(time=_now(), text=text))
 
