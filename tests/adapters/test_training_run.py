@@ -42,8 +42,12 @@ def test_one_process_has_one_run_until_it_is_finished(run: Run) -> None:
     run.finish()
     with pytest.raises(BadInput, match="is closed"):
         run.log({"loss": 1})
-    other = modelbook.run("test")
+    other = modelbook.run("test", params={"a": 1})
     assert other.id != run.id
+    assert modelbook.run("test", params={"a": 1, "b": 2}, tags=("t",)) is other
+    assert other.params == {"a": 1, "b": 2}
+    with pytest.raises(BadInput, match=r"asks for another: a 3, was 1; experiment 'x'.*seed 5"):
+        modelbook.run("x", params={"a": 3}, seed=5)
     other.finish()
 
 

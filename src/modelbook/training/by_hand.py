@@ -14,7 +14,7 @@ from modelbook.core.run_record import Code
 from modelbook.errors import ModelbookError
 from modelbook.training.clock import utc_now
 from modelbook.training.code_version import code_version
-from modelbook.training.deliver import recover
+from modelbook.training.deliver import recover, recover_others
 from modelbook.training.environment import capture
 from modelbook.training.lifecycle import Begun, begin
 from modelbook.training.run_config import STORE, RunPlan
@@ -57,6 +57,7 @@ def begin_by_hand(
         environment=capture(),
     )
     recover(private / "runs", run)
+    recover_others(private / "runs")
     return begin(plan, store, private / "runs", utc_now), store
 
 

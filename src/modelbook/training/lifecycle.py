@@ -15,6 +15,7 @@ from modelbook.core.storage import artifact_key, output_key, run_key, uri_of
 from modelbook.errors import Refused, StoreError
 from modelbook.training.clock import Clock, timestamp
 from modelbook.training.delivery import Delivery, sweep_checkpoints
+from modelbook.training.mirror import Mirror, start_mirror
 from modelbook.training.run_config import RunConfig, RunPlan
 from modelbook.training.run_folder import RunFolder
 from modelbook.training.run_reader import read_events, read_record, segments
@@ -30,6 +31,7 @@ class Begun:
     folder: RunFolder
     config: RunConfig
     delivery: Delivery
+    mirror: Mirror | None
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def begin(
         folder.close()
         folder.remove()
         raise
-    return Begun(folder, config, delivery)
+    return Begun(folder, config, delivery, start_mirror(folder, os.environ))
 
 
 def _start(plan: RunPlan, attempt: int, time: Timestamp) -> RunStarted:
@@ -164,7 +166,9 @@ def _refuse_if_alive(state: RunState) -> None:
     )
 
 
-def settle(folder: RunFolder, config: RunConfig, store: Store, patience: float) -> Settled:
+def settle(
+    folder: RunFolder, config: RunConfig, store: Store, patience: float, mirror: Mirror | None = None
+) -> Settled:
     """Bring all of an attempt that is over into the store, the run's record last, and remove the folder.
 
     `folder.read_end()` says how it ended. May be called again after it failed, from another process too.
@@ -174,6 +178,8 @@ def settle(folder: RunFolder, config: RunConfig, store: Store, patience: float) 
     delivery = Delivery(folder, store, run, config.first_segment)
     try:
         delivery.complete(patience)
+        if mirror:
+            mirror.catch_up()  # so that a note of it is in the store before the run's end is
         output = folder.path / OUTPUT
         if output.exists():
             store.put_file(output_key(run, config.attempt), output)
@@ -192,6 +198,9 @@ def settle(folder: RunFolder, config: RunConfig, store: Store, patience: float) 
             remedy=f"Nothing is lost, it is kept in {folder.path}. When the store is back: "
             f"python -m modelbook.training.deliver {folder.path}",
         ) from error
+    finally:
+        if mirror:
+            mirror.finish()
     if not folder.rejected():
         folder.remove()
     return Settled(state, record)

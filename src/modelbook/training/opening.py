@@ -29,9 +29,11 @@ def run(
     Under `modelbook train` the arguments are not needed: what was given there counts, and `params`, `seed` and
     `tags` only fill up what was not. In a script or notebook started by hand they begin a run of its own, in
     `store`, else in $MODELBOOK_STORE, else in the folder `.modelbook/store`. Generators are seeded at this call.
+    Raises BadInput where a run begun by hand is still open, and was begun with other arguments.
     """
     global _open
     if _open is not None and not _open.closed:
+        _open.asked_again(experiment, params or {}, seed, tags)
         return _open
     if path := os.environ.get(RUN_CONFIG):
         config = read_config(Path(path))
@@ -41,7 +43,7 @@ def run(
         made.fill_up(params or {}, tags)
     else:
         begun, chosen = begin_by_hand(experiment, store, params or {}, seed, tags)
-        made = Run(Session(begun.folder, begun.config, chosen, by_hand=True))
+        made = Run(Session(begun.folder, begun.config, chosen, by_hand=True, mirror=begun.mirror))
     _open = made
     atexit.register(made.at_exit)
     if seed is not None or made.seed_given:

@@ -3,7 +3,6 @@
 import math
 import os
 import sys
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +24,8 @@ from modelbook.training.checkpoint_files import fill
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.handed_files import HandedFiles, drawn, source_of
 from modelbook.training.pace import Pace
+from modelbook.training.process_end import ProcessEnd, ending_of
+from modelbook.training.reopening import refuse_another
 from modelbook.training.seeds import Seeded, seed_everything
 from modelbook.training.session import Session
 from modelbook.training.tensors import MODEL, import_torch
@@ -58,6 +59,9 @@ class Run:
         self._warned: set[str] = set()
         self._savers: list[Checkpoints] = []
         self._seeded: Seeded | None = None
+        self._end = ProcessEnd()
+        if session.by_hand:
+            self._end.watch()
 
     @property
     def id(self) -> str:
@@ -158,14 +162,9 @@ class Run:
         when this returns, and on its way to the store. The one with the greatest `metric` is the best, or the least.
         """
         at = step_value(step)
-        event = CheckpointStored(
-            time=_now(),
-            step=at,
-            folder=self._session.new_folder(at),
-            files=(),
-            metric=None if metric is None else metric_value("metric", metric),
-            mode=mode,
-        )
+        value = None if metric is None else metric_value("metric", metric)
+        name = self._session.new_folder(at)
+        event = CheckpointStored(time=_now(), step=at, folder=name, files=(), metric=value, mode=mode)
         self._session.stage(lambda folder: fill(folder, event, model, state))
 
     def save_weights(self, weights: "Mapping[str, Tensor | NDArray[Any]]", name: str = MODEL) -> None:
@@ -213,6 +212,14 @@ class Run:
     ) -> None:
         self._close_after(error)
 
+    def asked_again(
+        self, experiment: str | None, params: Mapping[str, Any], seed: int | None, tags: tuple[str, ...]
+    ) -> None:
+        """Take what a further `modelbook.run(...)` says. Raises BadInput where it means another run than this one."""
+        if self._session.by_hand:
+            refuse_another(self._plan, self._params, experiment, params, seed)
+        self.fill_up(params, tags)
+
     def fill_up(self, params: Mapping[str, Any], tags: tuple[str, ...]) -> None:
         """Add the script's own parameters and tags to what the command line gave."""
         self.log_params({name: value for name, value in params.items() if name not in self._params})
@@ -257,20 +264,14 @@ class Run:
         """Close the run of a process that did not."""
         if self.closed or not self._session.here():
             return
-        # Python keeps the exception that ended it; at a prompt it may be one of long ago.
-        error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
         try:
-            self._close_after(error)
+            self._close_after(self._end.reason())
         except ModelbookError as failure:
             print(f"modelbook: {failure}", file=sys.stderr)
 
     def _close_after(self, error: BaseException | None) -> None:
-        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
-            self._close("completed")
-        elif isinstance(error, KeyboardInterrupt):
-            self._close("killed", signal="SIGINT")
-        else:
-            self._close("failed", error="".join(traceback.format_exception(error))[-4000:])
+        status, words, signal = ending_of(error)
+        self._close(status, error=words, signal=signal)
 
     def _close(self, status: Ending, *, error: str | None = None, signal: str | None = None) -> None:
         for saver in self._savers if not self.closed and self._session.here() else ():
@@ -278,7 +279,10 @@ class Run:
         if self._unread and not self.closed and self._session.here():
             names = ", ".join(sorted(self._unread))
             self.note(f"the training code never asked for these parameters: {names}")
-        self._session.close(status, error=error, signal=signal)
+        try:
+            self._session.close(status, error=error, signal=signal)
+        finally:
+            self._end.release()
 
     def note(self, text: str) -> None:
         """Record something that a person should know about this run, and print it."""
