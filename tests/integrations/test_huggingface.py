@@ -72,6 +72,7 @@ def test_a_trainer_becomes_a_run_and_goes_on_where_it_was_killed(bench: Workbenc
     assert isinstance(params, dict)
     assert (params["learning_rate"], params["save_strategy"], params["seed"]) == (0.02, "steps", 3)
     assert "not-for-the-record" not in json.dumps(whole)
+    assert not {"hub_token", "output_dir"} & params.keys()
     metrics = whole["metrics"]
     assert isinstance(metrics, dict)
     assert {"eval_loss", "train_loss", "learning_rate", "grad_norm"} <= metrics.keys()

@@ -16,6 +16,7 @@ from modelbook.core.run_log import (
     Event,
     FileStored,
     MetricsLogged,
+    NoteWritten,
     RunEnded,
     RunStarted,
 )
@@ -168,6 +169,8 @@ def _line(event: Event) -> str | None:
         return f"{event.time}  checkpoint at step {event.step}"
     if isinstance(event, ArtifactStored | FileStored):
         return f"{event.time}  {event.file.path}, {event.file.size:,} bytes"
+    if isinstance(event, NoteWritten):
+        return f"{event.time}  note: {event.text}"
     if isinstance(event, RunEnded):
         return f"{event.time}  {event.status}{f': {event.error}' if event.error else ''}"
     return None

@@ -108,7 +108,8 @@ class ModelbookCallback(TrainerCallback):
                 remedy="ModelbookCallback(weights=False), and at the end callback.save_model(trainer.model).",
             )
         given: dict[str, Any] = args.to_dict()  # type: ignore[no-untyped-call]
-        self.run.log_params(settings({name: given[name] for name in given if name not in _OF_THIS_MACHINE}))
+        told = {name for name in given if name not in _OF_THIS_MACHINE and not name.endswith("_token")}
+        self.run.log_params(settings({name: given[name] for name in sorted(told)}))
         if self._checkpoints and args.world_size > 1:
             self.run.note(_MANY)
         elif self._checkpoints and args.fp16:
