@@ -34,6 +34,7 @@ def code_version(cwd: Path, entry_point: str, *, source: Path | None = None, all
         commit=commit,
         branch=repository.branch(),
         dirty=bool(changed),
+        folder=folder if (folder := _relative(cwd, repository.root)) != "." else None,
         entry_point=entry_point,
     )
 
