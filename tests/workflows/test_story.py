@@ -54,11 +54,16 @@ def train_and_register(acme: Team, number: int, param: str) -> None:
     before = acme.objects()
     acme.writes()
     run = acme.dispatch("train.yml", model="digits", entry=SCRIPT, data="digits@1", param=param, seed="1")
-    run.assert_jobs({"train": "success", "register/register": "success"})
+    run.assert_jobs({"container": "success", "train": "success", "register/register": "success"})
     made = [key for key in acme.objects() if key not in before]
     ids = {key.split("/")[1] for key in made}
     assert len(ids) == 1
-    wanted = {"run.json", "artifacts/model.safetensors", "artifacts/config.json"}
+    wanted = {
+        "run.json",
+        "artifacts/model.safetensors",
+        "artifacts/config.json",
+        "artifacts/modelbook/requirements.txt",
+    }
     wanted |= {f"checkpoints/0000000005/{part}" for part in ("state.json", "state.safetensors", "model.safetensors")}
     rest = {key.split("/", 2)[2] for key in made} - wanted
     assert wanted <= {key.split("/", 2)[2] for key in made}
