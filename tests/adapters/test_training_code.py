@@ -81,6 +81,8 @@ def test_a_commit_that_no_remote_has_is_refused_or_recorded_with_its_base(reposi
     code = provenance(repository, "src/train.py", allow_dirty=True).code
     assert (code.commit, code.base, code.dirty) == (third, pushed, False)
     assert code.patch
+    git(repository, "fetch", "-q", ".", "main")
+    assert len(working_tree(repository, "src/train.py").unpushed) == 2, "what a clone fetched from itself is not pushed"
     assert committed_code(repository, "src/train.py").commit == third
     git(repository, "push", "-q", "origin", "main")
     assert provenance(repository, "src/train.py").code.base is None

@@ -2,16 +2,14 @@
 
 import json
 import os
-import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import click
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from modelbook.adapters.workflow import set_outputs
-from modelbook.commands._console import print_json, say
+from modelbook.commands._console import print_json, say, to_stderr
 from modelbook.commands._pulling import pull_dataset, refuse
 from modelbook.commands._workspace import (
     Workspace,
@@ -146,7 +144,7 @@ def command(
                 notes=origin.notes,
             ),
             workspace.store,
-            terminal=_to_stderr if as_json else None,
+            terminal=to_stderr if as_json else None,
         )
     return _report(workspace, result, as_json)
 
@@ -160,13 +158,6 @@ def _began(workspace: Workspace, run: str, run_id: str | None) -> RunStarted:
     if not events:
         raise BadInput(f"there is no run {run} in the store", where=workspace.store.uri, remedy="See `modelbook runs`.")
     return replay(events).start
-
-
-def _to_stderr(_stream: str, data: bytes) -> None:
-    """What the script prints, where standard output is JSON for a program."""
-    with suppress(OSError):
-        sys.stderr.buffer.write(data)
-        sys.stderr.flush()
 
 
 def _report(workspace: Workspace, result: LaunchResult, as_json: bool) -> int:

@@ -12,6 +12,7 @@ from modelbook.core.records import CommitId, Frozen, RunId, StoredFile, Timestam
 class Code(Frozen):
     """Which code ran: the commit is the answer, the rest helps a person.
 
+    `entry_point` is relative to `folder`, in which it ran; `folder` to the top of the repository (None: the top).
     Where the commit alone does not hold it, `patch` is the digest of `modelbook/uncommitted.patch` among the run's
     artifacts. It leads to the very code from `base`, a commit that the remote has; without `base`, from `commit`.
     """
@@ -22,6 +23,7 @@ class Code(Frozen):
     branch: str | None = None
     dirty: bool = False
     patch: Digest | None = None
+    folder: str | None = None
     entry_point: str
 
 
@@ -95,6 +97,8 @@ class RunRecord(Frozen):
     determinism: Determinism | None = None
     tags: tuple[str, ...] = ()
     params: dict[str, JsonValue] = {}
+    arguments: tuple[str, ...] = ()
+    deterministic: bool = False
     metrics: dict[str, float] = {}
     code: Code
     datasets: tuple[DatasetUse, ...] = ()

@@ -46,6 +46,7 @@ def working_tree(cwd: Path, entry_point: str, *, environ: Mapping[str, str] = os
         base=base if unpushed else None,
         branch=repository.branch(),
         dirty=bool(changed),
+        folder=folder if (folder := _relative(cwd, repository.root)) != "." else None,
         entry_point=entry_point,
     )
     return WorkingTree(repository.root, code, changed, unpushed, base)
@@ -91,7 +92,8 @@ def _unpushed(root: Path, commit: str, environ: Mapping[str, str]) -> tuple[tupl
     # A workflow's checkout may have no branch of the remote at all, but what was fetched lies there too.
     fetched = run_git(["rev-parse", "--git-path", "FETCH_HEAD"], root).stdout.decode().strip()
     file = root / fetched
-    known = re.findall(r"^[0-9a-f]{40,64}", file.read_text(errors="replace"), re.MULTILINE) if file.is_file() else []
+    listed = file.read_text(errors="replace") if file.is_file() else ""
+    known = re.findall(r"^([0-9a-f]{40,64})\b(?!.* of \.$)", listed, re.MULTILINE)  # `git fetch .` brings nothing
     known += re.findall(r"^[0-9a-f]{40,64}$", environ.get("GITHUB_SHA", ""))
     options = ["--first-parent", "--ignore-missing", "--format=%H %P%x00%h %s"]
     # As input rather than as arguments: a fetch may have brought thousands.

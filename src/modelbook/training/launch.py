@@ -33,6 +33,7 @@ class LaunchPlan:
     `entry_point` is a file relative to `cwd`, or with `module` the name of a module (`python -m`).
     `dataset_folders` leads from a dataset's name to its verified local folder. `force` lets the run go on with other
     code, data or parameters than it began with. `files` are stored as artifacts before it starts, `notes` logged.
+    `python` is the interpreter.
     """
 
     run: RunPlan
@@ -44,6 +45,7 @@ class LaunchPlan:
     dataset_folders: Mapping[str, Path] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    python: Path = Path(sys.executable)
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,12 @@ def _command(plan: LaunchPlan) -> list[str]:
                 where=str(plan.cwd),
                 remedy="Name a module that `python -m` finds from this folder.",
             )
-        return [sys.executable, "-m", plan.entry_point, *plan.run.arguments]
+        return [str(plan.python), "-m", plan.entry_point, *plan.run.arguments]
     path = plan.cwd / plan.entry_point
     if not path.is_file():
         reason = "is a folder, not a file" if path.is_dir() else "there is no such entry point"
         raise BadInput(reason, where=str(path), remedy="Name the Python file that trains the model.")
-    return [sys.executable, str(path.absolute()), *plan.run.arguments]
+    return [str(plan.python), str(path.absolute()), *plan.run.arguments]
 
 
 def _module_exists(name: str, cwd: Path) -> bool:
