@@ -61,6 +61,22 @@ def test_what_the_driver_and_the_system_tell(tmp_path: Path, version: str) -> No
     assert machine.system_cudnn(tmp_path) == "9.5.1"
 
 
+def test_nvidia_s_tool_is_asked_where_the_system_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    for said, wanted in (
+        ("NVIDIA H200, 570.86.15\nNVIDIA A10, rev 2, 570.86.15", (("NVIDIA H200", "NVIDIA A10, rev 2"), "570.86.15")),
+        ("No devices were found", ((), None)),
+    ):
+        write(tool, f"#!/bin/sh\nprintf '%s\\n' '{said}'\n")
+        tool.chmod(0o755)
+        assert machine.asked_nvidia() == wanted
+    write(tool, "#!/bin/sh\necho 'NVIDIA-SMI has failed, because it could not talk to the driver'\nexit 9\n")
+    assert machine.asked_nvidia() == ((), None)
+    tool.unlink()
+    assert machine.asked_nvidia() == ((), None)
+
+
 def test_a_machine_that_tells_nothing_is_no_error(tmp_path: Path) -> None:
     assert machine.gpus(tmp_path) == ()
     assert machine.driver(tmp_path) is None

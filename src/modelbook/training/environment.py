@@ -22,14 +22,18 @@ def capture(repository: Path | None = None, distributions: Sequence[Installed] |
     packages = {each.name: each.version for each in found}
     torch = _torch_file()
     cuda = _value(torch, "cuda")
+    gpus, driver = machine.gpus(), machine.driver()
+    if not gpus:
+        gpus, told = machine.asked_nvidia()
+        driver = driver or told
     return Environment(
         python=platform.python_version(),
         implementation=platform.python_implementation(),
         platform=platform.platform(),
         os=machine.system(),
         cpu=machine.cpu(),
-        gpus=machine.gpus() or _gpus_of_torch(),
-        driver=machine.driver(),
+        gpus=gpus or _gpus_of_torch(),
+        driver=driver,
         cuda=cuda,
         cudnn=_cudnn(packages, cuda),
         torch=_torch_build(torch),

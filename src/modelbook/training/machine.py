@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ CONTAINER = "MODELBOOK_CONTAINER"
 """The variable that names the container's image by digest: nothing inside a container knows it."""
 UNKNOWN = "unknown"
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,254}@sha256:[0-9a-f]{64}")
+_PATIENCE = 20.0  # seconds; the tool waits for a driver that hangs
 _ENGINES = re.compile(r"docker|kubepods|containerd|libpod|lxc|crio")
 
 
@@ -28,6 +30,17 @@ def gpus(root: Path = Path("/")) -> tuple[str, ...]:
 def driver(root: Path = Path("/")) -> str | None:
     """The version of the NVIDIA driver."""
     return _find(root / "proc/driver/nvidia/version", r"Kernel Module\s+(?:for \S+\s+)?([0-9]+(?:\.[0-9]+)+)")
+
+
+def asked_nvidia() -> tuple[tuple[str, ...], str | None]:
+    """The GPUs by name and the driver's version, from NVIDIA's own tool: some systems list neither below /proc."""
+    fields = ["--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(["nvidia-smi", *fields], capture_output=True, text=True, timeout=_PATIENCE, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return (), None
+    rows = [line.rpartition(",") for line in done.stdout.splitlines() if "," in line]
+    return tuple(name.strip() for name, _, _ in rows), rows[0][2].strip() if rows else None
 
 
 def system(root: Path = Path("/")) -> str:
