@@ -30,6 +30,7 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
 
 
 def test_a_team_promotes_one_model_and_refuses_a_worse_one(acme: Team) -> None:
+    a_tag_is_no_image_to_train_in(acme)
     train_and_register(acme, 1, "hidden=8 epochs=5")
     nothing_merges_unverified(acme, 1)
     evaluate(acme, version=1, registration=1)
@@ -51,15 +52,27 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(acme: Team) -> None:
     acme.assert_no_secret_in_any_log()
 
 
+def a_tag_is_no_image_to_train_in(acme: Team) -> None:
+    before = acme.objects()
+    run = acme.dispatch("train.yml", model="digits", entry=SCRIPT, data="digits@1", container="python:3.13")
+    run.assert_jobs({"container": "failure"})  # no runner with a GPU has heard of it
+    assert acme.objects() == before
+
+
 def train_and_register(acme: Team, number: int, param: str) -> None:
     before = acme.objects()
     acme.writes()
     run = acme.dispatch("train.yml", model="digits", entry=SCRIPT, data="digits@1", param=param, seed="1")
-    run.assert_jobs({"train": "success", "register/register": "success"})
+    run.assert_jobs({"container": "success", "train": "success", "register/register": "success"})
     made = [key for key in acme.objects() if key not in before]
     ids = {key.split("/")[1] for key in made}
     assert len(ids) == 1
-    wanted = {"run.json", "artifacts/model.safetensors", "artifacts/config.json"}
+    wanted = {
+        "run.json",
+        "artifacts/model.safetensors",
+        "artifacts/config.json",
+        "artifacts/modelbook/requirements.txt",
+    }
     wanted |= {f"checkpoints/0000000005/{part}" for part in ("state.json", "state.safetensors", "model.safetensors")}
     rest = {key.split("/", 2)[2] for key in made} - wanted
     assert wanted <= {key.split("/", 2)[2] for key in made}
@@ -181,7 +194,7 @@ def pull_from_production(acme: Team) -> None:
     desk = acme.clone("desk-of-alice")
     serving = acme.folder / "serving"
     acme.modelbook("pull", "digits@production", str(serving), cwd=desk)
-    signed = ["card.yaml", "config.json", "model.safetensors", "model.sig"]
+    signed = ["card.yaml", "config.json", "model.safetensors", "model.sig", "modelbook"]
     assert sorted(path.name for path in serving.iterdir()) == signed
     assert openssf(acme, serving) == 0
     weights = serving / "model.safetensors"

@@ -32,7 +32,7 @@ from modelbook.core.registered_model import Suite
 from modelbook.core.run_record import DatasetUse
 from modelbook.core.statements import evaluation_statement
 from modelbook.errors import BadInput, Refused
-from modelbook.training.code_version import code_version
+from modelbook.training.code_version import committed_code
 from modelbook.training.environment import capture
 
 LABELS = ("modelbook", "evaluation")
@@ -135,7 +135,7 @@ def _measure(workspace: Workspace, model: str, version: int, suite_name: str) ->
         digest=_dataset_digest(workspace, dataset, int(number)),
     )
     entry_point = workspace.repository.root / suite.entry_point
-    code = code_version(workspace.repository.root, suite.entry_point)  # what measured it must be what a commit holds
+    code = committed_code(workspace.repository.root, suite.entry_point)
     with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
         scratch = Path(folder)
         pull_version(workspace, model, version, scratch / "model")
@@ -154,7 +154,7 @@ def _measure(workspace: Workspace, model: str, version: int, suite_name: str) ->
         started=started,
         ended=now(),
         code=code,
-        environment=capture(),
+        environment=capture(workspace.repository.root),
         metrics=metrics,
     )
 
