@@ -57,7 +57,8 @@ def test_a_script_started_by_hand_ends_up_in_the_store(tmp_path: Path, ending: s
         assert state.end.signal == {143: "SIGTERM", 129: "SIGHUP"}.get(done.returncode, "SIGINT")
     assert error in ((state.end and state.end.error) or "")
     assert state.metrics["loss"].value == 0.5
-    assert len(state.artifacts) == 1
+    assert [file.path for file in state.artifacts] == ["a.json", "modelbook/requirements.txt"]
+    assert state.artifacts[1].digest == events[0].environment.lock
     assert state.seeds is not None
     assert "PYTHONHASHSEED" in state.seeds.not_held["hash"]
     assert (read_record(bench.store, run_id) is not None) == (status == "completed")

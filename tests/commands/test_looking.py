@@ -1,4 +1,4 @@
-"""Looking at runs, datasets and environments from the command line."""
+"""Looking at runs and datasets from the command line."""
 
 import json
 import subprocess
@@ -50,7 +50,8 @@ def test_the_plots_of_a_run_are_listed_and_fetched_even_if_it_failed(bench: Work
     assert bench.run("train", "train.py", "--run-id", "drawn").code == 1
     assert "plots/loss.png" in bench.ok("runs", "show", "drawn")
     rows = json.loads(bench.ok("runs", "files", "drawn", "--json"))
-    assert [row["path"] for row in rows] == ["files/confusion.csv", "files/plots/loss.png", "artifacts/config.json"]
+    paths = ["files/confusion.csv", "files/plots/loss.png", "artifacts/config.json"]
+    assert [row["path"] for row in rows] == [*paths, "artifacts/modelbook/requirements.txt"]
     bench.ok("runs", "files", "drawn", str(tmp_path / "fetched"))
     picture = (tmp_path / "fetched/files/plots/loss.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
@@ -114,9 +115,3 @@ def test_datasets_are_pulled_and_compared(bench: Workbench, tmp_path: Path) -> N
     refused = bench.run("data", "add", "numbers", str(folder))
     assert refused.code == 2
     assert "regular files" in refused.err
-
-
-def test_the_environment_of_a_version_is_compared_with_this_one(bench: Workbench) -> None:
-    version = bench.version(0.8)
-    assert bench.run("env", "check", version).code == 0
-    assert json.loads(bench.ok("env", "diff", version, version, "--json")) == []

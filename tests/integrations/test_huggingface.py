@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from safetensors.numpy import load_file
 
 from tests.adapters.training_scripts import ENVIRON
@@ -56,6 +57,7 @@ def shown(bench: Workbench, run: str) -> dict[str, object]:
     return found
 
 
+@pytest.mark.timeout(300)
 def test_a_trainer_becomes_a_run_and_goes_on_where_it_was_killed(bench: Workbench, tmp_path: Path) -> None:
     bench.env["HF_HUB_OFFLINE"] = "1"
     bench.commit({"train.py": TRAIN, ".gitignore": "out\nwas-cut\n.modelbook\n"})
@@ -87,7 +89,7 @@ def test_a_trainer_becomes_a_run_and_goes_on_where_it_was_killed(bench: Workbenc
     cut = shown(bench, "cut")
     restored = cut["restored"]
     assert isinstance(restored, list)
-    assert [event["step"] for event in restored] == [8]
+    assert [event["step"] for event in restored] in ([8], [4])  # the last one, unless it was still being written
     folders = [bench.root / f".modelbook/store/runs/{run}/artifacts" for run in ("whole", "cut")]
     for name in ("model.safetensors", "config.json", "tokenizer.json", "generation_config.json"):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 
 from tests.commands.workbench import Workbench
@@ -54,6 +55,7 @@ trainer.fit(net, *loaders, ckpt_path=saver.restore())
 """
 
 
+@pytest.mark.timeout(300)
 def test_a_lightning_training_becomes_a_run_and_goes_on_where_it_was_killed(bench: Workbench) -> None:
     bench.commit({"train.py": TRAIN, ".gitignore": "was-cut\n.modelbook\n"})
     bench.ok("train", "train.py", "--run-id", "whole", "--param", "hidden=6")
@@ -71,7 +73,8 @@ def test_a_lightning_training_becomes_a_run_and_goes_on_where_it_was_killed(benc
     assert bench.run("train", "train.py", "--run-id", "cut", "--param", "hidden=6", "--param", "cut=4").code == 1
     bench.ok("train", "--resume", "cut")
     cut = json.loads(bench.ok("show", "run:cut", "--json"))
-    assert [event["step"] for event in cut["restored"]] == [3]
+    [restored] = cut["restored"]
+    assert restored["step"] in {2, 3}  # the last one, unless the kill came while it was being written
     assert cut["metrics"]["epoch"]["value"] == 5
     weights = [load_file(bench.weights(run)) for run in ("whole", "cut")]
     assert weights[0].keys() == {f"net.{layer}.{kind}" for layer in (0, 3) for kind in ("weight", "bias")}
