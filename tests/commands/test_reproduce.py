@@ -138,3 +138,16 @@ def test_an_entry_point_that_the_commit_does_not_hold_is_refused(bench: Workbenc
     assert refused.code == 2
     assert ("lies outside the repository" if "outside" in entry else "there is no such entry point") in refused.err
     assert reproductions(bench, version) == []
+
+
+def test_code_that_was_not_committed_is_trained_again_from_its_patch(bench: Workbench) -> None:
+    committed = (bench.root / "train.py").read_bytes()
+    (bench.root / "train.py").write_text(TRAIN.replace(SKILL, "import odd\nskill = odd.SKILL"))
+    (bench.root / "odd.py").write_text("SKILL = 0.65\n")
+    done = bench.run("train", "train.py", "--data", "numbers@1", "--allow-dirty")
+    run = done.out.rsplit("--run ", 1)[1].split()[0]
+    (bench.root / "train.py").write_bytes(committed)
+    (bench.root / "odd.py").unlink()
+    version = bench.ok("register", "toy", "--run", run).partition(":")[0]
+    bench.ok("evaluate", version)
+    assert "is reproduced" in bench.ok("reproduce", version, *HERE)

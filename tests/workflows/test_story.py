@@ -276,4 +276,5 @@ def history_tells_it_all(acme: Team, reproduction: str) -> None:
     assert heads == {"main", *branches, "promote/digits-2-to-staging"}
     assert {acme.git("rev-parse", branch) for branch in branches} <= set(state["signed_commits"])
     assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 9))
-    assert acme.git("fsck", "--strict") == ""
+    # A pull request that is open has its merge with main tried anew each time main moves; the last try is left over.
+    assert acme.git("fsck", "--strict", "--no-dangling") == ""

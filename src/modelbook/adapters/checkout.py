@@ -7,11 +7,11 @@ from modelbook.adapters.git import Repository, git, run_git
 from modelbook.errors import BadInput
 
 
-def checkout(repository: Repository, commit: str, target: Path) -> None:
-    """Make the new folder `target` a repository of its own with `commit` checked out.
+def checkout(repository: Repository, commit: str, target: Path, patch: bytes = b"") -> None:
+    """Make the new folder `target` a repository of its own with `commit` checked out, and `patch` applied to its files.
 
     It borrows the objects of `repository`, and has none of its configuration and hooks. Raises BadInput where the
-    commit is not there.
+    commit is not there, or the patch does not fit it.
     """
     if run_git(["cat-file", "-e", f"{commit}^{{commit}}"], repository.root).returncode:
         raise BadInput(
@@ -26,3 +26,8 @@ def checkout(repository: Repository, commit: str, target: Path) -> None:
     if (shallow := repository.git_dir / "shallow").exists():
         shutil.copy(shallow, inside / "shallow")
     git(["checkout", "--quiet", "--detach", commit], target)
+    if patch:
+        done = run_git(["apply", "--whitespace=nowarn", "-"], target, stdin=patch)
+        if done.returncode:
+            words = done.stderr.decode(errors="replace").strip()
+            raise BadInput(f"the recorded patch does not fit the commit {commit}: {words}", where=str(repository.root))

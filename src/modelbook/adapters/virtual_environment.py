@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import modelbook
@@ -42,6 +42,15 @@ def make_environment(lock: bytes, folder: Path, version: str, environ: Mapping[s
             _join_modelbook(python, folder, clean)
             (folder / _COMPLETE).touch()
     return python
+
+
+def install_folders(python: Path, folders: Sequence[Path], target: Path, environ: Mapping[str, str]) -> None:
+    """Install the projects in `folders`, without what they ask for, into the new folder `target`.
+
+    It is for PYTHONPATH: what lies there comes before what the environment has. Raises ModelbookError where pip fails.
+    """
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]
+    _run([*pip, "--target", str(target), *map(str, folders)], outside(environ), "installing the project's own packages")
 
 
 def _interpreter(version: str) -> str:

@@ -20,7 +20,12 @@ OUTPUT_LIMIT = 4 * 1024 * 1024  # bytes
 
 
 def measure(
-    entry_point: Path, model: Path, dataset: Path, scratch: Path, python: Path = Path(sys.executable)
+    entry_point: Path,
+    model: Path,
+    dataset: Path,
+    scratch: Path,
+    python: Path = Path(sys.executable),
+    environ: Mapping[str, str] = os.environ,
 ) -> dict[str, Metric]:
     """Run `python entry_point` and return the metrics that it wrote.
 
@@ -35,7 +40,7 @@ def measure(
         )
     task, output = scratch / "evaluation.json", scratch / "metrics.json"
     task.write_text(json.dumps({"model": str(model), "dataset": str(dataset), "output": str(output)}))
-    env = without_secrets(os.environ) | {"MODELBOOK_EVALUATION": str(task)}
+    env = without_secrets(environ) | {"MODELBOOK_EVALUATION": str(task)}
     done = subprocess.run([str(python), str(entry_point)], env=env, stdout=sys.stderr, check=False)
     if done.returncode:
         raise ModelbookError(
