@@ -10,9 +10,10 @@ from modelbook.adapters.forge import Change
 from modelbook.adapters.key_signer import KeySigner
 from modelbook.adapters.workflow import job_identity, set_outputs
 from modelbook.commands._console import print_json, say
+from modelbook.commands._dataset_pull import pull_dataset
 from modelbook.commands._measuring import check_names, measure
 from modelbook.commands._proposing import evaluation_branch, tell
-from modelbook.commands._pulling import pull_dataset, pull_version, refuse
+from modelbook.commands._pulling import pull_version, refuse
 from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._workspace import (
     Workspace,

@@ -12,7 +12,8 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_json, say
-from modelbook.commands._pulling import pull_dataset, refuse
+from modelbook.commands._dataset_pull import pull_dataset
+from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import (
     Workspace,
     json_option,

@@ -1,0 +1,92 @@
+"""Bringing the files of a dataset version into the store, a bounded number of them in memory at a time."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+
+from modelbook.adapters.data_folder import FoundFile
+from modelbook.adapters.parallel import move_all
+from modelbook.adapters.source_file import SourceFile
+from modelbook.adapters.store import CHUNK, Progress, Store
+from modelbook.commands._console import progress
+from modelbook.core.dataset import DataFile, Manifest, manifest_line
+from modelbook.core.digests import prefixed
+from modelbook.core.storage import blob_key, uri_of
+from modelbook.errors import BadInput
+
+BATCH = 1000  # files that are in hand at once
+WORKERS = 8  # a small file is all waiting: for the disk, or for S3's answer
+AT_ONCE = 1024 * 1024  # bytes: a file up to this size is read once and sent from memory
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """What is in the store now: how many files, their bytes, and the manifest that lists them."""
+
+    files: int
+    size: int
+    manifest: Manifest
+
+
+def upload(store: Store, files: Callable[[], Iterable[FoundFile]], where: Path) -> Uploaded:
+    """Bring every file that the store lacks into it, and the manifest last, so that a manifest is always whole.
+
+    `files` gives them in order of their paths, as often as it is asked. Raises BadInput where there are none.
+    """
+    count = total = 0
+    for file in files():
+        count, total = count + 1, total + file.size
+    if not count:
+        raise BadInput("there are no files here", where=str(where))
+    uploader = _Uploader(store)
+    count = total = length = 0
+    seen = hashlib.sha256()
+    with tempfile.NamedTemporaryFile(prefix="modelbook-manifest-") as spool:
+        with progress(f"adding {where.name or where}", total) as moved:
+            for line, size in uploader.lines(files(), moved):
+                spool.write(line)
+                seen.update(line)
+                count, total, length = count + 1, total + size, length + len(line)
+        spool.flush()
+        digest = prefixed(seen.hexdigest())
+        store.put_file(blob_key(digest), Path(spool.name), digest=digest)
+    return Uploaded(count, total, Manifest(uri=uri_of(store.uri, blob_key(digest)), size=length, digest=digest))
+
+
+class _Uploader:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        # Equal files have one name in the store, and a bucket refuses a second writer of it while the first is at work.
+        self._turns = [Lock() for _ in range(256)]
+
+    def lines(self, files: Iterable[FoundFile], moved: Progress) -> Iterator[tuple[bytes, int]]:
+        """The manifest's lines, each with the size of its file, which is in the store by then."""
+        rest = iter(files)
+        while batch := list(islice(rest, BATCH)):
+            yield from move_all([self._task(file) for file in batch], workers=WORKERS, progress=moved)
+
+    def _task(self, file: FoundFile) -> Callable[[Progress], tuple[bytes, int]]:
+        return lambda moved: self._upload(file, moved)
+
+    def _upload(self, file: FoundFile, moved: Progress) -> tuple[bytes, int]:
+        with SourceFile(file.file) as source:
+            kept = []
+            for chunk in source.chunks(CHUNK):
+                if source.size <= AT_ONCE:
+                    kept.append(chunk)
+            found = source.stored()
+        key = blob_key(found.digest)
+        with self._turns[int(found.digest.removeprefix("sha256:")[:2], 16)]:
+            known = self._store.stat(key)
+            if known and known.size == found.size:
+                moved(found.size)
+            elif found.size <= AT_ONCE:
+                self._store.put_bytes(key, b"".join(kept))
+                moved(found.size)
+            else:
+                self._store.put_file(key, file.file, digest=found.digest, progress=moved)
+        return manifest_line(DataFile(path=file.path, size=found.size, digest=found.digest)), found.size

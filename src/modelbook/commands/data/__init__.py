@@ -1,0 +1,15 @@
+"""`modelbook data`: immutable dataset versions of a file or a folder, one module a subcommand."""
+
+import click
+
+from modelbook.commands.data import add, diff, pull, show
+from modelbook.commands.data import list as list_
+
+
+@click.group(name="data", short_help="Add, pull, show and compare dataset versions.")
+def command() -> None:
+    """Dataset versions: immutable, named by what they hold."""
+
+
+for each in (add, list_, show, pull, diff):
+    command.add_command(each.command)
