@@ -10,7 +10,8 @@ from modelbook.core.findings import Finding
 from modelbook.core.gates import GateResult, Measured
 from modelbook.core.promotion import Decision, decide
 from modelbook.core.report import Report, change_report, findings_report, gate_values, promotion_report
-from tests.made import NOW, Made
+from tests.made import Made
+from tests.made_fields import NOW
 
 BETTER = {"accuracy": 0.97, "latency_ms": 10.0}
 

@@ -45,6 +45,8 @@ class TrainingRun(Frozen):
     seed: int | None = None
     determinism: Determinism | None = None
     params: dict[str, JsonValue] = {}
+    arguments: tuple[str, ...] = ()
+    deterministic: bool = False
     metrics: dict[LoggedName, FiniteFloat | Literal["nan", "inf", "-inf"]] = {}
 
 

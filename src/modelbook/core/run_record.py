@@ -10,12 +10,16 @@ from modelbook.core.records import CommitId, Frozen, RunId, StoredFile, Timestam
 
 
 class Code(Frozen):
-    """Which code ran: the commit is the answer, the rest helps a person."""
+    """Which code ran: the commit is the answer, the rest helps a person.
+
+    `entry_point` is relative to `folder`, in which it ran; `folder` to the top of the repository (None: the top).
+    """
 
     repository: str | None = None
     commit: CommitId | None = None
     branch: str | None = None
     dirty: bool = False
+    folder: str | None = None
     entry_point: str
 
 
@@ -65,6 +69,8 @@ class RunRecord(Frozen):
     determinism: Determinism | None = None
     tags: tuple[str, ...] = ()
     params: dict[str, JsonValue] = {}
+    arguments: tuple[str, ...] = ()
+    deterministic: bool = False
     metrics: dict[str, float] = {}
     code: Code
     datasets: tuple[DatasetUse, ...] = ()

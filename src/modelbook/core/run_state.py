@@ -218,6 +218,8 @@ def record_of(state: RunState) -> RunRecord:
         determinism=_determinism(state),
         tags=state.tags,
         params=state.params,
+        arguments=start.arguments,
+        deterministic=start.deterministic,
         metrics={name: point.value for name, point in state.metrics.items()},
         code=start.code,
         datasets=start.datasets,
