@@ -5,7 +5,7 @@ A pull that ended early is taken up again: what arrived waits in a folder beside
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +23,10 @@ from modelbook.commands._dataset_files import stored_files, verified_dataset
 from modelbook.commands._dataset_upload import BATCH, WORKERS
 from modelbook.commands._workspace import Workspace
 from modelbook.core.dataset import DataFile, side_by_side
+from modelbook.core.run_record import DatasetUse
 from modelbook.core.storage import blob_key
 from modelbook.errors import BadInput, Refused
+from modelbook.training.dataset_folders import folder_key
 
 _NAMED = 3  # files that are not as listed, in an error
 
@@ -60,6 +62,16 @@ def pull_dataset(workspace: Workspace, dataset: str, version: int, target: Path)
             folder.chmod(0o755)
             folder.replace(target)
     return pulled
+
+
+def pull_datasets(workspace: Workspace, uses: Iterable[DatasetUse], folder: Path) -> dict[str, Path]:
+    """Pull what a run uses to folders in `folder`: each by its `folder_key`. A version with two roles comes once."""
+    folders: dict[str, Path] = {}
+    for use in uses:
+        if folder_key(use) not in folders:
+            folders[folder_key(use)] = folder / folder_key(use)
+            pull_dataset(workspace, use.dataset, use.version, folder / folder_key(use))
+    return folders
 
 
 def _is_used(target: Path) -> bool:
