@@ -2,7 +2,7 @@
 
 import click
 
-from modelbook.commands.data import add, diff, pull, show
+from modelbook.commands.data import add, croissant, diff, pull, show
 from modelbook.commands.data import list as list_
 
 
@@ -11,5 +11,5 @@ def command() -> None:
     """Dataset versions: immutable, named by what they hold."""
 
 
-for each in (add, list_, show, pull, diff):
+for each in (add, list_, show, pull, diff, croissant):
     command.add_command(each.command)
