@@ -15,6 +15,7 @@ from modelbook.adapters.store import CHUNK, Progress, Store
 from modelbook.commands._console import progress
 from modelbook.core.dataset import DataFile, Manifest, manifest_line
 from modelbook.core.digests import prefixed
+from modelbook.core.dvc import ContentMd5
 from modelbook.core.storage import blob_key, uri_of
 from modelbook.errors import BadInput
 
@@ -75,10 +76,19 @@ class _Uploader:
     def _upload(self, file: FoundFile, moved: Progress) -> tuple[bytes, int]:
         with SourceFile(file.file) as source:
             kept = []
+            seen = ContentMd5(text_md5=file.text_md5) if file.md5 else None
             for chunk in source.chunks(CHUNK):
+                if seen:
+                    seen.update(chunk)
                 if source.size <= AT_ONCE:
                     kept.append(chunk)
             found = source.stored()
+        if seen and seen.hexdigest() != file.md5:
+            raise BadInput(
+                f"is not what the DVC pointer file names: its md5 is {seen.hexdigest()}, not {file.md5}",
+                where=str(file.file),
+                remedy="Bring back what was tracked (`dvc checkout`, `dvc fetch`), or track this (`dvc add`).",
+            )
         key = blob_key(found.digest)
         with self._turns[int(found.digest.removeprefix("sha256:")[:2], 16)]:
             known = self._store.stat(key)

@@ -7,6 +7,7 @@ import click
 
 from modelbook.adapters.clock import now
 from modelbook.adapters.data_folder import found_files
+from modelbook.adapters.dvc_data import SUFFIX, DvcData
 from modelbook.adapters.forge import Change, Proposal
 from modelbook.commands._dataset_upload import upload
 from modelbook.commands._numbering import next_number, proposed_numbers, submit_numbered
@@ -56,17 +57,20 @@ def command(
 ) -> None:
     """Add the file or folder PATH as the next version of the dataset NAME.
 
-    Files that the store has already are not uploaded again; if nothing changed, no version is made.
+    Files that the store has already are not uploaded again; if nothing changed, no version is made. PATH may be a
+    pointer file of DVC: then the data that it names are added, and the card names the pointer.
 
     \b
-    Example:
+    Examples:
       modelbook data add transactions exports/2026-11 --description "Card payments, November"
+      modelbook data add images data/images.dvc
     """
     check_name(name, "dataset")
     workspace = open_workspace(registry_folder)
     workspace.refuse_uncommitted()
     key, _ = open_allowed_signer(workspace, signer, name, statement="dataset")
-    added = upload(workspace.store, partial(found_files, path), path)
+    dvc = DvcData(path, workspace.repository.root) if path.suffix == SUFFIX and path.is_file() else None
+    added = upload(workspace.store, dvc.files if dvc else partial(found_files, path), path)
     if same := _latest_if_same(workspace, name, added.manifest.digest):
         tell(same, "holds exactly these files already; nothing to do", None, as_json=as_json, key="dataset")
         return
@@ -85,6 +89,7 @@ def command(
             license=license,
             citation=citation,
             creator=creator,
+            dvc=dvc.source if dvc else None,
             tags=tags,
             files=added.files,
             size=added.size,
