@@ -6,7 +6,7 @@ from modelbook.commands.data import add, croissant, diff, pull, show
 from modelbook.commands.data import list as list_
 
 
-@click.group(name="data", short_help="Add, pull, show and compare dataset versions.")
+@click.group(name="data", short_help="Add, show, pull and compare dataset versions.")
 def command() -> None:
     """Dataset versions: immutable, named by what they hold."""
 
