@@ -11,6 +11,13 @@ from modelbook.core.dataset import check_data_path
 from modelbook.errors import BadInput
 
 
+class Stamp(NamedTuple):
+    """What of a file changes whenever its content does, and when that was last (nanoseconds since the epoch)."""
+
+    text: str
+    changed: int
+
+
 class FoundFile(NamedTuple):
     """A regular file: its path inside the dataset, where it lies, its size in bytes.
 
@@ -20,6 +27,7 @@ class FoundFile(NamedTuple):
     path: str
     file: Path
     size: int
+    stamp: Stamp | None = None
     md5: str | None = None
     text_md5: bool = False
 
@@ -34,7 +42,8 @@ def found_files(path: Path) -> Iterator[FoundFile]:
         raise BadInput("a symbolic link cannot be added", where=str(path), remedy="Name what it points to.")
     if path.is_file():
         name = path.resolve().name
-        yield FoundFile(check_data_path(name, str(path)), path, path.stat().st_size)
+        info = path.stat()
+        yield FoundFile(check_data_path(name, str(path)), path, info.st_size, stamp_of(info))
     elif path.is_dir():
         yield from _below(path, "")
     else:
@@ -59,4 +68,10 @@ def _below(folder: Path, prefix: str) -> Iterator[FoundFile]:
         if not stat.S_ISREG(info.st_mode):
             remedy = "Replace the link by what it points to."
             raise BadInput("only regular files can be in a dataset", where=str(file), remedy=remedy)
-        yield FoundFile(place, file, info.st_size)
+        yield FoundFile(place, file, info.st_size, stamp_of(info))
+
+
+def stamp_of(info: os.stat_result) -> Stamp:
+    """The stamp of a file from what the file system says of it."""
+    parts = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+    return Stamp(":".join(map(str, parts)), max(info.st_mtime_ns, info.st_ctime_ns))

@@ -68,7 +68,7 @@ class DvcData:
         file = self._cached(listed.md5) or (beside.resolve() if beside.is_file() else None)
         if file is None:
             raise self._missing(listed.path)
-        return FoundFile(listed.path, file, file.stat().st_size, listed.md5, self._pointer.text_md5)
+        return FoundFile(listed.path, file, file.stat().st_size, md5=listed.md5, text_md5=self._pointer.text_md5)
 
     def _cached(self, md5: str) -> Path | None:
         places = (cache / path for cache in self._caches for path in cache_paths(md5))

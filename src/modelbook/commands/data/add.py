@@ -1,5 +1,6 @@
 """`modelbook data add`: the next version of a dataset, uploaded, numbered, signed and proposed."""
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from modelbook.adapters.clock import now
 from modelbook.adapters.data_folder import found_files
 from modelbook.adapters.dvc_data import SUFFIX, DvcData
 from modelbook.adapters.forge import Change, Proposal
+from modelbook.adapters.hash_cache import HashCache
 from modelbook.commands._dataset_upload import upload
 from modelbook.commands._numbering import next_number, proposed_numbers, submit_numbered
 from modelbook.commands._proposing import tell
@@ -37,6 +39,7 @@ from modelbook.core.statements import dataset_statement
 @click.option("--citation", metavar="TEXT", help="How to cite them.")
 @click.option("--creator", metavar="TEXT", help="Who made them.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given more than once.")
+@click.option("--read-all", is_flag=True, help="Read also the files that nobody has touched since the last time.")
 @signer_option
 @forge_option
 @registry_option
@@ -50,6 +53,7 @@ def command(
     citation: str | None,
     creator: str | None,
     tags: tuple[str, ...],
+    read_all: bool,
     signer: str,
     forge_name: str,
     registry_folder: str | None,
@@ -57,7 +61,8 @@ def command(
 ) -> None:
     """Add the file or folder PATH as the next version of the dataset NAME.
 
-    Files that the store has already are not uploaded again; if nothing changed, no version is made. PATH may be a
+    Files that the store has already are not uploaded again, nor large ones read that nobody has touched since the last
+    time (by size, inode and times); if nothing changed, no version is made. PATH may be a
     pointer file of DVC: then the data that it names are added, and the card names the pointer.
 
     \b
@@ -70,7 +75,9 @@ def command(
     workspace.refuse_uncommitted()
     key, _ = open_allowed_signer(workspace, signer, name, statement="dataset")
     dvc = DvcData(path, workspace.repository.root) if path.suffix == SUFFIX and path.is_file() else None
-    added = upload(workspace.store, dvc.files if dvc else partial(found_files, path), path)
+    found = dvc.files if dvc else partial(found_files, path)
+    with _cache(workspace, path, read_all) as cache:
+        added = upload(workspace.store, found, path, cache)
     if same := _latest_if_same(workspace, name, added.manifest.digest):
         tell(same, "holds exactly these files already; nothing to do", None, as_json=as_json, key="dataset")
         return
@@ -112,6 +119,11 @@ def command(
 
     version, proposal = submit_numbered(attempt)
     tell(f"{name}@{version}", f"{added.files} files, {added.size:,} bytes", proposal, as_json=as_json, key="dataset")
+
+
+def _cache(workspace: Workspace, path: Path, read_all: bool) -> AbstractContextManager[HashCache | None]:
+    place = workspace.repository.main_root / ".modelbook" / "hashes.sqlite"
+    return nullcontext() if read_all else HashCache(place, path)
 
 
 def _latest_if_same(workspace: Workspace, name: str, manifest: str) -> str | None:
