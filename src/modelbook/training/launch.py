@@ -32,7 +32,8 @@ class LaunchPlan:
 
     `entry_point` is a file relative to `cwd`, or with `module` the name of a module (`python -m`).
     `dataset_folders` leads from a dataset version, as in `digits@1`, to its verified local folder. `force` lets the run
-    go on with other code, data or parameters than it began with.
+    go on with other code, data or parameters than it began with. `files` are stored as artifacts before it starts,
+    `notes` logged. `python` is the interpreter.
     """
 
     run: RunPlan
@@ -42,6 +43,9 @@ class LaunchPlan:
     module: bool = False
     force: bool = False
     dataset_folders: Mapping[str, Path] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    python: Path = Path(sys.executable)
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ def launch(
     if record := completed_before(plan.run, store):
         return LaunchResult(plan.run.run, 0, "completed", 0, record=record, repeated=True)
     folders = {name: str(folder.resolve()) for name, folder in plan.dataset_folders.items()}
-    begun = begin(plan.run, store, plan.scratch.resolve(), clock, folders, force=plan.force)
+    scratch = plan.scratch.resolve()
+    begun = begin(plan.run, store, scratch, clock, folders, force=plan.force, files=plan.files, notes=plan.notes)
     try:
         env = _environment(begun, os.environ if environ is None else environ)
         outcome = run_process(command, cwd=plan.cwd, env=env, terminal=terminal or _Console().show, grace=grace)
@@ -113,12 +118,12 @@ def _command(plan: LaunchPlan) -> list[str]:
                 where=str(plan.cwd),
                 remedy="Name a module that `python -m` finds from this folder.",
             )
-        return [sys.executable, "-m", plan.entry_point, *plan.run.arguments]
+        return [str(plan.python), "-m", plan.entry_point, *plan.run.arguments]
     path = plan.cwd / plan.entry_point
     if not path.is_file():
         reason = "is a folder, not a file" if path.is_dir() else "there is no such entry point"
         raise BadInput(reason, where=str(path), remedy="Name the Python file that trains the model.")
-    return [sys.executable, str(path.absolute()), *plan.run.arguments]
+    return [str(plan.python), str(path.absolute()), *plan.run.arguments]
 
 
 def _module_exists(name: str, cwd: Path) -> bool:
