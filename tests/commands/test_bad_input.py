@@ -165,7 +165,7 @@ def test_a_store_that_refuses_writes(bench: Workbench) -> None:
     done = bench.run("data", "add", "more", str(bench.root / "train.py"))
     assert done.code in {2, 3}
     assert "store" in done.err
-    assert "more" not in bench.ok("list", "--datasets")
+    assert "more" not in bench.ok("data", "list")
 
 
 _LIMITED = """
@@ -183,7 +183,7 @@ def test_a_full_disk(bench: Workbench, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=bench.root, env=bench.env, capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
-    assert "big" not in bench.ok("list", "--datasets")
+    assert "big" not in bench.ok("data", "list")
     bench.ok("data", "add", "big", str(big))
 
 

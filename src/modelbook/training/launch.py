@@ -31,9 +31,9 @@ class LaunchPlan:
     """What to run. `cwd` is where it runs, `scratch` where the run's private folder is made.
 
     `entry_point` is a file relative to `cwd`, or with `module` the name of a module (`python -m`).
-    `dataset_folders` leads from a dataset's name to its verified local folder. `force` lets the run go on with other
-    code, data or parameters than it began with. `files` are stored as artifacts before it starts, `notes` logged.
-    `python` is the interpreter.
+    `dataset_folders` leads from a dataset version, as in `digits@1`, to its verified local folder. `force` lets the run
+    go on with other code, data or parameters than it began with. `files` are stored as artifacts before it starts,
+    `notes` logged. `python` is the interpreter.
     """
 
     run: RunPlan

@@ -25,6 +25,7 @@ from modelbook.errors import BadInput, ModelbookError
 from modelbook.training.artifacts import Artifacts
 from modelbook.training.checkpoint_files import fill
 from modelbook.training.clock import timestamp, utc_now
+from modelbook.training.dataset_folders import folder_of
 from modelbook.training.pace import Pace
 from modelbook.training.run_folder import copy_in, measure, write_in
 from modelbook.training.seeds import Seeded, seed_everything
@@ -109,16 +110,9 @@ class Run:
                 self._warned.add(name)
                 self._note(f"metric {name!r} is {value}" + ("" if at is None else f" at step {at}"))
 
-    def dataset(self, name: str) -> Path:
-        """The folder with the verified files of the dataset `name`."""
-        folders = self._session.config.dataset_folders
-        if name in folders:
-            return Path(folders[name])
-        known = ", ".join(sorted(folders)) or "none"
-        raise BadInput(
-            f"this run has no dataset {name!r} (it has: {known})",
-            remedy=f"Start it by `modelbook train … --data {name}@<version>`.",
-        )
+    def dataset(self, name: str | None = None, *, role: str | None = None) -> Path:
+        """The folder with the verified files of the dataset `name`, or of the one with the `role`, as in `"test"`."""
+        return folder_of(self._plan.datasets, self._session.config.dataset_folders, name, role)
 
     def checkpoints(
         self,
