@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from modelbook.core.run_log import CheckpointStored
 from modelbook.errors import BadInput
-from modelbook.training.generators import generator_states, set_generator_states
+from modelbook.training.generators import GENERATORS, generator_states, set_generator_states
+from modelbook.training.peers import Peers
 from modelbook.training.run_folder import measure
+from modelbook.training.sharded import is_sharded, load_sharded
 from modelbook.training.snapshot import Snapshots, Stateful, unwrapped
 from modelbook.training.tensors import MODEL, read_checkpoint, write_state, write_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-GENERATORS = "generators"
 
 
 def fill(
@@ -44,6 +44,8 @@ class WholeState:
 
     def load(self, folder: Path) -> list[str]:
         """Take up the state that lies in `folder`; in words, what could not be. Raises BadInput if it is another's."""
+        if is_sharded(folder):
+            return load_sharded(self._model, self._parts, folder, Peers())
         found = read_checkpoint(folder)
         saved = found.state.keys() - {GENERATORS}
         if saved != self._parts.keys():

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from modelbook.adapters.open_store import open_store
+from modelbook.errors import BadInput
 from modelbook.training.by_hand import begin_by_hand
+from modelbook.training.peers import speaks
 from modelbook.training.run import Run
 from modelbook.training.run_config import RUN_CONFIG, read_config
 from modelbook.training.run_folder import RunFolder
@@ -39,6 +41,11 @@ def run(
         opened = Session(folder, config, open_store(config.store, base=folder.path), by_hand=False)
         made = Run(opened)
         made.fill_up(params or {}, tags)
+    elif not speaks():
+        raise BadInput(
+            "every process of torchrun would begin a run of its own",
+            remedy="Start the training by `modelbook train`, or call modelbook.run() in the first process only.",
+        )
     else:
         begun, chosen = begin_by_hand(experiment, store, params or {}, seed, tags)
         made = Run(Session(begun.folder, begun.config, chosen, by_hand=True))

@@ -24,6 +24,15 @@ class Checkpoint:
     state: dict[str, Any]
 
 
+def gathered(tensors: "Mapping[str, Tensor]") -> "Mapping[str, Tensor]":
+    """The tensors, with shards put together; all processes that hold them must call it."""
+    whole: dict[str, Any] = {}
+    for name, value in tensors.items() if hasattr(tensors, "items") else ():
+        # One at a time, so that a GPU holds no more than one of them whole.
+        whole[name] = value.full_tensor().cpu() if hasattr(value, "full_tensor") else value
+    return whole or tensors  # what is no state dict is refused where it is written
+
+
 def write_tensors(tensors: "Mapping[str, Tensor]", path: Path) -> None:
     """Write a state dict as safetensors.
 
@@ -103,13 +112,18 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """What `write_tensors` and `write_state` wrote into `folder`. Raises BadInput if it holds none."""
     from safetensors.torch import load_file
 
-    try:
-        model = load_file(folder / MODEL)
-        tensors = load_file(folder / STATE_TENSORS) if (folder / STATE_TENSORS).exists() else {}
-        text = (folder / STATE).read_text(encoding="utf-8") if (folder / STATE).exists() else "{}"
-    except FileNotFoundError as error:
-        raise BadInput("holds no checkpoint", where=str(folder), remedy=f"{error.filename} is missing.") from None
-    return Checkpoint(model, _decode(json.loads(text), tensors))
+    if not (folder / MODEL).exists():
+        raise BadInput("holds no checkpoint", where=str(folder), remedy=f"{MODEL} is missing.")
+    return Checkpoint(load_file(folder / MODEL), read_state(folder) if (folder / STATE).exists() else {})
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """What `write_state` wrote into `folder`."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(folder / STATE_TENSORS) if (folder / STATE_TENSORS).exists() else {}
+    state: dict[str, Any] = _decode(json.loads((folder / STATE).read_text(encoding="utf-8")), tensors)
+    return state
 
 
 # A JSON object with one of these keys stands for what JSON does not have. The user's keys never do.
