@@ -78,7 +78,8 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. Whatever goes wrong is one clear message on standard error."""
     try:
-        result = cli.main(args=arguments, prog_name="modelbook", standalone_mode=False)
+        colour = False if os.environ.get("NO_COLOR") else None
+        result = cli.main(args=arguments, prog_name="modelbook", standalone_mode=False, color=colour)
         return int(result) if isinstance(result, int) else Exit.YES
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -94,9 +95,12 @@ def run(arguments: list[str]) -> int:
         )
     except ModelbookError as error:
         return _fail("error", str(error), error.exit_code, arguments)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.YES
+    except (BrokenPipeError, SystemExit):
+        # The reader of our output went away, as `head` does; click turns that into an exit with 1, which would mean no.
+        if "_MODELBOOK_COMPLETE" in os.environ:
+            raise  # completing a word is the other case in which click exits by itself
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+        return Exit.UNEXPECTED  # a verdict that nobody read to its end is neither yes nor no
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _fail("error", f"{place}{error.strerror or error}", Exit.UNEXPECTED, arguments)

@@ -1,6 +1,8 @@
 """The main job on the command line, and what holds while it is done."""
 
 import json
+import subprocess
+import sys
 
 from tests.commands.workbench import Workbench
 
@@ -103,3 +105,38 @@ def test_every_command_has_help_with_an_example(bench: Workbench) -> None:
 def test_a_model_whose_name_begins_alike_does_not_take_the_numbers(bench: Workbench) -> None:
     bench.git("branch", "register/toy-large-3")
     assert bench.ok("register", "toy", "--run", bench.train(0.8)).startswith("toy@1:")
+
+
+def test_a_run_becomes_one_version_of_one_model(bench: Workbench) -> None:
+    run = bench.train(0.8)
+    bench.ok("register", "toy", "--run", f"run:{run}")
+    head = bench.git("rev-parse", "HEAD")
+    refused = bench.run("register", "other", "--run", run)
+    assert refused.code == 1
+    assert "is toy@1 already" in refused.err
+    assert bench.git("rev-parse", "HEAD") == head
+
+
+def test_what_measures_must_be_committed_and_must_measure(bench: Workbench) -> None:
+    bench.ok("register", "toy", "--run", bench.train(0.8))
+    suite = bench.root / "evaluate.py"
+    honest = suite.read_text()
+    suite.write_text(honest.replace('config["skill"]', "1.0"))
+    refused = bench.run("evaluate", "toy@1")
+    assert refused.code == 1
+    assert "evaluate.py" in refused.err
+    bench.commit({"evaluate.py": honest.replace('config["skill"]', 'float("nan")')})
+    refused = bench.run("evaluate", "toy@1")
+    assert refused.code == 1
+    assert "measured no number" in refused.err
+    bench.commit({"evaluate.py": honest})
+    bench.ok("evaluate", "toy@1")
+
+
+def test_output_that_nobody_reads_to_its_end_is_neither_yes_nor_no(bench: Workbench) -> None:
+    bench.ok("register", "toy", "--run", bench.train(0.8))
+    piped = 'set -o pipefail; "$0" -m modelbook show toy@1 | head -1'
+    command = ["bash", "-c", piped, sys.executable]
+    done = subprocess.run(command, cwd=bench.root, env=bench.env, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, 3}  # 0 where all of it was written before the reader went
+    assert done.stderr == ""

@@ -56,7 +56,7 @@ def test_a_gate_passes_when_its_condition_is_true(require: str) -> None:
 @pytest.mark.parametrize(
     ("require", "reason"),
     [
-        ("metrics.accuracy > 0.95", "metrics.accuracy is 0.95, short of 0.95 by 0"),
+        ("metrics.accuracy > 0.95", "metrics.accuracy is 0.95, and has to be > 0.95"),
         ("metrics.accuracy >= 0.97", "metrics.accuracy is 0.95, short of 0.97 by 0.02"),
         ("metrics.latency < 50.0 && metrics.latency < 10.0", "metrics.latency is 12, short of 10 by 2"),
         ("metrics.latency < 1.0 || metrics.accuracy > 1.0", "it is false"),

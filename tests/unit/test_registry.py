@@ -53,8 +53,8 @@ def test_a_reference_leads_to_a_version() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "remedy"),
     [
-        ("none@1", "'none' has no version", "Registered models: digits, empty, fraud."),
-        ("empty", "'empty' has no version", "Registered models: digits, empty, fraud."),
+        ("none@1", "no registered model 'none' has a version here", "modelbook list"),
+        ("empty", "no registered model 'empty' has a version here", "modelbook list"),
         ("digits@3", "digits has no version 3", "Its latest is digits@10."),
         ("digits@canary", "no stage is named 'canary'", "Its stages: staging, production."),
         ("digits@production", "no version of digits is in production", "modelbook promote digits@10 --to production"),

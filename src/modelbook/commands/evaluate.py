@@ -100,6 +100,7 @@ def command(
         if measure_only:
             _store_measurement(workspace, evaluation, as_json)
             return
+    _look(evaluation)
     key, _ = open_allowed_signer(workspace, signer, wanted.name, statement="evaluation")
     change = _change(workspace, evaluation, key)
     proposal = workspace.forge(forge_name).submit(change)
@@ -108,6 +109,19 @@ def command(
     ]
     shown = ", ".join(measured[:SHOWN]) + (f" and {len(measured) - SHOWN} more" if len(measured) > SHOWN else "")
     tell(name, f"suite {suite}: {shown}", proposal, as_json=as_json)
+
+
+def _look(evaluation: Evaluation) -> None:
+    """Name every metric that is no number, and refuse to sign for good what measured nothing."""
+    for metric, value in evaluation.metrics.items():
+        if value.problem:
+            say(f"warning: {metric} is {value.problem}: it will pass no gate", as_json=True)
+    if all(value.value is None for value in evaluation.metrics.values()):
+        raise Refused(
+            f"suite {evaluation.suite} measured no number, so there is nothing to sign",
+            where=evaluation.code.entry_point,
+            remedy="Mend the suite and evaluate again.",
+        )
 
 
 def _measure(workspace: Workspace, model: str, version: int, suite_name: str) -> Evaluation:
@@ -121,6 +135,7 @@ def _measure(workspace: Workspace, model: str, version: int, suite_name: str) ->
         digest=_dataset_digest(workspace, dataset, int(number)),
     )
     entry_point = workspace.repository.root / suite.entry_point
+    code = code_version(workspace.repository.root, suite.entry_point)  # what measured it must be what a commit holds
     with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
         scratch = Path(folder)
         pull_version(workspace, model, version, scratch / "model")
@@ -138,7 +153,7 @@ def _measure(workspace: Workspace, model: str, version: int, suite_name: str) ->
         user=person(workspace.repository),
         started=started,
         ended=now(),
-        code=code_version(workspace.repository.root, suite.entry_point, allow_dirty=True),
+        code=code,
         environment=capture(),
         metrics=metrics,
     )
@@ -153,8 +168,17 @@ def _suite(workspace: Workspace, model: str, name: str) -> Suite:
     raise BadInput(
         f"{model} has no suite {name!r}" + (f" (it has: {known})" if known else ""),
         where=workspace.path(path),
-        remedy=f"Add it:\n    suites:\n      {name}:\n        entry_point: evaluate.py\n        dataset: some-data@1",
+        remedy=f"Write it:\n{_example(workspace, model, name)}" if record is None else "Add it under `suites:`.",
     )
+
+
+def _example(workspace: Workspace, model: str, suite: str) -> str:
+    """A whole model.yaml for this registry, to paste."""
+    registry = workspace.registry
+    known = [f"{name}@{registry.dataset_versions(name)[-1]}" for name in registry.datasets()]
+    lines = ["format: modelbook/model/v1", f"model: {model}", "suites:", f"  {suite}:"]
+    lines += ["    entry_point: evaluate.py", f"    dataset: {known[0] if known else 'some-data@1'}"]
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _dataset_digest(workspace: Workspace, dataset: str, version: int) -> str:

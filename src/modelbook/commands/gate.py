@@ -30,6 +30,8 @@ def command(reference: str, stage: str, rev: str, registry_folder: str | None, a
     wanted = parse_reference(reference)
     workspace = open_workspace(registry_folder, rev=rev, scope=[model_folder(wanted.name)])
     refuse(wanted.name, workspace.findings)
+    if workspace.is_head:
+        workspace.refuse_uncommitted()
     version = workspace.registry.resolve(wanted)
     decision = decide(workspace.registry, wanted.name, version, stage, by=person(workspace.repository), now=now())
     report = promotion_report(decision)

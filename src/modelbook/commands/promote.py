@@ -59,6 +59,8 @@ def command(
     Example:
       modelbook promote fraud@5 --to production --reason "fewer false alarms"
     """
+    if open_refused and forge_name == "git":
+        raise click.UsageError("--open-refused is for GitHub, where a check holds the merge. See `modelbook gate`.")
     wanted = parse_reference(reference)
     workspace = open_workspace(registry_folder, scope=[model_folder(wanted.name)])
     refuse(wanted.name, workspace.findings)

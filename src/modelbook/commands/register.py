@@ -33,7 +33,7 @@ from modelbook.core.records import StoredFile
 from modelbook.core.registration import card_of
 from modelbook.core.run_record import RunRecord
 from modelbook.core.statements import model_statement, provenance_statement
-from modelbook.core.storage import artifact_key, check_key, run_key
+from modelbook.core.storage import artifact_key, check_key, log_key, run_key
 from modelbook.errors import BadInput, ObjectMissing, Refused
 
 LABELS = ("modelbook", "registration")
@@ -80,6 +80,7 @@ def command(
     if not model or not run_id:
         raise click.UsageError("Give MODEL and --run ID, or --complete.")
     check_name(model, "registered model")
+    run_id = run_id.removeprefix("run:")  # as references write it
     workspace.refuse_uncommitted()
     key, _ = open_allowed_signer(workspace, signer, model, statement="model")
     open_allowed_signer(workspace, signer, model, statement="provenance")
@@ -121,9 +122,17 @@ def command(
 
 def _registered(workspace: Workspace, forge: Forge, model: str, run_id: str) -> tuple[int, Proposal] | None:
     """The version that the run became already, merged or proposed; None if it did not."""
-    for version in reversed(workspace.registry.versions(model)):
-        if workspace.registry.card(model, version).run.id == run_id:
-            return version, Proposal("", workspace.commit, merged=True, created=False)
+    registry = workspace.registry
+    for other in registry.models():
+        for version in reversed(registry.versions(other)):
+            if registry.card(other, version).run.id == run_id:
+                if other == model:
+                    return version, Proposal("", workspace.commit, merged=True, created=False)
+                # Its folder in the store can prove itself as one version only.
+                raise Refused(
+                    f"the run {run_id} is {other}@{version} already",
+                    remedy=f"A run becomes one version. Train again for {model}.",
+                )
     for number, (branch, commit) in proposed_numbers(forge, f"register/{model}-").items():
         path = workspace.path(f"{version_folder(model, number)}/card.yaml")
         data = forge.read(commit, path)
@@ -138,11 +147,10 @@ def _read_record(store: Store, run_id: str, digest: str | None) -> RunRecord:
     try:
         data = store.read_bytes(key, limit=RECORD_LIMIT)
     except ObjectMissing:
-        raise BadInput(
-            f"the run {run_id} has no record in the store",
-            where=uri,
-            remedy="Only a run that has completed has one. Is it still running, or did it fail?",
-        ) from None
+        if any(True for _ in store.list(log_key(run_id, 0).rpartition("/")[0] + "/")):
+            remedy = f"See how far it came: `modelbook runs show {run_id}`."
+            raise BadInput(f"the run {run_id} has not completed, so nothing can be registered", remedy=remedy) from None
+        raise BadInput(f"there is no run {run_id} in the store", where=uri, remedy="See `modelbook runs`.") from None
     if digest and digest_of(data) != digest:
         raise Refused(f"the record is {digest_of(data)}, not {digest} as promised", where=uri)
     try:

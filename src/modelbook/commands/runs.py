@@ -43,7 +43,11 @@ def command(
         if experiment in {None, state.start.experiment} and status in {None, state.status}
     ]
     empty = "No such run." if states else "No run yet: `modelbook train SCRIPT`."
-    print_table([_row(state) for state in wanted], as_json=as_json, empty=empty)
+    if as_json:
+        metrics = [{name: point.value for name, point in state.metrics.items()} for state in wanted]
+        print_json([_row(state) | {"metrics": found} for state, found in zip(wanted, metrics, strict=True)])
+        return
+    print_table([_row(state) for state in wanted], as_json=False, empty=empty)
 
 
 @command.command()

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from modelbook.commands._console import console, print_json
+from modelbook.commands._console import print_json, say
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
 from modelbook.core.layout import model_folder
@@ -40,10 +40,8 @@ def command(reference: str, rev: str, registry_folder: str | None, as_json: bool
     if as_json:
         print_json(data)
         return
-    from rich.text import Text
-
     for line in _lines(data, 0):
-        console().print(Text(line), soft_wrap=True)
+        say(line)
 
 
 def _record(record: Frozen) -> dict[str, Any]:

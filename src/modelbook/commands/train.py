@@ -45,7 +45,11 @@ ROLES = ("train", "validation", "test")
 )
 @click.argument("entry_point", metavar="ENTRY", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
-@click.option("--experiment", metavar="NAME", help="What the run belongs to.  [default: the entry point's name]")
+@click.option(
+    "--experiment",
+    metavar="NAME",
+    help="What the run belongs to.  [default: the script's name; its folder's for train.py and main.py]",
+)
 @click.option(
     "--data",
     "datasets",
@@ -100,8 +104,10 @@ def command(
         datasets = datasets or tuple(f"{use.dataset}@{use.version}:{use.role}" for use in began.datasets)
         experiment, tags = experiment or began.experiment, tags or began.tags
         deterministic = deterministic or began.deterministic
-    uses = [_dataset(workspace, text) for text in datasets]
     cwd = Path.cwd()
+    if not (cwd / entry_point).is_file():
+        raise BadInput("there is no such training script", where=entry_point, remedy="Name the file that trains.")
+    uses = [_dataset(workspace, text) for text in datasets]
     plan = RunPlan(
         run=resume or run_id or new_run_id(os.environ),
         experiment=experiment or _experiment(entry_point),

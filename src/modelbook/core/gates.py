@@ -221,5 +221,8 @@ def holds(measured: Measured) -> bool:
 def _shortfall(measured: Sequence[Measured]) -> str:
     short = [one for one in measured if not holds(one)]
     return "; ".join(
-        f"{one.left} is {one.value:.6g}, short of {one.limit:.6g} by {abs(one.margin):.6g}" for one in short
+        f"{one.left} is {one.value:.6g}, short of {one.limit:.6g} by {abs(one.margin):.6g}"
+        if one.margin
+        else f"{one.left} is {one.value:.6g}, and has to be {one.operator} {one.limit:.6g}"
+        for one in short
     ) or ("it is false")

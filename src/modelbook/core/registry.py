@@ -179,8 +179,10 @@ class Registry:
         model = reference.name
         versions = self.versions(model)
         if not versions:
-            known = ", ".join(self.models()[:10]) or "none yet"
-            raise BadInput(f"{model!r} has no version in this registry", remedy=f"Registered models: {known}.")
+            remedy = "See `modelbook list`."
+            if self.dataset_versions(model):
+                remedy = f"It is a dataset: see `modelbook data --help`, or `modelbook show {model}@1`."
+            raise BadInput(f"no registered model {model!r} has a version here", remedy=remedy)
         if reference.version is not None:
             if reference.version in versions:
                 return reference.version
