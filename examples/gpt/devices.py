@@ -34,6 +34,16 @@ def join() -> torch.device:
     return device
 
 
+def leave() -> None:
+    """Part with the other processes. Call it when the model is gone.
+
+    A DistributedDataParallel that goes after its process group takes the group along, while it holds Python's lock:
+    a thread of gloo that wants that lock for its last tensor then waits for ever.
+    """
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def shared(value: T | None) -> T:
     """What the first process handed in, in all of them."""
     box = [value]

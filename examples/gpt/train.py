@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from corpus import Tokenizer, read_corpus
-from devices import join, peak_flops, shared
+from devices import join, leave, peak_flops, shared
 from numpy.typing import NDArray
 from settings import Settings, read_settings
 from torch import Tensor, nn
@@ -65,7 +65,7 @@ class GPT(nn.Module):
         self.flops_per_token = 6 * (self.size - self.position.weight.numel()) + 12 * layers * width * block
 
     def forward(self, tokens: Tensor, targets: Tensor | None = None) -> Tensor:
-        """Tokens (batch, time) to logits (batch, time, vocabulary); with targets to a loss for each, (batch x time,)."""
+        """Tokens (batch, time) to logits (batch, time, vocabulary), or with targets to losses (batch x time,)."""
         x = self.token(tokens) + self.position(torch.arange(tokens.shape[1], device=tokens.device))
         for block in self.blocks:
             x = block(x)
@@ -154,7 +154,7 @@ class Training:
         """The mean over the processes. Here, and nowhere else in the loop, the CPU waits for the GPU."""
         if self.world > 1:
             dist.all_reduce(value)
-        return value.item() / self.world
+        return float(value.item()) / self.world
 
     @torch.no_grad()
     def validate(self) -> float:
@@ -208,8 +208,8 @@ class Training:
             self.run.log_artifact("tokenizer.json", self.tokenizer.to_json())
 
 
-def main() -> None:
-    device = join()
+def fit(device: torch.device) -> None:
+    """One whole training."""
     first = not dist.is_initialized() or dist.get_rank() == 0
     params = dict(argument.partition("=")[::2] for argument in sys.argv[1:])
     run = modelbook.run("gpt", params=params, seed=0) if first else None
@@ -218,8 +218,11 @@ def main() -> None:
         training = Training(settings, folder, seed, device, run)
         training.train(range(1, settings.steps + 1))
         training.save()
-    if dist.is_initialized():
-        dist.destroy_process_group()
+
+
+def main() -> None:
+    fit(join())
+    leave()
 
 
 if __name__ == "__main__":
