@@ -1,6 +1,7 @@
 """What Modelbook costs a training: a small GPT, by turns without it, with its logging, and with a checkpoint too."""
 
 import io
+import math
 import statistics
 import sys
 import tempfile
@@ -21,7 +22,7 @@ GOAL = 1.0  # %
 MINUTE = 60.0  # seconds, between two checkpoints
 ARMS = ("alone", "logged", "checkpoint")
 # Steps in one turn of one arm, a multiple of 2 x log_every; and turns.
-TURNS = {"tiny": (200, 15), "124M": (20, 7)}
+TURNS = {"tiny": (40, 60), "124M": (20, 7)}
 
 
 def measure() -> Iterator[Figure]:
@@ -88,15 +89,17 @@ def _figures(
         used = 100 * speed * training.gpt.flops_per_token / training.peak
         yield Figure(f"GPT {size}, model-FLOPs utilisation", used, "%", f"{how}; 6 N + 12 L H Q T a token")
     logging = [100 * (logged / alone - 1) for alone, logged in zip(seconds["alone"], seconds["logged"], strict=True)]
-    saving = [saved - logged for logged, saved in zip(seconds["logged"], seconds["checkpoint"], strict=True)]
-    yield Figure("cost of logging", statistics.median(logging), "%", f"{how}; middle half {_middle(logging)}")
-    one = [1000 * each for each in saving]
-    yield Figure("one checkpoint, time lost", statistics.median(one), "ms", f"{how}; middle half {_middle(one)}")
-    total = statistics.median(logging) + 100 * statistics.median(saving) / MINUTE
-    yield Figure("cost of logging and a checkpoint a minute", total, "%", f"{how}; the two above", GOAL)
+    saving = [1000 * (saved - logged) for logged, saved in zip(seconds["logged"], seconds["checkpoint"], strict=True)]
+    (log, log_error), (save, save_error) = _median(logging), _median(saving)
+    yield Figure("cost of logging", log, "%", f"± {log_error:.2g}; {how}")
+    yield Figure("one checkpoint, time lost to the loop", save, "ms", f"± {save_error:.2g}; {how}")
+    to_share = 100 / 1000 / MINUTE  # of a minute, in %
+    error = math.hypot(log_error, save_error * to_share)
+    total = log + save * to_share
+    yield Figure("cost of logging and a checkpoint a minute", total, "%", f"± {error:.2g}; {how}", GOAL)
 
 
-def _middle(values: list[float]) -> str:
-    """The middle half of the values: how far a single turn may be off."""
-    low, _, high = statistics.quantiles(values, n=4)
-    return f"{low:.2g} to {high:.2g}"
+def _median(values: list[float]) -> tuple[float, float]:
+    """The median, and its standard error as the middle half of the values has it."""
+    low, middle, high = statistics.quantiles(values, n=4)
+    return middle, 0.93 * (high - low) / math.sqrt(len(values))

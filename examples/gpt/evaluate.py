@@ -25,7 +25,8 @@ BATCH = 16  # windows
 @torch.inference_mode()
 def losses(gpt: GPT, tokens: Tensor) -> tuple[Tensor, float]:
     """The loss of each token, float64 of shape (windows, block), and the seconds that it took."""
-    found, started = [], 0.0
+    found: list[Tensor] = []
+    started = 0.0
     for index, batch in enumerate([tokens[:BATCH], *tokens.split(BATCH)]):
         if index == 1:  # the first batch only warms up
             found, started = [], time.perf_counter()

@@ -123,8 +123,9 @@ class Training:
 
     def learning_rate(self, step: int) -> float:
         """Up in a line, then down to a tenth along a cosine."""
-        lr, up, steps = self.settings.lr, self.settings.warm_up, self.settings.steps
-        return lr * (step / up if step <= up else 0.55 + 0.45 * math.cos(math.pi * (step - up) / (steps - up)))
+        up, steps = self.settings.warm_up, self.settings.steps
+        share: float = step / up if step <= up else 0.55 + 0.45 * math.cos(math.pi * (step - up) / (steps - up))
+        return share * self.settings.lr
 
     def update(self, step: int) -> Tensor:
         """Do one step; returns the loss of this process's share of it."""
