@@ -36,8 +36,10 @@ from modelbook.training.launch import LaunchPlan, LaunchResult, launch
 from modelbook.training.run_config import RunPlan
 from modelbook.training.run_id import new_run_id
 from modelbook.training.run_reader import read_events
+from modelbook.training.torchrun import gpus
 
 ROLES = ("train", "validation", "test")
+_MOST_PROCESSES = 1024  # on one machine
 
 
 @click.command(
@@ -61,6 +63,11 @@ ROLES = ("train", "validation", "test")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seeds Python, NumPy and torch.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given more than once.")
 @click.option("--deterministic", is_flag=True, help="Allow only kernels that repeat their result bit for bit.")
+@click.option(
+    "--nproc",
+    metavar="N|gpu",
+    help="Train in N processes that torchrun starts, or in one a GPU.  [default: one, without torchrun]",
+)
 @click.option("--run-id", metavar="ID", help="Name the run; go on with it if it has begun.  [default: a new id]")
 @click.option("--resume", metavar="ID", help="Go on with a run as it began; ENTRY and options may be left out.")
 @click.option("--force", is_flag=True, help="Go on with other code, data or parameters, and say so in the record.")
@@ -76,6 +83,7 @@ def command(
     seed: int | None,
     tags: tuple[str, ...],
     deterministic: bool,
+    nproc: str | None,
     run_id: str | None,
     resume: str | None,
     force: bool,
@@ -104,6 +112,7 @@ def command(
         datasets = datasets or tuple(f"{use.dataset}@{use.version}:{use.role}" for use in began.datasets)
         experiment, tags = experiment or began.experiment, tags or began.tags
         deterministic = deterministic or began.deterministic
+    processes = _processes(nproc) if nproc or not began else began.processes
     cwd = Path.cwd()
     if not (cwd / entry_point).is_file():
         raise BadInput("there is no such training script", where=entry_point, remedy="Name the file that trains.")
@@ -121,6 +130,7 @@ def command(
         environment=capture(),
         arguments=arguments,
         deterministic=deterministic,
+        processes=processes,
     )
     scratch = workspace.repository.main_root / ".modelbook" / "runs"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -212,6 +222,15 @@ def _dataset(workspace: Workspace, text: str) -> DatasetUse:
     version = wanted.version or versions[-1]
     digest = registry.digest(f"{dataset_folder(wanted.name, version)}/card.yaml")
     return DatasetUse(dataset=wanted.name, version=version, role=role or "train", digest=digest)
+
+
+def _processes(text: str | None) -> int | None:
+    """What `--nproc` asks for; None where it is not given."""
+    if text is None or text == "gpu":
+        return gpus() if text else None
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= _MOST_PROCESSES:
+        raise BadInput(f"--nproc {text[:20]} is no number of processes", remedy="Give a number, or gpu for one a GPU.")
+    return int(text)
 
 
 def _params(texts: tuple[str, ...]) -> dict[str, JsonValue]:

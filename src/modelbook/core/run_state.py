@@ -215,6 +215,7 @@ def record_of(state: RunState) -> RunRecord:
         started=state.started,
         ended=state.ended,
         seed=state.seeds.seed if state.seeds else start.seed,
+        processes=start.processes,
         determinism=_determinism(state),
         tags=state.tags,
         params=state.params,

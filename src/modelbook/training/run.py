@@ -176,7 +176,7 @@ class Run:
         if not name.endswith(".safetensors"):
             raise BadInput(f"{name!r} is no name for weights", remedy="Weights are .safetensors files.")
 
-        whole = gathered(weights)
+        whole = gathered(weights, keep=speaks())
 
         def write(target: Path, path: str) -> StoredFile:
             write_tensors(whole, target)

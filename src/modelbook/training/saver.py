@@ -10,7 +10,7 @@ from modelbook.core.checkpoints import best_of, folder_name, is_better
 from modelbook.core.run_log import CheckpointRestored, CheckpointStored
 from modelbook.core.run_state import replay
 from modelbook.core.storage import checkpoint_key, uri_of
-from modelbook.errors import BadInput, IntegrityError, ObjectMissing, StoreError
+from modelbook.errors import BadInput, IntegrityError, ModelbookError, ObjectMissing, StoreError
 from modelbook.training.checkpoint_files import WholeState
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.pace import Pace
@@ -97,7 +97,7 @@ class Checkpoints:
             due = False
         if self._pace.seconds or self._metric:
             # Clocks and metrics differ between processes, and all must do the same.
-            return bool(self._peers.told(lambda: improved or due))
+            return self._peers.agreed(improved or due)
         return due
 
     def _event(self, step: int, metrics: Mapping[str, Any] | None) -> CheckpointStored:
@@ -119,18 +119,26 @@ class Checkpoints:
 
     def _write(self, taken: dict[str, Any], event: CheckpointStored, before: CheckpointStored | None) -> None:
         try:
-            if self._peers.rank == 0:
+            if isinstance(self._state, WholeState):
                 self._session.stage(lambda folder: self._state.write(taken, folder, event))
-            elif isinstance(self._state, ShardedState):
-                self._state.write_share(taken)
+            else:
+                self._write_together(self._state, taken, event)
         except StoreError as error:
-            if self._peers.rank == 0 and isinstance(self._state, ShardedState):
-                self._state.abandon(error)
             # A full disk must not end a training that could still end well; the checkpoint before this one counts.
             self._best = before
             self._note(f"no checkpoint at step {event.step}: {error.message}")
         except BaseException as error:  # noqa: BLE001 - the training's own thread raises it
             self._failure = error
+
+    def _write_together(self, state: ShardedState, taken: dict[str, Any], event: CheckpointStored) -> None:
+        if self._peers.rank:
+            state.write_share(taken)
+            return
+        try:
+            self._session.stage(lambda folder: state.write(taken, folder, event))
+        except ModelbookError as error:
+            state.abandon(error)
+            raise
 
     def wait(self) -> None:
         """Wait until the last checkpoint is on disk. Raises what made it fail."""
@@ -153,8 +161,9 @@ class Checkpoints:
             place, checkpoint, best = self._peers.told(lambda: self._find(Path(folder)))
             if checkpoint is None:
                 return None
-            for missed in self._peers.together(lambda: self._state.load(Path(place))):
-                self._note(f"restored, but {missed}")
+            missed = self._peers.together(lambda: self._state.load(Path(place)))
+            for each in dict.fromkeys(text for texts in missed for text in texts):
+                self._note(f"restored, but {each}")
         session.add(CheckpointRestored(time=timestamp(utc_now()), step=checkpoint.step, folder=checkpoint.folder))
         self._last, self._best = checkpoint.step, best
         self._pace.restart()

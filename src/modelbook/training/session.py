@@ -38,8 +38,7 @@ class Session:
         self._courier = Courier(self._delivery)
         # One process delivers; what its children log joins the same files and goes the same way.
         self._lock = os.open(folder.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._silent = not speaks()
-        self._delivers = not self._silent and _lock(self._lock)
+        self._delivers = speaks() and _lock(self._lock)
         if self._delivers:
             self._courier.start()
 
@@ -53,7 +52,7 @@ class Session:
         Raises what made the delivery give up, BadInput once the run is closed.
         """
         self._check()
-        if self._silent:
+        if not speaks():
             return
         self.folder.append(event)
         self._courier.log_grew()
@@ -61,7 +60,7 @@ class Session:
     def stage(self, fill: Callable[[Path], ArtifactStored | CheckpointStored | None]) -> None:
         """Hand files over, as `add` does events: see `RunFolder.stage`."""
         self._check()
-        if self._silent:
+        if not speaks():
             return
         self.folder.stage(fill)
         self._courier.files_came()

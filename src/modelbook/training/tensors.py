@@ -24,13 +24,20 @@ class Checkpoint:
     state: dict[str, Any]
 
 
-def gathered(tensors: "Mapping[str, Tensor]") -> "Mapping[str, Tensor]":
-    """The tensors, with shards put together; all processes that hold them must call it."""
+def gathered(tensors: "Mapping[str, Tensor]", *, keep: bool) -> "Mapping[str, Tensor]":
+    """The tensors, with shards put together; all processes that hold them must call it.
+
+    Only where `keep` is true is anything returned: one copy of a large model is enough for a machine.
+    """
+    if not isinstance(tensors, Mapping):
+        return tensors  # refused where it is written
     whole: dict[str, Any] = {}
-    for name, value in tensors.items() if hasattr(tensors, "items") else ():
+    for name, value in tensors.items():
         # One at a time, so that a GPU holds no more than one of them whole.
-        whole[name] = value.full_tensor().cpu() if hasattr(value, "full_tensor") else value
-    return whole or tensors  # what is no state dict is refused where it is written
+        one = value.full_tensor() if hasattr(value, "full_tensor") else None
+        if keep:
+            whole[name] = value if one is None else one.cpu()
+    return whole
 
 
 def write_tensors(tensors: "Mapping[str, Tensor]", path: Path) -> None:
@@ -90,7 +97,9 @@ def _check(name: object, value: object, torch: Any) -> None:
             remedy="Leave it out, or hand it to checkpoint() as a keyword of its own.",
         )
     if hasattr(value, "full_tensor"):
-        raise BadInput(f"{label} is a shard of a tensor", remedy="Gather it first: value.full_tensor().")
+        raise BadInput(
+            f"{label} is a shard of a tensor", remedy="Save it by run.checkpoints(...) or run.save_weights(...)."
+        )
     if value.layout is not torch.strided or value.is_quantized or value.is_meta:
         kind = "meta" if value.is_meta else "quantized" if value.is_quantized else str(value.layout)
         raise BadInput(
