@@ -2,9 +2,11 @@
 
 import json
 import math
+import os
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from corpus import Tokenizer, read_corpus
-from devices import join, leave, peak_flops, shared
 from numpy.typing import NDArray
-from settings import Settings, read_settings
 from torch import Tensor, nn
-from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict, get_optimizer_state_dict
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.nn.functional import cross_entropy, gelu, linear, scaled_dot_product_attention
 from torch.nn.parallel import DistributedDataParallel
@@ -24,7 +23,65 @@ from torch.nn.parallel import DistributedDataParallel
 import modelbook
 from modelbook.training.run import Run
 
-WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)  # what is sharded is gathered in the first process
+# Dense bf16 operations a second, from NVIDIA's data sheets. Of several that fit, the first counts.
+PEAKS = {
+    **{"B200": 2250e12, "H200 NVL": 835e12, "H200": 989e12, "H100 NVL": 835e12, "H100 PCIe": 756e12, "H100": 989e12},
+    **{"A100": 312e12, "L40S": 362e12, "L4": 121e12, "RTX 4090": 165e12},
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every parameter but the corpus and the seed, with the defaults of the tiny size."""
+
+    layers: int = 2
+    heads: int = 2
+    width: int = 64
+    block: int = 64  # tokens that the model reads at once
+    vocabulary: int = 256
+    batch: int = 16  # windows of `block` tokens that a process takes at once, `accumulate` times a step
+    accumulate: int = 1
+    steps: int = 400
+    warm_up: int = 20
+    lr: float = 3e-3
+    weight_decay: float = 0.1
+    clip: float = 1.0  # the largest norm of a gradient
+    log_every: int = 20
+    validate_every: int = 100  # steps; the best by this is kept
+    checkpoint_every: str = "60s"  # or a number of steps
+    validation_batches: int = 8
+    parallel: str = "ddp"  # or fsdp; either takes effect in several processes
+    compile: bool = torch.cuda.is_available()
+    peak_tflops: float = 0.0  # of one device, for the utilisation; 0: as PEAKS has it
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """What the model is made of: its config.json."""
+        return {name: getattr(self, name) for name in ("layers", "heads", "width", "block", "vocabulary")}
+
+
+SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {},
+    "124M": {
+        **{"layers": 12, "heads": 12, "width": 768, "block": 1024, "vocabulary": 50304},
+        **{"batch": 32, "accumulate": 16, "steps": 2000, "warm_up": 100, "lr": 6e-4, "log_every": 10},
+    },
+}
+
+
+def read_settings(run: Run) -> Settings:
+    """What the run was given as parameters. Ends the program if nobody could train by them."""
+    if (size := run.param("size", "tiny")) not in SIZES:
+        sys.exit(f"size={size}: the sizes are {', '.join(SIZES)}")
+    defaults: dict[str, Any] = {field.name: field.default for field in fields(Settings)} | SIZES[size]
+    settings = Settings(**{name: run.param(name, value) for name, value in defaults.items()})
+    if settings.parallel not in {"ddp", "fsdp"}:
+        sys.exit(f"parallel={settings.parallel}: it is ddp or fsdp")
+    if small := [f"{name}={value}" for name, value in vars(settings).items() if type(value) is int and value < 1]:
+        sys.exit(f"{', '.join(small)}: give 1 or more")
+    if settings.width % settings.heads:
+        sys.exit(f"width={settings.width}: it is no multiple of heads={settings.heads}")
+    return settings
 
 
 class Block(nn.Module):
@@ -76,17 +133,17 @@ class GPT(nn.Module):
 
 
 class Training:
-    """One process's share of a training. Only the first process has a `run`: it speaks for all."""
+    """One process's share of a training."""
 
-    def __init__(self, settings: Settings, folder: Path, seed: int, device: torch.device, run: Run | None) -> None:
-        self.settings, self.seed, self.device, self.run = settings, seed, device, run
+    def __init__(self, settings: Settings, folder: Path, seed: int, device: torch.device) -> None:
+        self.settings, self.seed, self.device = settings, seed, device
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-        corpus = read_corpus(folder)
-        self.tokenizer = Tokenizer.learn(corpus.train, settings.vocabulary)
-        self.text = self.tokenizer.encode(corpus.train)
-        self.held_out = self.tokenizer.encode(corpus.validation)
+        self.corpus = read_corpus(folder)
+        self.tokenizer = Tokenizer.learn(self.corpus.train, settings.vocabulary)
+        self.text = self.tokenizer.encode(self.corpus.train)
+        self.held_out = self.tokenizer.encode(self.corpus.validation)
         if min(len(self.text), len(self.held_out)) <= settings.block:
-            sys.exit(f"{folder}: {corpus.size} bytes are too few for windows of {settings.block} tokens: add text")
+            sys.exit(f"{folder}: {self.corpus.size} bytes are too few for windows of {settings.block} tokens: add text")
 
         torch.manual_seed(seed)  # every process begins with the same weights
         self.gpt = GPT(**settings.shape).to(device)
@@ -96,8 +153,6 @@ class Training:
         groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=device.type == "cuda")
         self.peak = (settings.peak_tflops * 1e12 or peak_flops(device) or 0.0) * self.world
-        if run:
-            run.log_params({"weights": self.gpt.size, "corpus_bytes": corpus.size, "corpus_sha256": corpus.sha256})
 
     def joined(self) -> nn.Module:
         """The model, compiled if that is wanted, and one with those of the other processes."""
@@ -166,64 +221,77 @@ class Training:
         own = starts[self.rank :: self.world].reshape(batches, size)
         return self.mean(torch.stack([self.loss(self.held_out, each) for each in own]).mean())
 
-    def train(self, steps: range) -> None:
-        """Do these steps; log and save as often as the settings say, and at the last step of all."""
+    def train(self, steps: range, run: Run | None = None, saver: Any = None) -> None:
+        """Do these steps; log, validate and save as often as the settings say, and at the last step of all."""
         settings, total, count = self.settings, torch.zeros((), device=self.device), 0
         tokens = settings.accumulate * settings.batch * settings.block * self.world
         started = None  # the first interval is not timed: compilation is in it
         for step in steps:
             total += self.update(step)
             count += 1
-            save = step % settings.checkpoint_every == 0 or step == settings.steps
-            if not save and step % settings.log_every:
-                continue
-            metrics = {"loss": self.mean(total / count), "lr": self.learning_rate(step)}
-            if started is not None:
-                metrics["tokens_per_second"] = count * tokens / (time.perf_counter() - started)
-                if self.peak:
-                    metrics["mfu"] = metrics["tokens_per_second"] * self.gpt.flops_per_token / self.peak
-            if save:
+            validate = step % settings.validate_every == 0 or step == settings.steps
+            metrics: dict[str, float] = {}
+            if validate or step % settings.log_every == 0:
+                metrics = {"loss": self.mean(total / count), "lr": self.learning_rate(step)}
+                if started is not None:
+                    metrics["tokens_per_second"] = count * tokens / (time.perf_counter() - started)
+                    if self.peak:
+                        metrics["mfu"] = metrics["tokens_per_second"] * self.gpt.flops_per_token / self.peak
+            if validate:
                 metrics["validation_loss"] = self.validate()
                 metrics["perplexity"] = float(np.exp(metrics["validation_loss"]))
-            if self.run:
-                self.run.log(metrics, step=step)
+            if metrics and run:
+                run.log(metrics, step=step)
+            if metrics and self.rank == 0:
                 print(f"{step}:", ", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), flush=True)
-            if save:
-                self.checkpoint(step, metrics["validation_loss"])
-            total.zero_()
-            started, count = time.perf_counter(), 0
+            if saver:
+                saver.step(step, metrics if validate else None)
+            if metrics:
+                total.zero_()
+                started, count = time.perf_counter(), 0
 
-    def checkpoint(self, step: int, metric: float) -> None:
-        """Save all that is needed to go on after `step`; `metric` is lower for a better model."""
-        model: Any = get_model_state_dict(self.gpt, options=WHOLE)
-        optimizer = get_optimizer_state_dict(self.gpt, self.optimizer, options=WHOLE)
-        if self.run:
-            self.run.checkpoint(model, step=step, metric=metric, optimizer=optimizer)
 
-    def save(self) -> None:
-        """Save the model: its weights, its shape, and its tokens."""
-        weights: Any = get_model_state_dict(self.gpt, options=WHOLE)
-        if self.run:
-            self.run.save_weights(weights)
-            self.run.log_artifact("config.json", json.dumps(self.settings.shape, indent=1))
-            self.run.log_artifact("tokenizer.json", self.tokenizer.to_json())
+def join() -> torch.device:
+    """This process's device. If torchrun started it, it waits here for the others."""
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        dist.init_process_group("nccl" if cuda else "gloo", device_id=device if cuda else None)
+    return device
+
+
+def peak_flops(device: torch.device) -> float | None:
+    """Dense bf16 operations a second, at most. None for a CPU, and for a GPU that the table lacks."""
+    words = torch.cuda.get_device_name(device).replace("-", " ").split() if device.type == "cuda" else []
+    return next((peak for name, peak in PEAKS.items() if set(name.split()) <= set(words)), None)
 
 
 def fit(device: torch.device) -> None:
-    """One whole training."""
-    first = not dist.is_initialized() or dist.get_rank() == 0
+    """One whole training, the same in every process."""
     params = dict(argument.partition("=")[::2] for argument in sys.argv[1:])
-    run = modelbook.run("gpt", params=params, seed=0) if first else None
-    with run or nullcontext():
-        settings, folder, seed = shared(read_settings(run) if run else None)
-        training = Training(settings, folder, seed, device, run)
-        training.train(range(1, settings.steps + 1))
-        training.save()
+    with modelbook.run("gpt", params=params) as run:
+        settings, seed = read_settings(run), run.seed(0)
+        folder = run.param("folder", "")  # for a run by hand, which has no datasets
+        training = Training(settings, Path(folder) if folder else run.dataset("python-text"), seed, device)
+        corpus = training.corpus
+        run.log_params({"weights": training.gpt.size, "corpus_bytes": corpus.size, "corpus_sha256": corpus.sha256})
+        model, optimizer, pace = training.model, training.optimizer, settings.checkpoint_every
+        every = int(pace) if pace.isdecimal() else pace
+        saver = run.checkpoints(model=model, optimizer=optimizer, every=every, metric="validation_loss", mode="min")
+        training.train(range(saver.restore() or 1, settings.steps + 1), run, saver)
+        run.save_weights(training.gpt.state_dict())
+        run.log_artifact("config.json", json.dumps(settings.shape, indent=1))
+        run.log_artifact("tokenizer.json", training.tokenizer.to_json())
 
 
 def main() -> None:
     fit(join())
-    leave()
+    # Not before the model is gone: a DistributedDataParallel that outlives its process group takes the group along
+    # while it holds Python's lock, and a thread of gloo that wants that lock then waits for ever.
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_tiny_size_learns_and_its_weights_are_measured_again(tmp_path: Path, corpus: Path) -> None:
     (tmp_path / "text").symlink_to(corpus)
-    done = train(tmp_path, "steps=120", "batch=8", "log_every=10", "checkpoint_every=60", "vocabulary=300")
+    done = train(tmp_path, "steps=120", "batch=8", "log_every=10", "validate_every=60", "vocabulary=300")
     assert done.returncode == 0, done.stderr
     state, metrics, model = run_of(tmp_path)
     assert state.status == "completed"
@@ -99,24 +99,23 @@ def test_two_processes_train_one_model(tmp_path: Path, parallel: str) -> None:
     (tmp_path / "text/a.txt").write_text("The same sentence, time and again.\n" * 200)
     done = train(
         *(tmp_path, f"parallel={parallel}", "steps=20", "accumulate=2", "batch=4", "block=32", "layers=1"),
-        *("warm_up=2", "log_every=5", "checkpoint_every=10"),
+        *("warm_up=2", "log_every=5", "validate_every=10", "checkpoint_every=7"),
         start=TORCHRUN,
     )
     assert done.returncode == 0, done.stderr
     state, metrics, model = run_of(tmp_path)
     assert state.status == "completed"
     assert metrics["loss"][-1] < metrics["loss"][0] - 1
-    assert [checkpoint.step for checkpoint in state.checkpoints][-1] == 20
+    assert state.checkpoints[-1].step == 20
+    assert {file.path for file in state.checkpoints[-1].files} >= {f"rank-0000{rank}/state.json" for rank in (0, 1)}
     weights = load_file(model / "model.safetensors")
     assert weights["token.weight"].shape == (256, 64)
-    assert weights.keys() == load_file(next((model.parent / "checkpoints").rglob("model.safetensors"))).keys()
     assert sum(weight.numel() for weight in weights.values()) == state.params["weights"]
 
 
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({}, "it holds no .txt file"),
         ({"a.txt": "", "b/c.txt": "", "d.md": "words"}, "its 2 .txt file(s) hold zero bytes"),
         ({"a.txt": "a few words"}, "11 bytes are too few for windows of 64 tokens"),
     ],
@@ -134,6 +133,14 @@ def test_a_corpus_without_text_is_refused(tmp_path: Path, files: dict[str, str],
     assert state.status == "failed"
     assert state.end is not None
     assert words in (state.end.error or "")
+
+
+def test_a_corpus_without_a_text_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "words.md").write_text("words")
+    script = f"import pathlib, corpus; corpus.read_corpus(pathlib.Path({str(tmp_path)!r}))"
+    done = python("-c", script, cwd=EXAMPLE)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "there is no text to learn from: it holds no .txt file. Name a folder" in done.stderr
 
 
 def test_a_token_stands_for_its_bytes(tmp_path: Path) -> None:

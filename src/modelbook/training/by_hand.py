@@ -17,6 +17,7 @@ from modelbook.training.code_version import code_version
 from modelbook.training.deliver import recover
 from modelbook.training.environment import capture
 from modelbook.training.lifecycle import Begun, begin
+from modelbook.training.peers import among_others
 from modelbook.training.run_config import STORE, RunPlan
 from modelbook.training.run_id import new_run_id
 from modelbook.training.seeds import check_seed
@@ -55,6 +56,7 @@ def begin_by_hand(
         tags=tags,
         code=_code(script),
         environment=capture(),
+        processes=int(os.environ["WORLD_SIZE"]) if among_others() else None,
     )
     recover(private / "runs", run)
     return begin(plan, store, private / "runs", utc_now), store

@@ -6,7 +6,8 @@ scheduler) goes into a folder `rank-<n>` of its own. All must see the same run f
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,12 +76,14 @@ class ShardedState:
     def write(self, taken: Mapping[str, Any], folder: Path, event: CheckpointStored) -> CheckpointStored:
         """In the first process: have all of them write their shares into `folder`. Raises StoreError if one cannot."""
         self._told = True
-        files = self._write(taken, self._writing.told(lambda: str(folder)))
+        with _while_together():
+            files = self._write(taken, self._writing.told(lambda: str(folder)))
         return event.model_copy(update={"files": files})
 
     def write_share(self, taken: Mapping[str, Any]) -> None:
         """In every other process: write this one's share where the first one says."""
-        self._write(taken, self._writing.told(str))
+        with _while_together():
+            self._write(taken, self._writing.told(str))
 
     def abandon(self, error: ModelbookError) -> None:
         """In the first process: tell the others that there is no folder to write into, unless they have begun."""
@@ -153,7 +156,7 @@ class ShardedState:
             if too_many := reader.read_metadata().state_dict_metadata.keys() - tensors.keys():
                 raise KeyError(f"it has {min(too_many)}, and the model has not")
             try:
-                with warnings.catch_warnings(action="ignore"):  # that one process is alone, as it should be
+                with warnings.catch_warnings(action="ignore"):  # torch's, that one process is alone
                     load(tensors, storage_reader=reader, process_group=self._peers.group, no_dist=not self._peers.group)
             except CheckpointException as error:  # no Exception, in torch's eyes
                 raise ValueError(_reasons(error)) from None
@@ -181,6 +184,22 @@ def _check_seen(folder: Path, rank: int) -> None:
             where=str(folder),
             remedy="All processes must see it: train on one machine, or in a folder that the machines share.",
         )
+
+
+@contextmanager
+def _while_together() -> Iterator[None]:
+    """Raises StoreError if the training parts the processes meanwhile; DCP would let each write as if it were alone."""
+    import torch.distributed as dist
+
+    try:
+        yield
+        parted = not dist.is_initialized()
+    except (RuntimeError, ValueError):
+        parted = not dist.is_initialized()
+        if not parted:
+            raise
+    if parted:
+        raise StoreError("the processes parted while it was written: call run.finish() before destroy_process_group()")
 
 
 def _on_disk(path: Path, do: Callable[[], T]) -> T:
