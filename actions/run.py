@@ -90,18 +90,24 @@ def again(python: str, verb: str, *flag: str) -> NoReturn:
 
 def run(verb: str) -> int:
     """Run the verb with the options that the inputs say."""
-    import click
-
     from modelbook import cli
 
-    command = cli.cli.get_command(click.Context(cli.cli), verb)
-    if command is None:
-        fail(f"modelbook has no verb {verb!r}")
-    arguments = [verb, *arguments_of(command.params, os.environ)]
+    arguments = [*verb.split("-"), *arguments_of(command_of(cli.cli, verb).params, os.environ)]
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
     print(shown(arguments), flush=True)
     return cli.run(arguments)
+
+
+def command_of(command: Any, verb: str) -> Any:
+    """The command that a verb names; `env-check` is the command `check` of `env`."""
+    import click
+
+    for word in verb.split("-"):
+        command = command.get_command(click.Context(command), word) if hasattr(command, "get_command") else None
+        if command is None:
+            fail(f"modelbook has no verb {verb!r}")
+    return command
 
 
 def shown(arguments: Sequence[str]) -> str:

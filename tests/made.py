@@ -8,7 +8,7 @@ Every piece can be varied: other fields, another signer, another statement, othe
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Self, TypeVar
 
@@ -25,20 +25,19 @@ from modelbook.core.evaluation import Evaluation
 from modelbook.core.pointer import StagePointer
 from modelbook.core.records import Frozen
 from modelbook.core.registry import Registry
+from modelbook.core.reproduction import Reproduction
 from modelbook.core.statements import (
     dataset_statement,
     evaluation_statement,
     model_statement,
     provenance_statement,
+    reproduction_statement,
     summary_statement,
 )
+from tests.made_fields import EARLIER, GRADING_JOB, NOW, STORE, card_fields, digest
 
 Record = TypeVar("Record", bound=Frozen)
 Fields = Mapping[str, Any]
-
-STORE = "s3://acme-models/registry"
-EARLIER, NOW, LATER = "2026-03-01T12:00:00Z", "2026-03-02T12:00:00Z", "2026-03-03T12:00:00Z"
-TRAINING_JOB, GRADING_JOB = "github:acme/models:1001:train", "github:acme/models:1002:evaluate"
 
 POLICY = f"""\
 format: modelbook/policy/v1
@@ -58,7 +57,7 @@ stages:
 # Each may do one thing, so that a test sees when one is taken for another.
 RULES: tuple[Fields, ...] = (
     {"models": "*", "statements": ["model", "provenance", "dataset"], "signers": ["registrar"]},
-    {"models": "*", "statements": ["evaluation"], "signers": ["grader"]},
+    {"models": "*", "statements": ["evaluation", "reproduction"], "signers": ["grader"]},
     {"models": "*", "stages": ["*"], "signers": ["promoter", "deputy"]},
 )
 SIGNERS: Mapping[str, Fields] = {"registrar": {}, "grader": {}, "promoter": {}, "deputy": {}}
@@ -80,49 +79,6 @@ def trust_yaml(rules: tuple[Fields, ...] = RULES, signers: Mapping[str, Fields] 
     """A trust file; `signers` maps a name to what is said of it beside its key. JSON is YAML."""
     listed = [{"name": name, "key": key(name).public_pem, **fields} for name, fields in signers.items()]
     return json.dumps({"version": version, "signers": listed, "rules": rules}).encode()
-
-
-def digest(text: str) -> str:
-    """Some digest, the same for the same text."""
-    return digest_of(text.encode())
-
-
-def card_fields(model: str = "digits", version: int = 1) -> dict[str, Any]:
-    """The fields of a card, all of them filled."""
-    run = f"run-{model}-{version}"
-    files = [("model.safetensors", 1200, f"weights of {model} {version}"), ("config/model.json", 40, "config")]
-    return {
-        "model": model,
-        "version": version,
-        "created": NOW,
-        "description": f"version {version}",
-        "tags": ["cpu"],
-        "artifacts": [
-            {"path": path, "uri": f"{STORE}/runs/{run}/artifacts/{path}", "size": size, "digest": digest(holds)}
-            for path, size, holds in files
-        ],
-        "run": {
-            "id": run,
-            "experiment": "baseline",
-            "job": TRAINING_JOB,
-            "user": "alice",
-            "started": EARLIER,
-            "ended": NOW,
-            "seed": 7,
-            "params": {"lr": 0.1, "layers": [8, 8], "note": "x"},
-            "metrics": {"loss": 0.25, "grad": "nan"},
-        },
-        "lineage": {
-            "code": {
-                "repository": "https://github.com/acme/models",
-                "commit": "c" * 40,
-                "branch": "main",
-                "dirty": False,
-                "entry_point": "examples/digits/train.py",
-            },
-            "environment": {"python": "3.11.7", "platform": "Linux", "packages": {"torch": "2.13.0"}},
-        },
-    }
 
 
 class Made:
@@ -240,6 +196,39 @@ class Made:
         self.put(f"{path}.yaml", dump(evaluation))
         return self.sign(f"{path}.sigstore.json", evaluation_statement(evaluation, self.files[f"{path}.yaml"]), signer)
 
+    def reproduction(
+        self,
+        model: str = "digits",
+        version: int = 1,
+        repetitions: Sequence[Fields] | None = None,
+        *,
+        number: str = "again",
+        signer: str = "grader",
+        **fields: Any,
+    ) -> Self:
+        """A reproduction; without `repetitions` one that gave the very files of the card."""
+        folder = layout.version_folder(model, version)
+        files = {artifact.path: artifact.digest for artifact in self.registry.card(model, version).artifacts}
+        usual = {
+            "id": number,
+            "model": model,
+            "version": version,
+            "card": digest_of(self.files[f"{folder}/card.yaml"]),
+            "job": "github:acme/models:1003:reproduce",
+            "user": "alice",
+            "started": NOW,
+            "ended": NOW,
+            "installed": "lock",
+            "environment": {"python": "3.11.7", "platform": "Linux"},
+            "repetitions": [{"files": files}] if repetitions is None else repetitions,
+        }
+        reproduction = record(Reproduction, usual | fields)
+        path = f"{folder}/reproductions/{number}"
+        data = dump(reproduction)
+        return self.put(f"{path}.yaml", data).sign(
+            f"{path}.sigstore.json", reproduction_statement(reproduction, data), signer
+        )
+
     def pointer(
         self, model: str, stage: str, version: int, /, *, signer: str = "promoter", passed: bool = True, **fields: Any
     ) -> Self:
@@ -252,6 +241,8 @@ class Made:
         suites = sorted(self.registry.evaluation_paths(model, version))
         evidence = ["model.sig", "provenance.sigstore.json"]
         evidence += [f"evaluations/{suite}{end}" for suite in suites for end in ends]
+        again = sorted(self.registry.reproduction_paths(model, version))
+        evidence += [f"reproductions/{number}{end}" for number in again for end in ends]
         usual = {
             "model": model,
             "stage": stage,

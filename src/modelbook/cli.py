@@ -18,6 +18,7 @@ VERBS = {
     "runs": "List runs, or follow one.",
     "register": "Make a model version of a finished run.",
     "evaluate": "Measure a version in a job that did not train it.",
+    "reproduce": "Train a version again from what its card records, and compare.",
     "verify": "Check signatures, digests and rules.",
     "gate": "Judge a version for a stage, and change nothing.",
     "promote": "Propose to move a version into a stage.",

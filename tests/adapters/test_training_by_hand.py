@@ -48,7 +48,8 @@ def test_a_script_started_by_hand_ends_up_in_the_store(tmp_path: Path, ending: s
     assert (state.status, events[0].experiment, events[0].tags) == (status, "train", ("a",))
     assert error in ((state.end and state.end.error) or "")
     assert state.metrics["loss"].value == 0.5
-    assert len(state.artifacts) == 1
+    assert [file.path for file in state.artifacts] == ["a.json", "modelbook/requirements.txt"]
+    assert state.artifacts[1].digest == events[0].environment.lock
     assert state.seeds is not None
     assert "PYTHONHASHSEED" in state.seeds.not_held["hash"]
     assert (read_record(bench.store, run_id) is not None) == (status == "completed")

@@ -1,7 +1,5 @@
-"""The parts around a run: its id, its seeds, its code, its environment, its output."""
+"""The parts around a run: its id, its seeds, its output, its folder."""
 
-import os
-import platform
 import random
 import subprocess
 import sys
@@ -15,10 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbook.core.run_log import NoteWritten
-from modelbook.errors import BadInput, ModelbookError, Refused, StoreError
+from modelbook.errors import BadInput, StoreError
 from modelbook.training.bounded_text import BoundedText
-from modelbook.training.code_version import code_version, uncommitted, without_credentials
-from modelbook.training.environment import capture
 from modelbook.training.run_folder import MAX_EVENT, RunFolder
 from modelbook.training.run_id import new_run_id
 from modelbook.training.seeds import seed_everything
@@ -86,102 +82,6 @@ def test_what_is_not_imported_is_not_seeded_and_says_so() -> None:
 def test_a_seed_that_some_generator_refuses_is_refused(seed: int) -> None:
     with pytest.raises(BadInput, match="is no seed"):
         seed_everything(seed)
-
-
-def test_the_environment_is_this_one() -> None:
-    environment = capture()
-    assert environment.python == platform.python_version()
-    assert environment.packages["torch"] == torch.__version__
-    assert list(environment.packages) == sorted(environment.packages)
-    assert environment.cuda == torch.version.cuda
-    assert len(environment.gpus) == torch.cuda.device_count()
-
-
-def test_the_environment_is_found_without_importing_torch() -> None:
-    code = "import sys; from modelbook.training.environment import capture; capture(); print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], env=ENVIRON, capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    root = tmp_path / "repository"
-    (root / "src").mkdir(parents=True)
-    (root / "src/train.py").write_text("print(1)\n")
-    (root / "notes.md").write_text("notes\n")
-    (root / ".gitignore").write_text("ignored/\n")
-    git(root, "init", "-q", "-b", "main")
-    git(root, "add", ".")
-    git(root, "commit", "-q", "-m", "first")
-    return root
-
-
-def git(root: Path, *arguments: str) -> str:
-    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false"]
-    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    env |= {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
-    done = subprocess.run(["git", *who, *arguments], cwd=root, env=env, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
-def test_the_code_is_the_commit(repository: Path) -> None:
-    git(repository, "remote", "add", "origin", "https://bot:secret@example.org/acme/r.git")
-    code = code_version(repository, "src/train.py")
-    assert code.commit == git(repository, "rev-parse", "HEAD")
-    assert (code.branch, code.dirty, code.entry_point) == ("main", False, "src/train.py")
-    assert code.repository == "https://example.org/acme/r.git"
-    git(repository, "checkout", "-q", "--detach")
-    assert code_version(repository / "src", "train.py").branch is None
-
-
-def test_what_no_commit_holds_is_refused_by_name_or_recorded(repository: Path) -> None:
-    (repository / "notes.md").write_text("changed\n")
-    git(repository, "mv", "src/train.py", "src/fit.py")
-    (repository / "src/helper.py").write_text("")
-    (repository / "src/data.csv").write_text("")
-    (repository / "elsewhere.py").write_text("")
-    with pytest.raises(Refused) as caught:
-        code_version(repository, "src/fit.py")
-    for path in ("notes.md", "src/fit.py", "src/helper.py"):
-        assert path in caught.value.message
-    for path in ("data.csv", "elsewhere.py", "train.py"):
-        assert path not in caught.value.message
-    assert "--allow-dirty" in (caught.value.remedy or "")
-    assert code_version(repository, "src/fit.py", allow_dirty=True).dirty
-
-
-def test_an_entry_point_that_git_ignores_is_no_commit_s(repository: Path) -> None:
-    (repository / "ignored").mkdir()
-    (repository / "ignored/train.py").write_text("")
-    assert uncommitted(repository, repository / "ignored/train.py") == ["ignored/train.py"]
-    assert uncommitted(repository, repository / "src/train.py") == []
-    (repository / "src/odd [name]*.py").write_text("")
-    git(repository, "add", ".")
-    git(repository, "commit", "-q", "-m", "second")
-    assert uncommitted(repository, repository / "src/odd [name]*.py") == []
-
-
-def test_without_a_commit_or_a_repository_there_is_no_code_version(tmp_path: Path) -> None:
-    with pytest.raises(ModelbookError, match="not a git repository"):
-        code_version(tmp_path, "train.py")
-    git(tmp_path, "init", "-q")
-    with pytest.raises(ModelbookError, match="no commit yet"):
-        code_version(tmp_path, "train.py")
-
-
-@pytest.mark.parametrize(
-    ("url", "clean"),
-    [
-        ("https://user:token@host.org:8443/a/b.git", "https://host.org:8443/a/b.git"),
-        ("https://token@host.org/a.git?private_token=x#y", "https://host.org/a.git"),
-        ("ssh://git:secret@host.org/a.git", "ssh://git@host.org/a.git"),
-        ("git@host.org:a/b.git", "git@host.org:a/b.git"),
-        ("git:secret@host.org:a/b.git", "git@host.org:a/b.git"),
-        ("/srv/git/a.git", "/srv/git/a.git"),
-    ],
-)
-def test_no_credential_of_a_remote_is_recorded(url: str, clean: str) -> None:
-    assert without_credentials(url) == clean
 
 
 @given(st.lists(st.binary(max_size=40), max_size=60), st.integers(0, 50), st.integers(1, 50))

@@ -222,6 +222,7 @@ def test_artifacts_are_kept_as_they_were_when_they_were_logged(run: Run, tmp_pat
     run.log_artifact("config.json", b"{}")
     run.log_artifact("config.json", "{}")
     files = {file.path: file.size for file in state_of(run, tmp_path).artifacts}
+    assert files.pop("modelbook/requirements.txt") > 0
     assert files == {"plot.txt": 5, "plots/copy.txt": 5, "config.json": 2}
 
 
@@ -229,10 +230,12 @@ def test_an_artifact_is_written_once(run: Run, tmp_path: Path) -> None:
     run.log_artifact("config.json", "{}")
     with pytest.raises(BadInput, match="was stored already, with other bytes"):
         run.log_artifact("config.json", "[]")
-    assert len(state_of(run, tmp_path).artifacts) == 1
+    assert [file.path for file in state_of(run, tmp_path).artifacts] == ["config.json", "modelbook/requirements.txt"]
 
 
-@pytest.mark.parametrize("name", ["../a", "/a", "", "a/../b", ".hidden", "a b", "card.yaml", "MODEL.sig", "a" * 600])
+@pytest.mark.parametrize(
+    "name", ["../a", "/a", "", "a/../b", ".hidden", "a b", "card.yaml", "MODEL.sig", "modelbook/x", "a" * 600]
+)
 def test_an_artifact_stays_in_the_folder_of_its_model(run: Run, name: str) -> None:
     with pytest.raises(BadInput):
         run.log_artifact(name, b"")

@@ -1,4 +1,4 @@
-"""Looking at runs, datasets and environments from the command line."""
+"""Looking at runs and datasets from the command line."""
 
 import json
 import subprocess
@@ -74,9 +74,3 @@ def test_datasets_are_pulled_and_compared(bench: Workbench, tmp_path: Path) -> N
     refused = bench.run("data", "add", "numbers", str(folder))
     assert refused.code == 2
     assert "regular files" in refused.err
-
-
-def test_the_environment_of_a_version_is_compared_with_this_one(bench: Workbench) -> None:
-    version = bench.version(0.8)
-    assert bench.run("env", "check", version).code == 0
-    assert json.loads(bench.ok("env", "diff", version, version, "--json")) == []

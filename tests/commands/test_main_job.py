@@ -36,6 +36,7 @@ def test_a_better_version_replaces_the_first_and_a_worse_one_is_refused(bench: W
         "config.json",
         "model.safetensors",
         "model.sig",
+        "modelbook",
     ]
 
 

@@ -92,7 +92,7 @@ def verbs(job: Mapping[str, Any]) -> set[str]:
     """
     steps = [step for _, step in steps_of("", job)]
     by_action = {
-        "record" if found == "evaluate" and "measurement" in (step.get("with") or {}) else found
+        "record" if found in {"evaluate", "reproduce"} and "measurement" in (step.get("with") or {}) else found
         for step in steps
         for found in ACTION_VERB.findall(step.get("uses", ""))
     }

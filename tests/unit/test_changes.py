@@ -5,7 +5,8 @@ import pytest
 from modelbook.core.changes import ChangeVerdict, check_change
 from modelbook.core.documents import dump
 from modelbook.core.trust import Trust
-from tests.made import EARLIER, NOW, POLICY, RULES, SIGNERS, Made, digest, key, record, trust_yaml
+from tests.made import POLICY, RULES, SIGNERS, Made, key, record, trust_yaml
+from tests.made_fields import EARLIER, NOW, digest
 
 CARD = "models/digits/versions/1/card.yaml"
 EVALUATION = "models/digits/versions/1/evaluations/default.yaml"

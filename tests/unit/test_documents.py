@@ -13,7 +13,8 @@ from modelbook.core.run_record import RunRecord
 from modelbook.core.schemas import DOCUMENTS
 from modelbook.core.trust import Trust
 from modelbook.errors import BadInput, Exit
-from tests.made import POLICY, Made, card_fields, record
+from tests.made import POLICY, Made, record
+from tests.made_fields import card_fields
 
 MODEL = """\
 model: digits
@@ -122,7 +123,7 @@ def examples() -> dict[str, Frozen]:
     made = (
         Made().dataset().version().pointer("digits", "staging", 1).version("digits", 2).pointer("digits", "staging", 2)
     )
-    registry = made.put("models/digits/model.yaml", MODEL).registry
+    registry = made.reproduction().put("models/digits/model.yaml", MODEL).registry
     model = registry.model("digits")
     pointer = registry.pointer("digits", "staging")
     assert model
@@ -136,6 +137,7 @@ def examples() -> dict[str, Frozen]:
         "evaluation": registry.evaluation("models/digits/versions/1/evaluations/default.yaml"),
         "model": model,
         "policy": registry.policy,
+        "reproduction": registry.reproduction("models/digits/versions/1/reproductions/again.yaml"),
         "stage": pointer,
         "trust": registry.trust,
         "run": record(RunRecord, run | card.lineage.model_dump(exclude={"parents"})),

@@ -203,3 +203,25 @@ def test_any_text_is_either_a_condition_or_refused_and_nothing_else(text: str) -
     except ExpressionError:
         return
     assert all(name in text for name in expression.metrics | expression.baseline_metrics)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "reproduced()",
+        "reproduced('sometimes')",
+        "reproduced(tags)",
+        "reproduced",
+        "reproduced('identical', 1.0)",
+        "reproduced(reproduced('identical'))",
+        "reproduced('ident' + 'ical')",
+    ],
+)
+def test_the_level_of_a_reproduction_is_written_and_never_computed(text: str) -> None:
+    with pytest.raises(ExpressionError, match=r'write reproduced\("identical"\) or reproduced\("statistical"\)'):
+        parse(text)
+
+
+def test_a_condition_knows_which_levels_of_reproduction_it_asks_for() -> None:
+    assert parse("reproduced('identical') || metrics.reproduced > 0.5").levels == {"identical"}
+    assert parse("metrics.reproduced > 0.5").levels == frozenset()

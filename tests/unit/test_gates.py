@@ -12,6 +12,7 @@ from modelbook.core.documents import DocumentError, dump, load
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.gates import Facts, GateResult, Measured, Numbers, PlacedGate, holds, judge, numbers_of
 from modelbook.core.policy import Gate
+from modelbook.core.reproduction import ReproductionVerdict
 from tests.made import Made
 
 CANDIDATE = Numbers({"accuracy": 0.95, "latency": 12.0, "zero": 0.0}, {"broken": "broken is NaN, which is not finite"})
@@ -268,3 +269,29 @@ def test_a_comparison_of_finite_numbers_is_what_python_says_it_is(value: float, 
         assert judged.passed == holds(Measured("", operator, "", value, limit, 0.0))
     else:
         assert not judged.passed
+
+
+@pytest.mark.parametrize(
+    ("level", "require", "passed"),
+    [
+        ("identical", 'reproduced("identical")', True),
+        ("identical", 'reproduced("statistical")', True),
+        ("statistical", "reproduced('statistical') && metrics.accuracy > 0.9", True),
+        ("statistical", 'reproduced("identical")', False),
+        ("statistical", 'reproduced("identical") && metrics.accuracy > baseline.metrics.accuracy', False),
+        (None, 'reproduced("statistical")', False),
+        (None, 'metrics.accuracy > 0.9 && reproduced("statistical")', False),
+        ("absent", 'reproduced("statistical")', False),
+        ("absent", 'reproduced("statistical") || metrics.accuracy > 0.9', False),
+        ("absent", '!reproduced("statistical")', False),
+    ],
+)
+def test_a_gate_may_ask_how_well_the_version_was_trained_again(level: Any, require: str, passed: bool) -> None:
+    met = None if level == "absent" else ReproductionVerdict(level, "the weights are others")
+    gate = PlacedGate(Gate(name=require, require=require), "registry/policy.yaml", 7)
+    for baseline in (BASELINE, None):  # an empty stage accepts what it cannot compare, and nothing else
+        (judged,) = judge([gate], Facts(CANDIDATE, baseline, reproduction=met), first="accept")
+        assert judged.passed is passed
+        if not passed:
+            nobody = "nobody has trained the candidate again: `modelbook reproduce`"
+            assert judged.reason == (nobody if met is None else "the weights are others")

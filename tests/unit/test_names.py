@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from modelbook.core.names import Name, Reference, check_name, parse_reference
 from modelbook.core.policy import Policy
 from modelbook.errors import BadInput, Exit
-from tests.made import digest
+from tests.made_fields import digest
 
 HOSTILE = [
     *("", " ", "..", ".", "../digits", "digits/..", "a/b", "/digits", "digits/", "a\\b", "a.b", ".hidden"),

@@ -1,7 +1,8 @@
 """What waits to be done, read off the registry's state alone."""
 
 from modelbook.core.planning import Plan, Todo, plan
-from tests.made import NOW, POLICY, Made
+from tests.made import POLICY, Made
+from tests.made_fields import NOW
 
 MODEL = """\
 model: digits

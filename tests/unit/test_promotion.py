@@ -8,7 +8,8 @@ from modelbook.core.promotion import Decision, decide
 from modelbook.core.statements import summary_statement
 from modelbook.core.verification import verify_stage
 from modelbook.errors import BadInput
-from tests.made import LATER, POLICY, Made, digest
+from tests.made import POLICY, Made
+from tests.made_fields import LATER, digest
 
 BETTER = {"accuracy": 0.97, "latency_ms": 10.0}
 STAGING = "models/digits/stages/staging.yaml"

@@ -11,7 +11,8 @@ from modelbook.core.registration import card_of
 from modelbook.core.run_record import RunRecord
 from modelbook.core.storage import key_in
 from modelbook.errors import BadInput
-from tests.made import EARLIER, LATER, NOW, STORE, card_fields, digest, record
+from tests.made import record
+from tests.made_fields import EARLIER, LATER, NOW, STORE, card_fields, digest
 
 
 def run_record(**fields: Any) -> RunRecord:

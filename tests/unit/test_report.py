@@ -2,15 +2,27 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from modelbook.core.changes import ChangeVerdict, check_change
+from modelbook.core.drift import Drift
 from modelbook.core.findings import Finding
 from modelbook.core.gates import GateResult, Measured
 from modelbook.core.promotion import Decision, decide
-from modelbook.core.report import Report, change_report, findings_report, gate_values, promotion_report
-from tests.made import NOW, Made
+from modelbook.core.report import (
+    Report,
+    change_report,
+    findings_report,
+    gate_values,
+    promotion_report,
+    reproduction_report,
+)
+from modelbook.core.reproduction import judge_reproduction
+from modelbook.core.verification import verify_version
+from tests.made import POLICY, Made
+from tests.made_fields import NOW
 
 BETTER = {"accuracy": 0.97, "latency_ms": 10.0}
 
@@ -149,3 +161,29 @@ def test_a_report_is_json_that_any_reader_takes() -> None:
     blocked = json.loads(json.dumps(change(lambda head: head.put("junk", "x")).as_json(), allow_nan=False))
     assert blocked["findings"][0]["code"] == "unknown-file"
     assert "line" not in blocked["findings"][0]
+
+
+def reproduced(rule: str, repetitions: list[dict[str, Any]] | None, drifts: tuple[Drift, ...] = ()) -> Report:
+    made = Made(policy=POLICY + rule).dataset().version().reproduction(repetitions=repetitions)
+    registry = made.registry
+    reproduction = registry.reproduction("models/digits/versions/1/reproductions/again.yaml")
+    evaluations = verify_version(registry, "digits", 1).evaluations
+    verdict = judge_reproduction(registry.card("digits", 1), evaluations, reproduction, registry.policy.reproduce)
+    return reproduction_report(reproduction, verdict, drifts)
+
+
+def test_the_report_of_a_reproduction_names_what_agrees_and_what_may_be_the_reason_where_it_does_not() -> None:
+    drifts = (Drift("python", "3.11.7", "3.12.1"), Drift("package numpy", None, "2.1"))
+    same = reproduced("", None, drifts)
+    assert (same.passed, same.findings, same.facts["weights"]) == (True, (), "the same bits")
+    assert same.facts["environment"] == "2 differences from the recorded one"
+    other = {"files": {}, "suites": {"default": {"accuracy": {"value": 0.95}}}}
+    told = reproduced("reproduce: {margins: {accuracy: 0.01}}\n", [other, other], drifts)
+    assert told.passed
+    assert told.facts["accuracy"] == "recorded 0.95, mean of 2 0.95, margin 0.01, p 0"
+    suspects = [finding.message for finding in told.findings]
+    assert suspects == ["python is 3.12.1, was 3.11.7", "package numpy is 2.1, was absent"]
+    assert {finding.level for finding in told.findings} == {"warning"}
+    failed = reproduced("", [{"error": "out of memory"}])
+    assert (failed.passed, failed.facts["weights"]) == (False, "none")
+    assert failed.verdict == "digits@1 is not reproduced: a training anew left no model: out of memory"

@@ -53,6 +53,7 @@ def test_the_same_training_on_another_machine_is_the_same() -> None:
         ({"code": code(B)}, ["code of commit bbbbbbbbbbbb, was aaaaaaaaaaaa"]),
         ({"code": code(None)}, ["code of commit none, was aaaaaaaaaaaa"]),
         ({"code": code(dirty=True)}, ["code that is not committed, so that nobody can compare it"]),
+        ({"code": code(dirty=True, patch=digest_of(b"1"))}, ["other code that is not committed"]),
         ({"code": code(entry_point="fit.py")}, ["entry point fit.py, was train.py"]),
         ({"arguments": ()}, ["arguments [], were ['a']"]),
         ({"params": {"lr": 0.2, "size": 1}}, ["parameter lr 0.2, was 0.1"]),
@@ -73,3 +74,9 @@ def test_other_data_is_named(datasets: tuple[DatasetUse, ...]) -> None:
     found = differences(start(), start(datasets=datasets))
     assert found
     assert all(each.startswith("dataset ") for each in found)
+
+
+def test_code_that_is_on_record_as_a_patch_can_be_compared() -> None:
+    one, other = (code(dirty=True, patch=digest_of(text)) for text in (b"1", b"2"))
+    assert differences(start(code=one), start(code=one)) == ()
+    assert differences(start(code=one), start(code=other)) == ("other code that is not committed",)

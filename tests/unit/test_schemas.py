@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from modelbook.core.schemas import BEYOND_EVERY_SCHEMA, BEYOND_SCHEMA, DOCUMENTS, schema_of, text_of
-from tests.made import EARLIER, NOW, STORE, Made, card_fields, digest, key
+from tests.made import Made, key
+from tests.made_fields import EARLIER, NOW, STORE, card_fields, digest
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 Change = Callable[[dict[str, Any]], object]
@@ -46,6 +47,8 @@ def valid(document: str) -> str:
     gates = ["metrics.accuracy >= 0.9", {"name": "fast", "require": "metrics.latency_ms < 50.0"}]
     card = card_fields()
     run, lineage = card["run"], card["lineage"]
+    run |= {"arguments": ["--fast"], "deterministic": True}
+    lineage["code"] |= {"folder": "examples/digits"}
     lineage |= {"datasets": [use], "parents": [{"model": "teacher", "version": 3, "card": digest("teacher")}]}
     lineage["environment"] |= {"cpu": "x86", "gpus": ["H200"], "cuda": "12.8"}
     metric = {"value": 0.5, "n": 100, "stderr": 0.05, "problem": None}
@@ -71,6 +74,20 @@ def valid(document: str) -> str:
                 {"name": "staging", "auto": True, "first": "accept", "gates": gates},
                 {"name": "production", "gates": gates[:1]},
             ],
+            "reproduce": {"confidence": 0.9, "margins": {"accuracy": 0.01}},
+        },
+        "reproduction": made.reproduction()
+        .registry.reproduction("models/digits/versions/1/reproductions/again.yaml")
+        .model_dump()
+        | {
+            "repetitions": [
+                {
+                    "files": {"model.safetensors": digest("other")},
+                    "metrics": {"val/loss": 0.25},
+                    "suites": {"default": {"accuracy": metric}},
+                    "error": "out of memory",
+                }
+            ]
         },
         "run": {name: value for name, value in run.items() if name != "metrics"}
         | {

@@ -13,7 +13,8 @@ from modelbook.core.envelope import key_hint, read_bundle, statement
 from modelbook.core.findings import Finding
 from modelbook.core.signatures import check_signature, hint_of, is_good, load_public_key
 from modelbook.core.trust import Signer
-from tests.made import EARLIER, LATER, NOW, key
+from tests.made import key
+from tests.made_fields import EARLIER, LATER, NOW
 
 SAID = statement("https://example.com/v1", [{"name": "x", "digest": {"sha256": "a" * 64}}], {"n": 1})
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from modelbook.core.changes import ChangeVerdict, check_change
 from modelbook.core.envelope import read_bundle
-from tests.made import GOOD, NOW, POLICY, RULES, SIGNERS, Made, digest, key, trust_yaml
+from tests.made import GOOD, POLICY, RULES, SIGNERS, Made, key, trust_yaml
+from tests.made_fields import NOW, digest
 
 STAGING, PRODUCTION = "models/digits/stages/staging.yaml", "models/digits/stages/production.yaml"
 SUMMARY = "models/digits/stages/production.promoter.sigstore.json"

@@ -6,7 +6,8 @@ import pytest
 
 from modelbook.core.digests import digest_of
 from modelbook.core.verification import verify_stage
-from tests.made import RULES, Made, digest, trust_yaml
+from tests.made import RULES, Made, trust_yaml
+from tests.made_fields import digest
 
 FOLDER = "models/digits/versions/1"
 CARD, EVALUATION = f"{FOLDER}/card.yaml", f"{FOLDER}/evaluations/default.yaml"

@@ -18,7 +18,8 @@ from modelbook.core.statements import (
     provenance_statement,
     summary_statement,
 )
-from tests.made import EARLIER, GRADING_JOB, NOW, TRAINING_JOB, Made, card_fields, digest, record
+from tests.made import Made, record
+from tests.made_fields import EARLIER, GRADING_JOB, NOW, TRAINING_JOB, card_fields, digest
 
 
 def made() -> Made:

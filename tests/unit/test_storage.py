@@ -18,7 +18,7 @@ from modelbook.core.storage import (
     uri_of,
 )
 from modelbook.errors import BadInput
-from tests.made import STORE, digest
+from tests.made_fields import STORE, digest
 
 GOOD_URI = f"{STORE}/runs/run-1/artifacts/model.safetensors"
 

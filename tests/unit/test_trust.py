@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from modelbook.core.documents import DocumentError, load
 from modelbook.core.trust import Trust, allowed
-from tests.made import NOW, RULES, SIGNERS, key, trust_yaml
+from tests.made import RULES, SIGNERS, key, trust_yaml
+from tests.made_fields import NOW
 
-STATEMENTS = ("model", "provenance", "evaluation", "dataset")
+STATEMENTS = ("model", "provenance", "evaluation", "reproduction", "dataset")
 
 
 def trust(*rules: dict[str, Any]) -> Trust:
@@ -48,7 +49,7 @@ def test_who_may_promote_may_not_sign_cards_and_the_other_way_round() -> None:
         {"models": "*", "stages": ["*"], "signers": ["alice"]},
         {"models": "*", "statements": list(STATEMENTS), "signers": ["bob"]},
     )
-    assert [names(found, "fraud", statement=one) for one in STATEMENTS] == [["bob"]] * 4
+    assert [names(found, "fraud", statement=one) for one in STATEMENTS] == [["bob"]] * len(STATEMENTS)
     assert names(found, "fraud", stage="anything") == ["alice"]
 
 

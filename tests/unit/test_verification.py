@@ -11,20 +11,8 @@ from modelbook.core.envelope import read_bundle
 from modelbook.core.statements import dataset_statement, evaluation_statement, model_statement
 from modelbook.core.verification import verify_dataset, verify_version
 from modelbook.errors import BadInput
-from tests.made import (
-    GOOD,
-    LATER,
-    NOW,
-    RULES,
-    SIGNERS,
-    STORE,
-    TRAINING_JOB,
-    Made,
-    card_fields,
-    digest,
-    record,
-    trust_yaml,
-)
+from tests.made import GOOD, RULES, SIGNERS, Made, record, trust_yaml
+from tests.made_fields import LATER, NOW, STORE, TRAINING_JOB, card_fields, digest
 
 FOLDER = "models/digits/versions/1"
 CARD, SIGNATURE, PROVENANCE = f"{FOLDER}/card.yaml", f"{FOLDER}/model.sig", f"{FOLDER}/provenance.sigstore.json"

@@ -18,10 +18,10 @@ NOT_IN_CI = {
     "show": "for reading",
     "list": "for reading",
     "runs": "for reading",
-    "env": "one line in a job that serves: modelbook env check",
     "schema": "for editors",
     "demo": "for newcomers",
 }
+PARTS = {"env": "env-check"}  # of a group, the command that gives a verdict
 NO_INPUT = {
     "help": "for reading",
     "json": "a step's outputs are what the next step reads",
@@ -49,13 +49,12 @@ def action(verb: str) -> dict[str, Any]:
 
 
 def command(verb: str) -> click.Command:
-    found = cli.get_command(click.Context(cli), verb)
-    assert found is not None
+    found: click.Command = runner.command_of(cli, verb)
     return found
 
 
 def test_there_is_an_action_for_each_verb_that_makes_sense_in_ci() -> None:
-    assert sorted(set(VERBS) - set(NOT_IN_CI)) == ACTIONS
+    assert sorted(PARTS.get(verb, verb) for verb in set(VERBS) - set(NOT_IN_CI)) == ACTIONS
     assert set(NOT_IN_CI) <= set(VERBS)
 
 

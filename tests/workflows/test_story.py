@@ -30,6 +30,7 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
 
 
 def test_a_team_promotes_one_model_and_refuses_a_worse_one(acme: Team) -> None:
+    a_tag_is_no_image_to_train_in(acme)
     train_and_register(acme, 1, "hidden=8 epochs=5")
     nothing_merges_unverified(acme, 1)
     evaluate(acme, version=1, registration=1)
@@ -46,19 +47,32 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(acme: Team) -> None:
     leave_the_worse_one_out_of_staging(acme, evaluation=6)
     refuse_the_worse_one(acme, 7)
 
-    history_tells_it_all(acme)
+    branch = reproduce_what_is_in_production(acme, 8)
+    history_tells_it_all(acme, branch)
     acme.assert_no_secret_in_any_log()
+
+
+def a_tag_is_no_image_to_train_in(acme: Team) -> None:
+    before = acme.objects()
+    run = acme.dispatch("train.yml", model="digits", entry=SCRIPT, data="digits@1", container="python:3.13")
+    run.assert_jobs({"container": "failure"})  # no runner with a GPU has heard of it
+    assert acme.objects() == before
 
 
 def train_and_register(acme: Team, number: int, param: str) -> None:
     before = acme.objects()
     acme.writes()
     run = acme.dispatch("train.yml", model="digits", entry=SCRIPT, data="digits@1", param=param, seed="1")
-    run.assert_jobs({"train": "success", "register/register": "success"})
+    run.assert_jobs({"container": "success", "train": "success", "register/register": "success"})
     made = [key for key in acme.objects() if key not in before]
     ids = {key.split("/")[1] for key in made}
     assert len(ids) == 1
-    wanted = {"run.json", "artifacts/model.safetensors", "artifacts/config.json"}
+    wanted = {
+        "run.json",
+        "artifacts/model.safetensors",
+        "artifacts/config.json",
+        "artifacts/modelbook/requirements.txt",
+    }
     wanted |= {f"checkpoints/0000000005/{part}" for part in ("state.json", "state.safetensors", "model.safetensors")}
     rest = {key.split("/", 2)[2] for key in made} - wanted
     assert wanted <= {key.split("/", 2)[2] for key in made}
@@ -180,7 +194,7 @@ def pull_from_production(acme: Team) -> None:
     desk = acme.clone("desk-of-alice")
     serving = acme.folder / "serving"
     acme.modelbook("pull", "digits@production", str(serving), cwd=desk)
-    signed = ["card.yaml", "config.json", "model.safetensors", "model.sig"]
+    signed = ["card.yaml", "config.json", "model.safetensors", "model.sig", "modelbook"]
     assert sorted(path.name for path in serving.iterdir()) == signed
     assert openssf(acme, serving) == 0
     weights = serving / "model.safetensors"
@@ -227,18 +241,39 @@ def refuse_the_worse_one(acme: Team, number: int) -> None:
     assert acme.git("rev-parse", "main") == main
 
 
-def history_tells_it_all(acme: Team) -> None:
+def reproduce_what_is_in_production(acme: Team, number: int) -> str:
+    """One job trains it again and may write nothing; another signs what came of it. Returns the branch."""
+    acme.writes()
+    before = acme.objects()
+    run = acme.dispatch("reproduce.yml", version="digits@production", environment="machine")
+    run.assert_jobs({"train": "success", "record": "success"})
+    assert "the weights came out bit for bit the same, once" in run.summary
+    made = [key.split("/", 2)[2] for key in acme.objects() if key not in before]
+    assert made == ["reproduction.yaml"], "what was trained again is thrown away"
+    opened = ["POST /git/refs 201", "POST /pulls 201", f"POST /issues/{number}/labels 200", DISPATCH]
+    assert acme.writes() == opened
+    branch = str(acme.pull(number)["head_ref"])
+    found = [line.split("\t")[1] for line in acme.changed(branch)]
+    assert all(path.startswith(f"{VERSION}/1/reproductions/") for path in found), found
+    reproduction = yaml.safe_load(acme.git("show", f"{branch}:{found[1]}"))
+    assert reproduction["job"].endswith("/train")
+    verify_and_expect(acme, number, passed=True)
+    assert acme.merge(number).status_code == 200
+    return branch
+
+
+def history_tells_it_all(acme: Team, reproduction: str) -> None:
     """git alone says who merged what, and GitHub signed every commit that a workflow made."""
     subjects = acme.git("log", "--first-parent", "--reverse", "--format=%s", "main").splitlines()
     merges = [subject for subject in subjects if subject.startswith("Merge")]
     branches = ["register/digits-1", "evaluate/digits-1-default", "promote/digits-1-to-staging"]
-    branches += ["promote/digits-1-to-production", "register/digits-2", "evaluate/digits-2-default"]
-    numbers = [1, 2, 3, 4, 5, 6]
+    branches += ["promote/digits-1-to-production", "register/digits-2", "evaluate/digits-2-default", reproduction]
+    numbers = [1, 2, 3, 4, 5, 6, 8]
     wanted = [f"Merge pull request #{n} from acme/{branch}" for n, branch in zip(numbers, branches, strict=True)]
     assert merges == wanted
     state = acme.state
     heads = {name.removeprefix("refs/heads/") for name in state["refs"] if name.startswith("refs/heads/")}
     assert heads == {"main", *branches, "promote/digits-2-to-staging"}
     assert {acme.git("rev-parse", branch) for branch in branches} <= set(state["signed_commits"])
-    assert [pull["issue"]["number"] for pull in state["pulls"]] == [*numbers, 7]
+    assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 9))
     assert acme.git("fsck", "--strict") == ""

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,16 +43,19 @@ def run_git(
     args: Iterable[str], cwd: Path, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git and return what it said, whatever its exit status. Raises BadInput where git is missing."""
-    command = ["git", "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *args]
     try:
         # Without input, standard input is empty rather than the terminal.
         return subprocess.run(
-            command, cwd=cwd, input=stdin or b"", env=environment(env), capture_output=True, check=False
+            _command(args), cwd=cwd, input=stdin or b"", env=environment(env), capture_output=True, check=False
         )
     except FileNotFoundError:
         if not cwd.is_dir():
             raise BadInput("no such folder", where=str(cwd), remedy="Name a folder that exists.") from None
         raise BadInput("git is not installed", remedy="Install git 2.30 or newer.") from None
+
+
+def _command(args: Iterable[str]) -> list[str]:
+    return ["git", "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *args]
 
 
 def git_bytes(
@@ -64,6 +68,34 @@ def git_bytes(
         words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
         raise ForgeError(f"git {args[0]} failed: {words}", where=str(cwd))
     return done.stdout
+
+
+def git_at_most(limit: int, args: Iterable[str], cwd: Path, *, env: Mapping[str, str] | None = None) -> bytes | None:
+    """What `git args` prints, or None if that is more than `limit` bytes: git is ended then, and memory spared.
+
+    Raises ForgeError with git's own words if it fails.
+    """
+    args = list(args)
+    with (
+        tempfile.TemporaryFile() as words,
+        subprocess.Popen(
+            _command(args),
+            cwd=cwd,
+            env=environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=words,
+        ) as process,
+    ):
+        data = process.stdout.read(limit + 1) if process.stdout else b""
+        if len(data) > limit:
+            process.kill()
+            return None
+        if process.wait():
+            words.seek(0)
+            said = words.read().decode(errors="replace").strip() or f"exit status {process.returncode}"
+            raise ForgeError(f"git {args[0]} failed: {said}", where=str(cwd))
+    return data
 
 
 def git(args: Iterable[str], cwd: Path) -> str:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,13 +35,16 @@ def print_json(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
-def print_report(report: Report, *, as_json: bool) -> None:
-    """The report on standard output, and as a summary and annotations where this is a workflow's step."""
+def print_report(report: Report, *, as_json: bool, also: Mapping[str, object] | None = None) -> None:
+    """The report on standard output, and as a summary and annotations where this is a workflow's step.
+
+    `also` joins it in JSON.
+    """
     from modelbook.adapters.workflow import publish
 
     publish(report)
     if as_json:
-        print_json(report.as_json())
+        print_json(report.as_json() | dict(also or {}))
         return
     click.secho(plain(report.title), bold=True)
     for label, value in report.facts.items():
@@ -98,6 +101,13 @@ def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: s
 def say(text: str, *, as_json: bool = False) -> None:
     """A line for a person: on standard output, or on standard error where a program reads the output."""
     print(plain(text), file=sys.stderr if as_json else sys.stdout, flush=True)
+
+
+def to_stderr(_stream: str, data: bytes) -> None:
+    """What a script prints, where standard output is JSON for a program."""
+    with suppress(OSError):
+        sys.stderr.buffer.write(data)
+        sys.stderr.flush()
 
 
 @contextmanager

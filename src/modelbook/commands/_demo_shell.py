@@ -3,15 +3,18 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
 from modelbook.commands._console import console
 from modelbook.core.card import ModelCard
+from modelbook.core.digests import digest_of
 from modelbook.core.documents import load
 from modelbook.errors import ModelbookError
 
@@ -42,6 +45,21 @@ class DemoShell:
         """Run `modelbook args`, show and return what it prints."""
         return self._run([sys.executable, "-m", "modelbook", *args], ["modelbook", *args], expect)
 
+    def killed_after_a_checkpoint(self, run: str, *args: str) -> None:
+        """Start `modelbook args`, and kill it with all that it started once the store has a checkpoint of `run`."""
+        self._show(["modelbook", *args])
+        command = [sys.executable, "-m", "modelbook", *args]
+        checkpoints = self.root / ".modelbook/store/runs" / run / "checkpoints"
+        with subprocess.Popen(
+            command, cwd=self.root, env=self._env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            while process.poll() is None and not (checkpoints.is_dir() and any(checkpoints.iterdir())):
+                time.sleep(0.005)
+            for pid in (process.pid, *_children(process.pid)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self._console.print("[cyan]# kill -9, while it trains[/cyan]")
+
     def python(self, *args: str) -> str:
         """Run `python args`."""
         return self._run([sys.executable, *args], ["python", *args], 0)
@@ -51,7 +69,7 @@ class DemoShell:
         return self._run(["git", *args], ["git", *(arg for arg in args if arg != "--quiet")], 0)
 
     def _run(self, command: list[str], shown: list[str], expect: int) -> str:
-        self._console.print(f"[cyan]$ {_escaped(shlex.join(shown))}[/cyan]", soft_wrap=True)
+        self._show(shown)
         done = subprocess.run(command, cwd=self.root, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         text = done.stdout.decode(errors="replace")
         for line in text.splitlines():
@@ -65,6 +83,9 @@ class DemoShell:
                 remedy=f"What it left is in {self.root}.",
             )
         return text
+
+    def _show(self, command: list[str]) -> None:
+        self._console.print(f"[cyan]$ {_escaped(shlex.join(command))}[/cyan]", soft_wrap=True)
 
     def copy_example(self, name: str) -> None:
         """Copy the files of an example into the folder, as a user would write them there."""
@@ -97,6 +118,17 @@ class DemoShell:
             path.write_bytes(original)
             path.chmod(mode)
 
+    def weights_of_run(self, run: str) -> str:
+        """The digest of a run's weights, as they lie in the store."""
+        return digest_of((self.root / ".modelbook/store/runs" / run / "artifacts/model.safetensors").read_bytes())
+
+    def weights_of_version(self, version: str) -> str:
+        """The digest of a version's weights, as its card has it."""
+        model, _, number = version.partition("@")
+        path = self.root / f"registry/models/{model}/versions/{number}/card.yaml"
+        card = load(ModelCard, path.read_bytes(), str(path))
+        return next(artifact.digest for artifact in card.artifacts if artifact.path == "model.safetensors")
+
     def version_of(self, weights: Path) -> str:
         """The version whose weights lie there."""
         for path in sorted(self.root.glob("registry/models/*/versions/*/card.yaml")):
@@ -107,6 +139,12 @@ class DemoShell:
 
 
 _WHO = {"NAME": "Ada Example", "EMAIL": "ada@example.org"}
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that `pid` has started: the training has a session of its own."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    return [int(child) for child, parent in (line.split() for line in listed.splitlines()) if int(parent) == pid]
 
 
 def _escaped(text: str) -> str:

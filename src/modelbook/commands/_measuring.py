@@ -19,7 +19,14 @@ from modelbook.training.child_environment import without_secrets
 OUTPUT_LIMIT = 4 * 1024 * 1024  # bytes
 
 
-def measure(entry_point: Path, model: Path, dataset: Path, scratch: Path) -> dict[str, Metric]:
+def measure(
+    entry_point: Path,
+    model: Path,
+    dataset: Path,
+    scratch: Path,
+    python: Path = Path(sys.executable),
+    environ: Mapping[str, str] = os.environ,
+) -> dict[str, Metric]:
     """Run `python entry_point` and return the metrics that it wrote.
 
     The process finds a JSON file at $MODELBOOK_EVALUATION: {"model": folder, "dataset": folder, "output": file}. It
@@ -33,8 +40,8 @@ def measure(entry_point: Path, model: Path, dataset: Path, scratch: Path) -> dic
         )
     task, output = scratch / "evaluation.json", scratch / "metrics.json"
     task.write_text(json.dumps({"model": str(model), "dataset": str(dataset), "output": str(output)}))
-    env = without_secrets(os.environ) | {"MODELBOOK_EVALUATION": str(task)}
-    done = subprocess.run([sys.executable, str(entry_point)], env=env, stdout=sys.stderr, check=False)
+    env = without_secrets(environ) | {"MODELBOOK_EVALUATION": str(task)}
+    done = subprocess.run([str(python), str(entry_point)], env=env, stdout=sys.stderr, check=False)
     if done.returncode:
         raise ModelbookError(
             f"the suite ended with exit status {done.returncode}",

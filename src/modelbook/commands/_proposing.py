@@ -10,6 +10,11 @@ def evaluation_branch(model: str, version: int, suite: str) -> str:
     return f"evaluate/{model}-{version}-{suite}"
 
 
+def reproduction_branch(model: str, version: int, number: str) -> str:
+    """The branch that proposes what came of training a version again."""
+    return f"reproduce/{model}-{version}-{number}"
+
+
 def proposal_fields(proposal: Proposal | None) -> dict[str, str]:
     """The proposal as the outputs of a step: branch, commit, pull-request and url; empty where there is none."""
     if proposal is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from modelbook.commands._demo_shell import DemoShell
-from modelbook.errors import BadInput
+from modelbook.errors import BadInput, ModelbookError
 
 MODEL_YAML = """\
 format: modelbook/model/v1
@@ -21,10 +21,14 @@ suites:
 """
 
 
+BETTER = ("hidden=64", "epochs=30")
+KILLED = "killed-half-way"
+
+
 @click.command(short_help="See it all work, in a minute, without an account.")
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
 def command(folder: Path | None) -> None:
-    """Make a registry in the new FOLDER, train three small models on real scanned digits, and promote the better one.
+    """Make a registry in the new FOLDER, train small models on real scanned digits, and promote the better one.
 
     \b
     Example:
@@ -38,7 +42,9 @@ def command(folder: Path | None) -> None:
     shell = DemoShell(root.resolve())
     _make_registry(shell)
     _first_model(shell)
-    _better_model(shell)
+    version = _better_model(shell)
+    _killed_training(shell, version)
+    _trained_again(shell, version)
     _worse_model(shell)
     _tampering(shell)
     _pull(shell)
@@ -101,11 +107,30 @@ def _first_model(shell: DemoShell) -> None:
         _promote(shell, version, stage)
 
 
-def _better_model(shell: DemoShell) -> None:
+def _better_model(shell: DemoShell) -> str:
     shell.tell("A better model takes its place, because the gates compare it with what serves now")
-    version = _train_and_register(shell, "hidden=64", "epochs=30", tag="large")
+    version = _train_and_register(shell, *BETTER, tag="large")
     for stage in ("staging", "production"):
         _promote(shell, version, stage)
+    return version
+
+
+def _killed_training(shell: DemoShell, version: str) -> None:
+    shell.tell(f"A training that is killed loses nothing: here that of {version} once more, ended by SIGKILL half-way")
+    params = [part for setting in BETTER for part in ("--param", setting)]
+    shell.killed_after_a_checkpoint(
+        KILLED, "train", "train.py", "--data", "digits@1", "--seed", "1", *params, "--run-id", KILLED
+    )
+    shell.modelbook("train", "--resume", KILLED)
+    found, recorded = shell.weights_of_run(KILLED), shell.weights_of_version(version)
+    if found != recorded:
+        raise ModelbookError(f"the resumed training gave other weights than {version}: {found}, not {recorded}")
+    shell.say(f"  its weights are those of {version}, bit for bit: {found}")
+
+
+def _trained_again(shell: DemoShell, version: str) -> None:
+    shell.tell("Months later: train it again from what its card records, and nothing else")
+    shell.modelbook("reproduce", version, "--environment", "machine")
 
 
 def _worse_model(shell: DemoShell) -> None:

@@ -8,8 +8,8 @@ import click
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change
 from modelbook.adapters.key_signer import KeySigner
-from modelbook.adapters.workflow import job_identity, set_outputs
 from modelbook.commands._console import print_json, say
+from modelbook.commands._measurement import read_measurement, store_measurement
 from modelbook.commands._measuring import check_names, measure
 from modelbook.commands._proposing import evaluation_branch, tell
 from modelbook.commands._pulling import pull_dataset, pull_version, refuse
@@ -24,22 +24,18 @@ from modelbook.commands._workspace import (
     signer_option,
     this_job,
 )
-from modelbook.core.digests import digest_of
-from modelbook.core.documents import dump, load
+from modelbook.core.documents import dump
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.layout import dataset_folder, version_folder
 from modelbook.core.names import check_name, parse_reference
 from modelbook.core.registered_model import Suite
 from modelbook.core.run_record import DatasetUse
 from modelbook.core.statements import evaluation_statement
-from modelbook.core.storage import check_key
-from modelbook.errors import BadInput, ObjectMissing, Refused
-from modelbook.training.code_version import code_version
+from modelbook.errors import BadInput, Refused
+from modelbook.training.code_version import committed_code
 from modelbook.training.environment import capture
-from modelbook.training.run_id import new_run_id
 
 LABELS = ("modelbook", "evaluation")
-MEASUREMENT_LIMIT = 1024 * 1024  # bytes
 SHOWN = 4  # metrics in the line for a person
 
 
@@ -89,7 +85,7 @@ def command(
         tell(name, f"suite {suite} has measured it already", forge.resume(branch, labels=LABELS), as_json=as_json)
         return
     if measurement and digest:
-        evaluation = _read_measurement(workspace, measurement, digest)
+        evaluation = read_measurement(workspace, Evaluation, measurement, digest)
         if (evaluation.model, evaluation.version, evaluation.suite) != (wanted.name, version, suite):
             is_of = f"{evaluation.suite} of {evaluation.model}@{evaluation.version}"
             raise Refused(f"the measurement is {is_of}, not {suite} of {name}")
@@ -98,7 +94,11 @@ def command(
             open_allowed_signer(workspace, signer, wanted.name, statement="evaluation")
         evaluation = _measure(workspace, wanted.name, version, suite)
         if measure_only:
-            _store_measurement(workspace, evaluation, as_json)
+            stored = store_measurement(workspace, evaluation)
+            if as_json:
+                print_json(stored)
+            else:
+                say(f"measurement {stored['measurement']}, {stored['digest']}")
             return
     _look(evaluation)
     key, _ = open_allowed_signer(workspace, signer, wanted.name, statement="evaluation")
@@ -135,7 +135,7 @@ def _measure(workspace: Workspace, model: str, version: int, suite_name: str) ->
         digest=_dataset_digest(workspace, dataset, int(number)),
     )
     entry_point = workspace.repository.root / suite.entry_point
-    code = code_version(workspace.repository.root, suite.entry_point)  # what measured it must be what a commit holds
+    code = committed_code(workspace.repository.root, suite.entry_point)
     with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
         scratch = Path(folder)
         pull_version(workspace, model, version, scratch / "model")
@@ -154,7 +154,7 @@ def _measure(workspace: Workspace, model: str, version: int, suite_name: str) ->
         started=started,
         ended=now(),
         code=code,
-        environment=capture(),
+        environment=capture(workspace.repository.root),
         metrics=metrics,
     )
 
@@ -189,37 +189,6 @@ def _dataset_digest(workspace: Workspace, dataset: str, version: int) -> str:
             remedy="Add it: `modelbook data add`.",
         )
     return workspace.registry.digest(path)
-
-
-def _store_measurement(workspace: Workspace, evaluation: Evaluation, as_json: bool) -> None:
-    measurement = new_run_id({})
-    stored = workspace.store.put_bytes(_measurement_key(measurement), dump(evaluation))
-    outputs = {"measurement": measurement, "digest": stored.digest}
-    set_outputs(outputs)
-    if as_json:
-        print_json(outputs)
-    else:
-        say(f"measurement {measurement}, {stored.digest}")
-
-
-def _measurement_key(measurement: str) -> str:
-    return check_key(f"runs/{measurement}/evaluation.yaml")
-
-
-def _read_measurement(workspace: Workspace, measurement: str, digest: str) -> Evaluation:
-    key = _measurement_key(measurement)
-    uri = f"{workspace.store.uri}/{key}"
-    try:
-        data = workspace.store.read_bytes(key, limit=MEASUREMENT_LIMIT)
-    except ObjectMissing:
-        raise BadInput("there is no such measurement", where=uri, remedy="Make one with --measure-only.") from None
-    if digest_of(data) != digest:
-        raise Refused(f"the measurement is {digest_of(data)}, not {digest} as promised", where=uri)
-    evaluation = load(Evaluation, data, uri)
-    here = job_identity()
-    if here and evaluation.job.split("/")[:-1] != here.split("/")[:-1]:
-        raise Refused(f"it was measured by {evaluation.job}, which is no job of this workflow run", where=uri)
-    return evaluation
 
 
 def _change(workspace: Workspace, evaluation: Evaluation, key: KeySigner) -> Change:

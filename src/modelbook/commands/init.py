@@ -13,7 +13,7 @@ from modelbook.core.documents import dump
 from modelbook.core.trust import Rule, Signer, Statement, Trust
 from modelbook.errors import BadInput
 
-EVERY_STATEMENT: tuple[Statement, ...] = ("model", "provenance", "evaluation", "dataset")
+EVERY_STATEMENT: tuple[Statement, ...] = ("model", "provenance", "evaluation", "reproduction", "dataset")
 _ATTRIBUTES = "registry/** -text\n"
 _IGNORED = ".modelbook/\n"
 

@@ -10,6 +10,9 @@ from modelbook.commands._workspace import Workspace, json_option, open_workspace
 from modelbook.core.layout import model_folder
 from modelbook.core.names import parse_reference
 from modelbook.core.records import Frozen
+from modelbook.core.registry import Registry
+from modelbook.core.reproduction import judge_reproduction
+from modelbook.core.verification import verify_version
 from modelbook.errors import BadInput
 
 
@@ -40,7 +43,7 @@ def command(reference: str, rev: str, registry_folder: str | None, as_json: bool
     if as_json:
         print_json(data)
         return
-    for line in _lines(data, 0):
+    for line in _lines(_shortened(data), 0):
         say(line)
 
 
@@ -60,7 +63,20 @@ def _version(workspace: Workspace, model: str, version: int) -> dict[str, Any]:
         "digest": registry.digest(path),
         "card": _record(registry.card(model, version)),
         "evaluations": evaluations,
+        "reproductions": _reproductions(registry, model, version),
     }
+
+
+def _reproductions(registry: Registry, model: str, version: int) -> dict[str, Any]:
+    """Of each reproduction that verifies, what it comes to by the present policy."""
+    verdict = verify_version(registry, model, version)
+    if verdict.card is None:
+        return {}
+    rule, found = registry.policy.reproduce, {}
+    for number, one in verdict.reproductions.items():
+        judged = judge_reproduction(verdict.card, verdict.evaluations, one, rule)
+        found[number] = {"by": one.user, "ended": one.ended, "level": judged.level, "why": judged.why}
+    return found
 
 
 def _dataset(workspace: Workspace, dataset: str, version: int | None) -> dict[str, Any]:
@@ -88,6 +104,21 @@ def _run(workspace: Workspace, run_id: str) -> dict[str, Any]:
     if not events:
         raise BadInput(f"there is no run {run_id} in the store", where=workspace.store.uri)
     return _record(replay(events))
+
+
+def _shortened(data: Any) -> Any:
+    """What a person reads: a metric on one line, and how many packages there are, not each of them."""
+    if isinstance(data, list):
+        return [_shortened(one) for one in data]
+    if not isinstance(data, dict):
+        return data
+    if "value" in data and data.keys() <= {"value", "n", "stderr"}:
+        beside = [f"{name} {data[name]:.4g}" for name in ("n", "stderr") if name in data]
+        return f"{data['value']:.6g}" + (f" ({', '.join(beside)})" if beside else "")
+    short = {key: _shortened(value) for key, value in data.items()}
+    if isinstance(data.get("packages"), dict) and data["packages"]:
+        short["packages"] = f"{len(data['packages'])} (see --json, or modelbook env diff)"
+    return short
 
 
 def _lines(data: Any, depth: int) -> list[str]:

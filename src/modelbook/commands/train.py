@@ -2,16 +2,14 @@
 
 import json
 import os
-import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import click
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from modelbook.adapters.workflow import set_outputs
-from modelbook.commands._console import print_json, say
+from modelbook.commands._console import print_json, say, to_stderr
 from modelbook.commands._pulling import pull_dataset, refuse
 from modelbook.commands._workspace import (
     Workspace,
@@ -30,9 +28,8 @@ from modelbook.core.run_record import DatasetUse
 from modelbook.core.run_state import replay
 from modelbook.core.storage import run_key
 from modelbook.errors import BadInput, Exit
-from modelbook.training.code_version import code_version
-from modelbook.training.environment import capture
 from modelbook.training.launch import LaunchPlan, LaunchResult, launch
+from modelbook.training.provenance import provenance
 from modelbook.training.run_config import RunPlan
 from modelbook.training.run_id import new_run_id
 from modelbook.training.run_reader import read_events
@@ -71,7 +68,11 @@ _MOST_PROCESSES = 1024  # on one machine
 @click.option("--run-id", metavar="ID", help="Name the run; go on with it if it has begun.  [default: a new id]")
 @click.option("--resume", metavar="ID", help="Go on with a run as it began; ENTRY and options may be left out.")
 @click.option("--force", is_flag=True, help="Go on with other code, data or parameters, and say so in the record.")
-@click.option("--allow-dirty", is_flag=True, help="Train code that is not committed, and say so in the record.")
+@click.option(
+    "--allow-dirty",
+    is_flag=True,
+    help="Train code that is not committed or not pushed, and store it with the model as a patch.",
+)
 @registry_option
 @json_option
 def command(
@@ -117,6 +118,7 @@ def command(
     if not (cwd / entry_point).is_file():
         raise BadInput("there is no such training script", where=entry_point, remedy="Name the file that trains.")
     uses = [_dataset(workspace, text) for text in datasets]
+    origin = provenance(cwd, entry_point, allow_dirty=allow_dirty)
     plan = RunPlan(
         run=resume or run_id or new_run_id(os.environ),
         experiment=experiment or _experiment(entry_point),
@@ -125,9 +127,9 @@ def command(
         params=(began.params if began else {}) | _params(params),
         seed=seed,
         tags=_tags(tags),
-        code=code_version(cwd, entry_point, allow_dirty=allow_dirty),
+        code=origin.code,
         datasets=tuple(uses),
-        environment=capture(),
+        environment=origin.environment,
         arguments=arguments,
         deterministic=deterministic,
         processes=processes,
@@ -148,9 +150,11 @@ def command(
                 scratch=scratch,
                 dataset_folders=folders,
                 force=force,
+                files=origin.files,
+                notes=origin.notes,
             ),
             workspace.store,
-            terminal=_to_stderr if as_json else None,
+            terminal=to_stderr if as_json else None,
         )
     return _report(workspace, result, as_json)
 
@@ -164,13 +168,6 @@ def _began(workspace: Workspace, run: str, run_id: str | None) -> RunStarted:
     if not events:
         raise BadInput(f"there is no run {run} in the store", where=workspace.store.uri, remedy="See `modelbook runs`.")
     return replay(events).start
-
-
-def _to_stderr(_stream: str, data: bytes) -> None:
-    """What the script prints, where standard output is JSON for a program."""
-    with suppress(OSError):
-        sys.stderr.buffer.write(data)
-        sys.stderr.flush()
 
 
 def _report(workspace: Workspace, result: LaunchResult, as_json: bool) -> int:

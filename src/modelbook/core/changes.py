@@ -3,7 +3,7 @@
 The rules are those of `base`: a change cannot bring the policy or the trust by which it is judged.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from modelbook.core import layout
@@ -23,10 +23,14 @@ _IMMUTABLE = {
     "provenance": "a provenance",
     "evaluation": "an evaluation",
     "evaluation signature": "an evaluation's signature",
+    "reproduction": "a reproduction",
+    "reproduction signature": "a reproduction's signature",
     "dataset": "a dataset card",
     "dataset signature": "a dataset's signature",
 }
 _RULES = {"policy", "trust", "model"}
+_OF_DATASETS = {"dataset", "dataset signature"}
+_OF_VERSIONS = _IMMUTABLE.keys() - _OF_DATASETS
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,8 @@ def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
     judged = Registry(kept | rules, head.prefix, arriving=frozenset(changed), now=now)
     if unjudged := _unreadable_rules(judged):
         return ChangeVerdict(does, (), tuple(dict.fromkeys([*findings, *unjudged])))
-    versions = _touched(places.values(), {"card", "signature", "provenance", "evaluation", "evaluation signature"})
-    datasets = _touched(places.values(), {"dataset", "dataset signature"})
+    versions = _touched(places.values(), _OF_VERSIONS)
+    datasets = _touched(places.values(), _OF_DATASETS)
     for model, version in versions:
         findings += verify_version(judged, model, version).findings
     for dataset, version in datasets:
@@ -95,6 +99,7 @@ def _words(head: Registry, path: str, place: Place | None) -> str | None:
     texts = {
         "card": f"registers {place.name}@{place.version}",
         "evaluation": f"adds the evaluation {place.part} of {place.name}@{place.version}",
+        "reproduction": f"adds the reproduction {place.part} of {place.name}@{place.version}",
         "dataset": f"adds the dataset {place.name}@{place.version}",
         "stage": f"moves {place.part} of {place.name}",
     }
@@ -119,7 +124,7 @@ def _unreadable_rules(judged: Registry) -> list[Finding]:
     return findings
 
 
-def _touched(places: Iterable[Place | None], kinds: set[str]) -> list[tuple[str, int]]:
+def _touched(places: Iterable[Place | None], kinds: Set[str]) -> list[tuple[str, int]]:
     return sorted({(place.name or "", place.version or 0) for place in places if place and place.kind in kinds})
 
 

@@ -1,8 +1,18 @@
 """How two environments differ: what would make "works on my machine" true."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
-from modelbook.core.run_record import Environment
+from modelbook.core.run_record import Environment, TorchBuild
+from modelbook.errors import BadInput
+
+PACKAGES = "packages."
+PARTS = (
+    *("python", "implementation", "platform", "os", "cpu", "gpus", "driver"),
+    *("cuda", "cudnn", "torch", "container", "unlocked", "lock"),
+)
+"""What is compared, besides each package as `packages.<name>`."""
 
 
 @dataclass(frozen=True)
@@ -14,19 +24,37 @@ class Drift:
     right: str | None
 
 
-def drift(left: Environment, right: Environment) -> tuple[Drift, ...]:
-    """Every difference, the machine's first, then the packages' by name. Empty where the two are the same."""
-    machine = [
-        ("python", left.python, right.python),
-        ("platform", left.platform, right.platform),
-        ("cpu", left.cpu, right.cpu),
-        ("gpus", _listed(left.gpus), _listed(right.gpus)),
-        ("cuda", left.cuda, right.cuda),
-    ]
+def drift(left: Environment, right: Environment, ignore: Sequence[str] = ()) -> tuple[Drift, ...]:
+    """Every difference, the machine's first, then the packages' by name. Empty where the two are the same.
+
+    What matches a pattern of `ignore`, such as `cpu` or `packages.pytest*`, is left out. Raises BadInput for a
+    pattern that no part could match.
+    """
+    for pattern in ignore:
+        if not pattern.startswith(PACKAGES) and not any(fnmatchcase(part, pattern) for part in PARTS):
+            raise BadInput(
+                f"{pattern!r} is no part of an environment",
+                remedy=f"Parts are {', '.join(PARTS)}, and {PACKAGES}NAME; a * stands for anything.",
+            )
+    parts = [(part, _text(left, part), _text(right, part)) for part in PARTS if part != "lock"]
+    if left.packages == right.packages and left.unlocked == right.unlocked:
+        # Same versions, and still not the same: one of them comes from another commit or another address.
+        parts.append(("lock", left.lock, right.lock))
     names = sorted(left.packages.keys() | right.packages.keys())
-    packages = [(f"package {name}", left.packages.get(name), right.packages.get(name)) for name in names]
-    return tuple(Drift(part, one, other) for part, one, other in (*machine, *packages) if one != other)
+    parts += [(PACKAGES + name, left.packages.get(name), right.packages.get(name)) for name in names]
+    return tuple(
+        Drift(part, one, other)
+        for part, one, other in parts
+        if one != other and not any(fnmatchcase(part, pattern) for pattern in ignore)
+    )
 
 
-def _listed(gpus: tuple[str, ...]) -> str | None:
-    return ", ".join(gpus) or None
+def _text(environment: Environment, part: str) -> str | None:
+    value = getattr(environment, part)
+    if part == "gpus":
+        counts = {name: value.count(name) for name in value}
+        return ", ".join(f"{count} x {name}" for name, count in counts.items()) or None
+    if isinstance(value, TorchBuild):
+        commit = f" ({value.git[:12]})" if value.git else ""
+        return f"{value.version}{commit}{', debug' if value.debug else ''}"
+    return ", ".join(value) or None if isinstance(value, tuple) else value

@@ -7,10 +7,12 @@ What an expression may read is known before it runs: metrics are named (`metrics
 import re
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from modelbook.core.reproduction import LEVELS
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
@@ -24,6 +26,8 @@ _TOKEN = re.compile(
 _COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
 _OPENING, _CLOSING = {"(", "[", "{"}, {")", "]", "}"}
 VARIABLES = frozenset({"metrics", "baseline", "tags", "params"})
+REPRODUCED = "reproduced"
+"""The function that says how well a version was trained again: `reproduced("identical")`."""
 
 
 class ExpressionError(ValueError):
@@ -44,6 +48,7 @@ class Expression:
     """A condition that has been checked: the metrics that it reads of candidate and baseline, and its comparisons.
 
     `operands` are all its parts between operators that compare or combine, at any depth: what must be a finite number.
+    `levels` are those of reproduction that it asks for.
     """
 
     text: str
@@ -51,6 +56,7 @@ class Expression:
     baseline_metrics: frozenset[str]
     comparisons: tuple[Comparison, ...]
     operands: tuple[str, ...]
+    levels: frozenset[str] = frozenset()
 
     @property
     def reads_baseline(self) -> bool:
@@ -63,18 +69,20 @@ def parse(text: str) -> Expression:
     """Check a condition. Raises ExpressionError."""
     tokens = _tokens(text)
     metrics, baseline, others = _references(tokens)
-    if not metrics and not baseline and not others:
+    levels = _levels(tokens)
+    if not (metrics or baseline or others or levels):
         raise ExpressionError("it reads nothing of the model, so its verdict would always be the same")
     _compile(text)
     return Expression(
-        text, frozenset(metrics), frozenset(baseline), _comparisons(text, tokens), _operands(text, tokens)
+        text, frozenset(metrics), frozenset(baseline), _comparisons(text, tokens), _operands(text, tokens), levels
     )
 
 
-def evaluate(text: str, variables: Mapping[str, Any]) -> Any:
-    """The value of `text`. Raises ExpressionError where CEL cannot say."""
+def evaluate(text: str, variables: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None) -> Any:
+    """The value of `text`; `functions` join those of CEL. Raises ExpressionError where CEL cannot say."""
     try:
-        return _compile(text).execute(dict(variables))
+        context = _cel().Context(variables=dict(variables), functions=dict(functions or {}))
+        return _compile(text).execute(context)
     except KeyError as error:
         raise ExpressionError(f"there is no {error.args[0]!r}") from None
     except TypeError as error:
@@ -144,6 +152,21 @@ def _references(tokens: list[tuple[str, str, int]]) -> tuple[set[str], set[str],
         elif word in VARIABLES:
             others.add(word)
     return metrics, baseline, others
+
+
+def _levels(tokens: list[tuple[str, str, int]]) -> frozenset[str]:
+    """The levels of reproduction that are asked for. Like a metric's name, a level is written, never computed."""
+    found = set()
+    for i, (kind, word, at) in enumerate(tokens):
+        if (kind, word) != ("name", REPRODUCED) or (i and tokens[i - 1][1] == "."):
+            continue
+        follows = [text for _, text, _ in tokens[i + 1 : i + 4]]
+        level = follows[1].strip("rR")[1:-1] if len(follows) == 3 and (follows[0], follows[2]) == ("(", ")") else ""
+        if level not in LEVELS:
+            known = " or ".join(f'{REPRODUCED}("{one}")' for one in LEVELS)
+            raise ExpressionError(f"at character {at + 1}: write {known}")
+        found.add(level)
+    return frozenset(found)
 
 
 def _begins_a_name(tokens: list[tuple[str, str, int]], dot: int) -> bool:

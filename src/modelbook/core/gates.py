@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from modelbook.core.evaluation import Evaluation
-from modelbook.core.expressions import Expression, ExpressionError, evaluate, parse
+from modelbook.core.expressions import REPRODUCED, Expression, ExpressionError, evaluate, parse
 from modelbook.core.policy import Gate
+from modelbook.core.reproduction import LEVELS, ReproductionVerdict
 
 Verdict = Literal["passed", "failed", "first"]
 
@@ -35,6 +36,7 @@ class Facts:
     baseline: Numbers | None
     tags: Sequence[str] = ()
     params: Mapping[str, Any] | None = None
+    reproduction: ReproductionVerdict | None = None
 
 
 @dataclass(frozen=True)
@@ -122,32 +124,48 @@ def _judge(placed: PlacedGate, facts: Facts, first: str) -> GateResult:
         expression = parse(placed.gate.require)
     except ExpressionError as error:
         return result("failed", f"the gate is invalid: {error}")
-    if missing := _missing(expression, facts.candidate, facts.baseline):
+    if missing := _missing(expression, facts):
         return result("failed", missing)
     variables = _variables(facts)
     if infinite := _infinite(expression, variables):
         return result("failed", f"`{infinite}` is not a finite number")
     measured = _measure(expression, variables)
     if expression.reads_baseline and facts.baseline is None:
-        if not all(holds(one) for one in measured):  # what does not name the baseline can be judged already
-            return result("failed", _shortfall(measured), measured)
+        # What does not name the baseline can be judged already.
+        if not all(holds(one) for one in measured) or expression.levels - _reached(facts):
+            return result("failed", _why_not(facts, expression, measured), measured)
         if first == "accept":
             return result("first", "the stage is empty, and the policy says `first: accept`", measured)
         return result(
             "failed", "the stage is empty, so there is no baseline to compare with (`first: refuse`)", measured
         )
     try:
-        value = evaluate(expression.text, variables)
+        value = evaluate(expression.text, variables, {REPRODUCED: lambda level: level in _reached(facts)})
     except ExpressionError as error:
         return result("failed", f"it cannot be judged: {error}")
     if value is True:
         return result("passed", "", measured)
     if value is not False:
         return result("failed", f"it gives {value!r}, not true or false", measured)
-    return result("failed", _shortfall(measured), measured)
+    return result("failed", _why_not(facts, expression, measured), measured)
 
 
-def _missing(expression: Expression, candidate: Numbers, baseline: Numbers | None) -> str | None:
+def _why_not(facts: Facts, expression: Expression, measured: Sequence[Measured]) -> str:
+    if facts.reproduction and expression.levels - _reached(facts):
+        return facts.reproduction.why
+    return _shortfall(measured)
+
+
+def _reached(facts: Facts) -> frozenset[str]:
+    """The levels of reproduction that the candidate has: what is identical is equivalent as well."""
+    level = facts.reproduction.level if facts.reproduction else None
+    return frozenset(LEVELS[LEVELS.index(level) :]) if level else frozenset()
+
+
+def _missing(expression: Expression, facts: Facts) -> str | None:
+    candidate, baseline = facts.candidate, facts.baseline
+    if expression.levels and not facts.reproduction:
+        return "nobody has trained the candidate again: `modelbook reproduce`"
     for name in sorted(expression.metrics):
         if why := candidate.why_not(name, "the candidate"):
             return why

@@ -19,6 +19,10 @@ _FORMS = {
     "evaluation signature": (
         rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/evaluations/(?P<part>{_NAME})\.sigstore\.json"
     ),
+    "reproduction": rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/reproductions/(?P<part>{_NAME})\.yaml",
+    "reproduction signature": (
+        rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/reproductions/(?P<part>{_NAME})\.sigstore\.json"
+    ),
     "stage": rf"models/(?P<name>{_NAME})/stages/(?P<part>{_NAME})\.yaml",
     "verification summary": (
         rf"models/(?P<name>{_NAME})/stages/(?P<part>{_NAME})\.(?P<signer>{_NAME})\.sigstore\.json"
@@ -31,7 +35,10 @@ _COMPILED = {kind: re.compile(form) for kind, form in _FORMS.items()}
 
 @dataclass(frozen=True)
 class Place:
-    """What a path is: its kind, and the model (or dataset), version, suite or stage, and signer that it belongs to."""
+    """What a path is: its kind, and the model (or dataset) and version that it belongs to.
+
+    `part` is the suite, the stage or the reproduction's id, `signer` who signed.
+    """
 
     kind: str
     name: str | None = None

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from modelbook.core.documents import repeated
 from modelbook.core.names import RESERVED, Name
-from modelbook.core.records import Frozen, Text
+from modelbook.core.records import FiniteFloat, Frozen, MetricName, Text
 
 GateText = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"[^ ]")]
 StoreUri = Annotated[
@@ -34,12 +34,24 @@ class Stage(Frozen):
     gates: Annotated[tuple[Gate | GateText, ...], Field(min_length=1, max_length=200)]
 
 
+class ReproductionRule(Frozen):
+    """When a version that was trained again counts as met, though its weights are not the same bits.
+
+    `margins` says for each metric how far its mean may lie from what is recorded, in the metric's own unit, and still
+    be as good as equal; `confidence` how sure the test has to be of it.
+    """
+
+    confidence: Annotated[FiniteFloat, Field(ge=0.5, lt=1)] = 0.95
+    margins: Annotated[dict[MetricName, Annotated[FiniteFloat, Field(gt=0)]], Field(max_length=1000)] = {}
+
+
 class Policy(Frozen):
     """`policy.yaml`. Stages stand in the order in which a version passes them."""
 
     format: Literal["modelbook/policy/v1"] = "modelbook/policy/v1"
     store: StoreUri
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=50)]
+    reproduce: ReproductionRule = ReproductionRule()
 
     @model_validator(mode="after")
     def _stages_are_distinct(self) -> "Policy":

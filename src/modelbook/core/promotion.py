@@ -10,6 +10,7 @@ from modelbook.core.gates import Facts, GateResult, Numbers, judge, numbers_of
 from modelbook.core.pointer import Evidence, Holder, StagePointer
 from modelbook.core.policy import Stage
 from modelbook.core.registry import Registry
+from modelbook.core.reproduction import standing
 from modelbook.core.verification import StageVerdict, VersionVerdict, verify_stage, verify_version
 
 
@@ -60,7 +61,9 @@ def decide(
     findings += _order(registry, model, version, stage)
     gates: tuple[GateResult, ...] = ()
     if verdict.card:
-        facts = Facts(numbers_of(evaluations), baseline, verdict.card.tags, verdict.card.run.params)
+        card, rule = verdict.card, registry.policy.reproduce
+        met = standing(card, verdict.evaluations, verdict.reproductions.values(), rule)
+        facts = Facts(numbers_of(evaluations), baseline, card.tags, card.run.params, met)
         gates = judge(registry.gates(model, stage), facts, first=stage.first)
     already = current is not None and current.version == version
     pointer = None
@@ -149,8 +152,9 @@ def _pointer(
 ) -> StagePointer:
     folder = layout.version_folder(verdict.model, verdict.version)
     paths = ["model.sig", "provenance.sigstore.json"]
-    for suite in sorted(verdict.evaluations):
-        paths += [f"evaluations/{suite}.yaml", f"evaluations/{suite}.sigstore.json"]
+    learnt = [f"evaluations/{suite}" for suite in sorted(verdict.evaluations)]
+    learnt += [f"reproductions/{number}" for number in sorted(verdict.reproductions)]
+    paths += [f"{place}{end}" for place in learnt for end in (".yaml", ".sigstore.json")]
     own = f"{layout.model_folder(verdict.model)}/model.yaml"
     return StagePointer(
         model=verdict.model,

@@ -43,6 +43,9 @@ def card_of(
             seed=record.seed,
             determinism=record.determinism,
             params=record.params,
+            arguments=record.arguments,
+            deterministic=record.deterministic,
+            processes=record.processes,
             metrics={name: _number_or_word(value) for name, value in record.metrics.items()},
         )
         lineage = Lineage(

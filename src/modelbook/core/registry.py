@@ -16,6 +16,7 @@ from modelbook.core.pointer import StagePointer
 from modelbook.core.policy import Policy, Stage, as_gate
 from modelbook.core.records import Frozen
 from modelbook.core.registered_model import RegisteredModel
+from modelbook.core.reproduction import Reproduction
 from modelbook.core.strict_yaml import Parsed
 from modelbook.core.trust import Trust
 from modelbook.errors import BadInput
@@ -139,6 +140,14 @@ class Registry:
     def evaluation(self, path: str) -> Evaluation:
         """The evaluation at `path`."""
         return self._load(Evaluation, path)
+
+    def reproduction_paths(self, model: str, version: int) -> dict[str, str]:
+        """The path of each reproduction of a version, by its id."""
+        return {place.part: path for path, place in self.beside("reproduction", model, version) if place.part}
+
+    def reproduction(self, path: str) -> Reproduction:
+        """The reproduction at `path`."""
+        return self._load(Reproduction, path)
 
     def pointer(self, model: str, stage: str) -> StagePointer | None:
         """What stands in a stage, or None while it is empty."""

@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from modelbook.core.changes import ChangeVerdict
+from modelbook.core.drift import Drift
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.gates import GateResult
 from modelbook.core.promotion import Decision
+from modelbook.core.reproduction import MetricVerdict, Reproduction, ReproductionVerdict
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,47 @@ def promotion_report(decision: Decision, *, next_steps: Sequence[str] = ()) -> R
         decision.findings,
         tuple(next_steps),
     )
+
+
+def reproduction_report(
+    reproduction: Reproduction, verdict: ReproductionVerdict, drifts: Sequence[Drift], *, next_steps: Sequence[str] = ()
+) -> Report:
+    """The report of a version that was trained again; `drifts` are how the environment differs from the recorded one.
+
+    Where the weights are not the same, each of them is a suspect.
+    """
+    name = f"{reproduction.model}@{reproduction.version}"
+    source = {"lock": "those of the recorded lock file", "machine": "those of this machine"}[reproduction.installed]
+    facts = {
+        "candidate": name,
+        "trained again": f"{len(reproduction.repetitions)} times" if len(reproduction.repetitions) > 1 else "once",
+        "packages": source,
+        "environment": f"{len(drifts)} differences from the recorded one" if drifts else "as recorded",
+    }
+    facts["weights"] = f"other: {', '.join(verdict.other_weights)}" if verdict.other_weights else "the same bits"
+    if any(one.error for one in reproduction.repetitions):
+        facts["weights"] = "none"
+    for metric in verdict.metrics:
+        facts[metric.name] = _equivalence_words(metric)
+    identical = verdict.level == "identical"
+    suspects = tuple(
+        Finding(
+            "", None, "suspect", f"{one.part} is {one.right or 'absent'}, was {one.left or 'absent'}", level="warning"
+        )
+        for one in (() if identical else drifts)
+    )
+    how = {"identical": "is reproduced", "statistical": "is statistically reproduced", None: "is not reproduced"}
+    text = f"{name} {how[verdict.level]}: {verdict.why}"
+    passed = verdict.level is not None
+    return Report(f"Reproduce {name}", passed, text, facts, findings=suspects, next_steps=tuple(next_steps))
+
+
+def _equivalence_words(metric: MetricVerdict) -> str:
+    one = metric.measured
+    if one is None:
+        return metric.problem or ""
+    text = f"recorded {one.recorded:.6g}, mean of {one.n} {one.mean:.6g}, margin {one.margin:.6g}"
+    return text + (f", p {one.p:.2g}" if one.p is not None else f": {metric.problem}")
 
 
 def gate_values(gate: GateResult) -> tuple[str, str, str]:

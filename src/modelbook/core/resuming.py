@@ -30,7 +30,9 @@ def _code(before: Code, now: Code) -> list[str]:
     found = []
     if before.commit != now.commit:
         found.append(f"code of commit {_short(now.commit)}, was {_short(before.commit)}")
-    elif now.commit and (before.dirty or now.dirty):
+    elif before.patch != now.patch:
+        found.append("other code that is not committed")
+    elif now.commit and (before.dirty or now.dirty) and not now.patch:
         found.append("code that is not committed, so that nobody can compare it")
     if before.entry_point != now.entry_point:
         found.append(f"entry point {now.entry_point}, was {before.entry_point}")

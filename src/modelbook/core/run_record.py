@@ -10,12 +10,20 @@ from modelbook.core.records import CommitId, Frozen, RunId, StoredFile, Timestam
 
 
 class Code(Frozen):
-    """Which code ran: the commit is the answer, the rest helps a person."""
+    """Which code ran: the commit is the answer, the rest helps a person.
+
+    `entry_point` is relative to `folder`, in which it ran; `folder` to the top of the repository (None: the top).
+    Where the commit alone does not hold it, `patch` is the digest of `modelbook/uncommitted.patch` among the run's
+    artifacts. It leads to the very code from `base`, a commit that the remote has; without `base`, from `commit`.
+    """
 
     repository: str | None = None
     commit: CommitId | None = None
+    base: CommitId | None = None
     branch: str | None = None
     dirty: bool = False
+    patch: Digest | None = None
+    folder: str | None = None
     entry_point: str
 
 
@@ -28,14 +36,38 @@ class DatasetUse(Frozen):
     digest: Digest
 
 
+class TorchBuild(Frozen):
+    """Which torch: the full version with its local label (`+cpu`, `+cu128`), and the commit that it was built from."""
+
+    version: str
+    git: str | None = None
+    debug: bool = False
+
+
 class Environment(Frozen):
-    """The machine and the software that ran it."""
+    """The machine and the software that ran it. What could not be found out is absent.
+
+    `cuda` is the version that torch was built for, `driver` that of the machine's NVIDIA driver. `container` is the
+    image by digest, or `unknown` in a container that nobody named. `lock` is the digest of
+    `modelbook/requirements.txt` among the run's artifacts, which installs `packages` again, except for `local`, which
+    were installed from folders of the repository (as `{"my-package": "libs/mine"}`), and `unlocked`, which came from
+    places that only that machine knows.
+    """
 
     python: str
+    implementation: str | None = None
     platform: str
+    os: str | None = None
     cpu: str | None = None
     gpus: tuple[str, ...] = ()
+    driver: str | None = None
     cuda: str | None = None
+    cudnn: str | None = None
+    torch: TorchBuild | None = None
+    container: str | None = None
+    lock: Digest | None = None
+    local: dict[str, str] = {}
+    unlocked: tuple[str, ...] = ()
     packages: dict[str, str] = {}
 
 
@@ -65,10 +97,12 @@ class RunRecord(Frozen):
     started: Timestamp
     ended: Timestamp
     seed: int | None = None
-    processes: Annotated[int, Field(ge=1)] | None = None
     determinism: Determinism | None = None
     tags: tuple[str, ...] = ()
     params: dict[str, JsonValue] = {}
+    arguments: tuple[str, ...] = ()
+    deterministic: bool = False
+    processes: Annotated[int, Field(ge=1)] | None = None
     metrics: dict[str, float] = {}
     code: Code
     datasets: tuple[DatasetUse, ...] = ()

@@ -14,6 +14,7 @@ from modelbook.core.pointer import StagePointer
 from modelbook.core.policy import Policy
 from modelbook.core.records import Frozen
 from modelbook.core.registered_model import RegisteredModel
+from modelbook.core.reproduction import Reproduction
 from modelbook.core.run_record import RunRecord
 from modelbook.core.trust import Trust
 
@@ -23,6 +24,7 @@ DOCUMENTS: dict[str, type[Frozen]] = {
     "evaluation": Evaluation,
     "model": RegisteredModel,
     "policy": Policy,
+    "reproduction": Reproduction,
     "run": RunRecord,
     "stage": StagePointer,
     "trust": Trust,
@@ -39,6 +41,7 @@ BEYOND_SCHEMA: dict[str, tuple[str, ...]] = {
     "evaluation": (),
     "model": ("the name in a dataset reference has at most 63 characters",),
     "policy": ("two stages of one name", "a stage named `latest`", "a stage named by a number"),
+    "reproduction": (),
     "run": (),
     "stage": (),
     "trust": ("two signers of one name", "a rule that names an unknown signer", "a rule that allows nothing"),

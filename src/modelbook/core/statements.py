@@ -12,6 +12,7 @@ from modelbook.core.digests import digest_of, hex_of
 from modelbook.core.envelope import Statement, statement
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.pointer import StagePointer
+from modelbook.core.reproduction import Reproduction
 
 MODEL_SIGNATURE = "https://model_signing/signature/v1.0"
 PROVENANCE = "https://slsa.dev/provenance/v1"
@@ -81,11 +82,7 @@ def provenance_statement(card: ModelCard, card_bytes: bytes) -> Statement:
         {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
-                "externalParameters": {
-                    "entryPoint": lineage.code.entry_point,
-                    "params": dict(run.params),
-                    "seed": run.seed,
-                },
+                "externalParameters": _parameters(card),
                 "resolvedDependencies": inputs,
             },
             "runDetails": {
@@ -94,6 +91,15 @@ def provenance_statement(card: ModelCard, card_bytes: bytes) -> Statement:
             },
         },
     )
+
+
+def _parameters(card: ModelCard) -> dict[str, Any]:
+    """What the training was told. Cards of before these were recorded have no arguments, folder or kernels' choice."""
+    run, code = card.run, card.lineage.code
+    told: dict[str, Any] = {"entryPoint": code.entry_point, "params": dict(run.params), "seed": run.seed}
+    told |= {"folder": code.folder} if code.folder else {}
+    told |= {"arguments": list(run.arguments)} if run.arguments else {}
+    return told | ({"deterministic": True} if run.deterministic else {})
 
 
 def evaluation_statement(evaluation: Evaluation, evaluation_bytes: bytes) -> Statement:
@@ -118,6 +124,29 @@ def evaluation_statement(evaluation: Evaluation, evaluation_bytes: bytes) -> Sta
             ],
             "passedTests": measured,
             "warnedTests": missing,
+        },
+    )
+
+
+def reproduction_statement(reproduction: Reproduction, reproduction_bytes: bytes) -> Statement:
+    """in-toto test-result v0.1: the version was trained again. How well it was met is judged by whoever reads the file.
+
+    {"subject": [{"name": "reproductions/20261124t120000-1a2b3c4d.yaml", …}],
+     "predicateType": "https://in-toto.io/attestation/test-result/v0.1",
+     "predicate": {"result": "PASSED" or, where a training left no model, "WARNED",
+                   "configuration": [{"name": "digits@1", …card}],
+                   "passedTests": ["repetition 1"], "warnedTests": []}}
+    """
+    names = {f"repetition {number}": one.error for number, one in enumerate(reproduction.repetitions, start=1)}
+    failed = [name for name, error in names.items() if error]
+    return statement(
+        TEST_RESULT,
+        [_resource(f"reproductions/{reproduction.id}.yaml", digest_of(reproduction_bytes))],
+        {
+            "result": "WARNED" if failed else "PASSED",
+            "configuration": [_resource(f"{reproduction.model}@{reproduction.version}", reproduction.card)],
+            "passedTests": [name for name in names if name not in failed],
+            "warnedTests": failed,
         },
     )
 

@@ -10,7 +10,7 @@ from modelbook.core.documents import repeated
 from modelbook.core.names import Name
 from modelbook.core.records import Frozen, Text, Timestamp
 
-Statement = Literal["model", "provenance", "evaluation", "dataset"]
+Statement = Literal["model", "provenance", "evaluation", "reproduction", "dataset"]
 PublicKey = Annotated[
     str,
     StringConstraints(

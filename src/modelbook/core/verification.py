@@ -11,16 +11,16 @@ from modelbook.core import layout
 from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import DocumentError
-from modelbook.core.envelope import Statement
 from modelbook.core.evaluation import Evaluation
+from modelbook.core.evidence import dataset_is_known, verify_evaluations, verify_reproductions
 from modelbook.core.findings import Finding
 from modelbook.core.pointer import StagePointer
 from modelbook.core.registry import Registry
-from modelbook.core.run_record import DatasetUse
+from modelbook.core.reproduction import Reproduction
 from modelbook.core.signatures import check_signature
+from modelbook.core.signed_files import no_such, problem, signed
 from modelbook.core.statements import (
     dataset_statement,
-    evaluation_statement,
     model_statement,
     provenance_statement,
     summary_statement,
@@ -32,13 +32,17 @@ from modelbook.errors import BadInput
 
 @dataclass(frozen=True)
 class VersionVerdict:
-    """What holds of one model version: its card, who signed it, the evaluations that verified, and all findings."""
+    """What holds of one model version: its card, who signed it, what was learnt of it and verified, and all findings.
+
+    `evaluations` are by suite, `reproductions` by id.
+    """
 
     model: str
     version: int
     card: ModelCard | None
     signed_by: str | None = None
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
+    reproductions: Mapping[str, Reproduction] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
 
@@ -54,42 +58,20 @@ class StageVerdict:
     findings: tuple[Finding, ...] = ()
 
 
-def _error(registry: Registry, path: str, code: str, message: str, remedy: str | None = None) -> Finding:
-    return Finding(registry.shown(path), None, code, message, remedy)
-
-
-def _signed(
-    registry: Registry, path: str, expected: Statement, name: str, statement: str, *, what: str, made: str
-) -> tuple[str | None, list[Finding]]:
-    if path not in registry.files:
-        remedy = "Whoever made it signs it: it was never signed, or the signature was removed."
-        return None, [_error(registry, path, "unsigned", f"the signature of the {what} is missing", remedy)]
-    signers = allowed(registry.trust, name, statement=statement)
-    signer, findings = check_signature(
-        registry.files[path],
-        expected,
-        signers,
-        path=registry.shown(path),
-        what=what,
-        made=registry.signed_at(path, made),
-    )
-    return (signer.name if signer else None), findings
-
-
 def verify_version(registry: Registry, model: str, version: int) -> VersionVerdict:
-    """Check one version: card, signature, provenance, and every evaluation. All findings, not the first."""
+    """Check one version: card, signature, provenance, evaluations, reproductions. All findings, not the first."""
     folder = layout.version_folder(model, version)
     path = f"{folder}/card.yaml"
     name = f"{model}@{version}"
     if path not in registry.files:
-        return VersionVerdict(model, version, None, findings=(_no_such(registry, path, name),))
+        return VersionVerdict(model, version, None, findings=(no_such(registry, path, name),))
     try:
         card = registry.card(model, version)
     except DocumentError as error:
         return VersionVerdict(model, version, None, findings=error.findings)
     findings = _card_meaning(registry, path, card, model, version)
     data = registry.files[path]
-    signer, found = _signed(
+    signer, found = signed(
         registry,
         f"{folder}/model.sig",
         model_statement(card, data),
@@ -99,7 +81,7 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
         made=card.created,
     )
     findings += found
-    _, found = _signed(
+    _, found = signed(
         registry,
         f"{folder}/provenance.sigstore.json",
         provenance_statement(card, data),
@@ -109,30 +91,18 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
         made=card.created,
     )
     findings += found
-    evaluations = {}
-    paths = registry.evaluation_paths(model, version)
-    for suite, evaluation_path in sorted(paths.items()):
-        evaluation, found = _verify_evaluation(registry, model, version, card, suite, evaluation_path)
-        findings += found
-        if evaluation and not found:
-            evaluations[suite] = evaluation
-    findings += [
-        _error(registry, orphan, "no-evaluation", "the evaluation that this signs is not here", "Remove it.")
-        for orphan, place in registry.beside("evaluation signature", model, version)
-        if place.part not in paths
-    ]
-    return VersionVerdict(model, version, card, signer, evaluations, tuple(findings))
-
-
-def _no_such(registry: Registry, path: str, name: str) -> Finding:
-    return _error(registry, path, "no-such-version", f"{name} is not in the registry")
+    evaluations, found = verify_evaluations(registry, model, version, card)
+    findings += found
+    reproductions, found = verify_reproductions(registry, model, version, card)
+    findings += found
+    return VersionVerdict(model, version, card, signer, evaluations, reproductions, tuple(findings))
 
 
 def _card_meaning(registry: Registry, path: str, card: ModelCard, model: str, version: int) -> list[Finding]:
     findings = []
     if (card.model, card.version) != (model, version):
         findings.append(
-            _error(
+            problem(
                 registry,
                 path,
                 "other-name",
@@ -142,7 +112,7 @@ def _card_meaning(registry: Registry, path: str, card: ModelCard, model: str, ve
     for artifact in card.artifacts:
         findings += _points_inside(registry, path, artifact.uri)
     for use in card.lineage.datasets:
-        findings += _dataset_is_known(registry, path, use)
+        findings += dataset_is_known(registry, path, use)
     return findings
 
 
@@ -151,67 +121,8 @@ def _points_inside(registry: Registry, path: str, uri: str) -> list[Finding]:
     try:
         key_in(store, uri)
     except BadInput as error:
-        return [_error(registry, path, "foreign-uri", error.message, error.remedy)]
+        return [problem(registry, path, "foreign-uri", error.message, error.remedy)]
     return []
-
-
-def _dataset_is_known(registry: Registry, path: str, use: DatasetUse) -> list[Finding]:
-    place = f"{layout.dataset_folder(use.dataset, use.version)}/card.yaml"
-    name = f"{use.dataset}@{use.version}"
-    if place not in registry.files:
-        return [_error(registry, path, "unknown-dataset", f"the dataset version {name} is not in the registry")]
-    if registry.digest(place) != use.digest:
-        return [
-            _error(
-                registry,
-                path,
-                "other-dataset",
-                f"{name} in the registry is not the one that was used: its digest differs",
-            )
-        ]
-    return []
-
-
-def _verify_evaluation(
-    registry: Registry, model: str, version: int, card: ModelCard, suite: str, path: str
-) -> tuple[Evaluation | None, list[Finding]]:
-    """`model` and `version` are those of the folder, whatever the card in it says."""
-    try:
-        evaluation = registry.evaluation(path)
-    except DocumentError as error:
-        return None, list(error.findings)
-    name = f"{model}@{version}"
-    findings = []
-    if (evaluation.model, evaluation.version, evaluation.suite) != (model, version, suite):
-        is_of = f"{evaluation.suite} of {evaluation.model}@{evaluation.version}"
-        findings.append(
-            _error(registry, path, "other-name", f"the evaluation is {is_of}, but its path says {suite} of {name}")
-        )
-    if evaluation.card != registry.digest(registry.card_path(model, version)):
-        findings.append(
-            _error(registry, path, "other-card", f"the evaluation measured another card than that of {name}")
-        )
-    if evaluation.job == card.run.job:
-        findings.append(
-            _error(
-                registry,
-                path,
-                "graded-by-trainer",
-                f"the job that measured {name} is the one that trained it ({evaluation.job})",
-                "Evaluate it in a job of its own: `modelbook evaluate`.",
-            )
-        )
-    findings += _dataset_is_known(registry, path, evaluation.dataset)
-    _, found = _signed(
-        registry,
-        path.removesuffix(".yaml") + ".sigstore.json",
-        evaluation_statement(evaluation, registry.files[path]),
-        model,
-        "evaluation",
-        what=f"evaluation {suite} of {name}",
-        made=evaluation.ended,
-    )
-    return evaluation, findings + found
 
 
 def verify_dataset(registry: Registry, dataset: str, version: int) -> tuple[DatasetCard | None, tuple[Finding, ...]]:
@@ -220,7 +131,7 @@ def verify_dataset(registry: Registry, dataset: str, version: int) -> tuple[Data
     path = f"{folder}/card.yaml"
     name = f"{dataset}@{version}"
     if path not in registry.files:
-        return None, (_no_such(registry, path, name),)
+        return None, (no_such(registry, path, name),)
     try:
         card = registry.dataset_card(dataset, version)
     except DocumentError as error:
@@ -228,13 +139,13 @@ def verify_dataset(registry: Registry, dataset: str, version: int) -> tuple[Data
     findings = []
     if (card.dataset, card.version) != (dataset, version):
         findings.append(
-            _error(
+            problem(
                 registry, path, "other-name", f"the card is of {card.dataset}@{card.version}, but its path says {name}"
             )
         )
     findings += _points_inside(registry, path, card.manifest.uri)
     expected = dataset_statement(card, registry.files[path])
-    _, found = _signed(
+    _, found = signed(
         registry, f"{folder}/dataset.sig", expected, dataset, "dataset", what=f"dataset {name}", made=card.created
     )
     return card, tuple(findings + found)
@@ -251,7 +162,7 @@ def verify_stage(registry: Registry, model: str, stage: str) -> StageVerdict:
     summaries = [summary for summary, place in beside if place.part == stage]
     if pointer is None:
         message, remedy = "the pointer that this speaks of is not here", "Remove it."
-        orphans = (_error(registry, summary, "no-pointer", message, remedy) for summary in summaries)
+        orphans = (problem(registry, summary, "no-pointer", message, remedy) for summary in summaries)
         return StageVerdict(model, stage, None, findings=tuple(orphans))
     findings = _pointer_meaning(registry, path, pointer, model, stage)
     inputs = {evidence.path: evidence.digest for evidence in pointer.evidence}
@@ -259,7 +170,7 @@ def verify_stage(registry: Registry, model: str, stage: str) -> StageVerdict:
     signers = allowed(registry.trust, model, stage=stage)
     what = f"promotion of {model}@{pointer.version} into {stage}"
     if not summaries:
-        findings.append(_error(registry, path, "unsigned", f"nobody signed the {what}"))
+        findings.append(problem(registry, path, "unsigned", f"nobody signed the {what}"))
     good = {}
     for summary in summaries:
         bundle, shown = registry.files[summary], registry.shown(summary)
@@ -276,24 +187,24 @@ def _pointer_meaning(registry: Registry, path: str, pointer: StagePointer, model
     if (pointer.model, pointer.stage) != (model, stage):
         says = f"{pointer.model} in {pointer.stage}"
         findings.append(
-            _error(registry, path, "other-name", f"the pointer is of {says}, but its path says {model} in {stage}")
+            problem(registry, path, "other-name", f"the pointer is of {says}, but its path says {model} in {stage}")
         )
     for holder in (pointer.holder(), pointer.baseline):
         if holder is None:
             continue
         card = registry.card_path(model, holder.version)
         if card not in registry.files:
-            findings.append(_no_such(registry, path, f"{model}@{holder.version}"))
+            findings.append(no_such(registry, path, f"{model}@{holder.version}"))
         elif registry.digest(card) != holder.card:
             what = f"the card of {model}@{holder.version} is not the one that was promoted"
-            findings.append(_error(registry, path, "other-card", what))
+            findings.append(problem(registry, path, "other-card", what))
     folder = layout.version_folder(model, pointer.version)
     for evidence in pointer.evidence:
         place = f"{folder}/{evidence.path}"
         if place not in registry.files:
-            findings.append(_error(registry, path, "no-evidence", f"the evidence {evidence.path} is gone"))
+            findings.append(problem(registry, path, "no-evidence", f"the evidence {evidence.path} is gone"))
         elif registry.digest(place) != evidence.digest:
             findings.append(
-                _error(registry, path, "other-evidence", f"the evidence {evidence.path} is not what it was")
+                problem(registry, path, "other-evidence", f"the evidence {evidence.path} is not what it was")
             )
     return findings

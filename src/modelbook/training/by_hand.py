@@ -10,14 +10,11 @@ from typing import Any
 from modelbook.adapters.open_store import open_store
 from modelbook.adapters.store import Store
 from modelbook.adapters.workflow import job_identity
-from modelbook.core.run_record import Code
-from modelbook.errors import ModelbookError
 from modelbook.training.clock import utc_now
-from modelbook.training.code_version import code_version
 from modelbook.training.deliver import recover
-from modelbook.training.environment import capture
 from modelbook.training.lifecycle import Begun, begin
 from modelbook.training.peers import among_others
+from modelbook.training.provenance import Provenance, provenance_by_hand
 from modelbook.training.run_config import STORE, RunPlan
 from modelbook.training.run_id import new_run_id
 from modelbook.training.seeds import check_seed
@@ -46,6 +43,7 @@ def begin_by_hand(
     store = open_store(store_uri or os.environ.get(STORE) or f"file:{FOLDER}/store", base=root)
     script = _script()
     run = new_run_id(os.environ)
+    origin = _provenance(script)
     plan = RunPlan(
         run=run,
         experiment=experiment or (script.stem if script else "notebook"),
@@ -54,12 +52,15 @@ def begin_by_hand(
         params=json_params(params),
         seed=None if seed is None else check_seed(seed),
         tags=tags,
-        code=_code(script),
-        environment=capture(),
+        code=origin.code,
+        environment=origin.environment,
         processes=int(os.environ["WORLD_SIZE"]) if among_others() else None,
     )
     recover(private / "runs", run)
-    return begin(plan, store, private / "runs", utc_now), store
+    for note in origin.notes:
+        print(f"modelbook: {note}", file=sys.stderr)
+    begun = begin(plan, store, private / "runs", utc_now, files=origin.files, notes=origin.notes)
+    return begun, store
 
 
 def _root(folder: Path) -> Path:
@@ -79,10 +80,7 @@ def _user() -> str:
         return f"uid-{os.getuid()}"
 
 
-def _code(script: Path | None) -> Code:
-    entry_point = script.name if script else "interactive"
-    folder = script.parent if script else Path.cwd()
-    try:
-        return code_version(folder, entry_point, allow_dirty=True)
-    except ModelbookError:  # no repository, no commit, no git: the run is worth recording all the same
-        return Code(entry_point=entry_point, dirty=True)
+def _provenance(script: Path | None) -> Provenance:
+    if script:
+        return provenance_by_hand(script.parent, script.name)
+    return provenance_by_hand(Path.cwd(), "interactive")

@@ -33,7 +33,8 @@ class LaunchPlan:
 
     `entry_point` is a file relative to `cwd`, or with `module` the name of a module (`python -m`).
     `dataset_folders` leads from a dataset's name to its verified local folder. `force` lets the run go on with other
-    code, data or parameters than it began with.
+    code, data or parameters than it began with. `files` are stored as artifacts before it starts, `notes` logged.
+    `python` is the interpreter.
     """
 
     run: RunPlan
@@ -43,6 +44,9 @@ class LaunchPlan:
     module: bool = False
     force: bool = False
     dataset_folders: Mapping[str, Path] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    python: Path = Path(sys.executable)
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,8 @@ def launch(
     if record := completed_before(plan.run, store):
         return LaunchResult(plan.run.run, 0, "completed", 0, record=record, repeated=True)
     folders = {name: str(folder.resolve()) for name, folder in plan.dataset_folders.items()}
-    begun = begin(plan.run, store, plan.scratch.resolve(), clock, folders, force=plan.force)
+    scratch = plan.scratch.resolve()
+    begun = begin(plan.run, store, scratch, clock, folders, force=plan.force, files=plan.files, notes=plan.notes)
     try:
         env = _environment(begun, os.environ if environ is None else environ)
         outcome = run_process(command, cwd=plan.cwd, env=env, terminal=terminal or _Console().show, grace=grace)
@@ -124,7 +129,9 @@ def _command(plan: LaunchPlan) -> list[str]:
 
 def _started(plan: LaunchPlan, entry_point: list[str]) -> list[str]:
     whole = [*entry_point, *plan.run.arguments]
-    return torchrun.command(plan.run.processes, whole) if plan.run.processes else [sys.executable, *whole]
+    if plan.run.processes:
+        whole = torchrun.started(plan.run.processes, whole)
+    return [str(plan.python), *whole]
 
 
 def _module_exists(name: str, cwd: Path) -> bool:

@@ -2,13 +2,15 @@
 
 import os
 import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from modelbook.adapters.store import Store
 from modelbook.core.records import Timestamp
 from modelbook.core.resuming import differences
-from modelbook.core.run_log import NoteWritten, RunEnded, RunStarted
+from modelbook.core.run_log import ArtifactStored, NoteWritten, RunEnded, RunStarted
 from modelbook.core.run_record import RunRecord
 from modelbook.core.run_state import RunState, record_of, replay
 from modelbook.core.storage import artifact_key, output_key, run_key, uri_of
@@ -16,7 +18,7 @@ from modelbook.errors import Refused, StoreError
 from modelbook.training.clock import Clock, timestamp
 from modelbook.training.delivery import Delivery, sweep_checkpoints
 from modelbook.training.run_config import RunConfig, RunPlan
-from modelbook.training.run_folder import RunFolder
+from modelbook.training.run_folder import RunFolder, write_in
 from modelbook.training.run_reader import read_events, read_record, segments
 
 OUTPUT = "output.txt"
@@ -58,7 +60,8 @@ def completed_before(plan: RunPlan, store: Store) -> RunRecord | None:
     # What the code itself logged joins the declared parameters, so the record may have more of them.
     same = {
         "experiment": record.experiment == plan.experiment,
-        "code": record.code.commit == plan.code.commit and record.code.entry_point == plan.code.entry_point,
+        "code": (record.code.commit, record.code.patch, record.code.entry_point)
+        == (plan.code.commit, plan.code.patch, plan.code.entry_point),
         "datasets": record.datasets == plan.datasets,
         "seed": record.seed == plan.seed,
         "parameters": plan.params.keys() <= record.params.keys(),
@@ -81,8 +84,12 @@ def begin(
     dataset_folders: dict[str, str] | None = None,
     *,
     force: bool = False,
+    files: Mapping[str, bytes] = MappingProxyType({}),
+    notes: Sequence[str] = (),
 ) -> Begun:
     """Claim the run in the store, and make its private folder below `scratch`.
+
+    `files` are stored at once as artifacts of the run, by their paths, and `notes` join its log.
 
     A run that began before and did not complete gets one more attempt. Raises Refused if a process on this
     machine still works on it, if another one claims it at the same time, or if the attempt would differ from the
@@ -113,8 +120,8 @@ def begin(
     folder = RunFolder.claim(scratch / f"{plan.run}-{start.attempt}", config.model_dump_json(indent=1) + "\n")
     delivery = Delivery(folder, store, plan.run, first)
     folder.append(start)
-    for each in start.differs:
-        folder.append(NoteWritten(time=start.time, text=f"went on with other settings: {each}"))
+    for note in (*(f"went on with other settings: {each}" for each in start.differs), *notes):
+        folder.append(NoteWritten(time=start.time, text=note))
     try:
         delivery.ship_log()
         if state:
@@ -122,11 +129,18 @@ def begin(
             prefix = artifact_key(plan.run, "x").removesuffix("x")
             store.delete([info.key for info in store.list(prefix)])
             sweep_checkpoints(store, plan.run, state.checkpoints)
+        for path, data in files.items():
+            folder.stage(_filled(path, data, start.time))
+        delivery.ship_files()  # at once: a training may delete the folder
     except Exception:
         folder.close()
         folder.remove()
         raise
     return Begun(folder, config, delivery)
+
+
+def _filled(path: str, data: bytes, time: Timestamp) -> Callable[[Path], ArtifactStored]:
+    return lambda lot: ArtifactStored(time=time, file=write_in([data], lot / path, path))
 
 
 def _start(plan: RunPlan, attempt: int, time: Timestamp) -> RunStarted:

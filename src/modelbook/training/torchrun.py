@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from modelbook.errors import BadInput
 
 
-def command(processes: int, entry_point: Sequence[str]) -> list[str]:
-    """What starts `entry_point`, as Python takes it (a file, or -m and a module, and arguments), so many times."""
-    return [sys.executable, "-m", __name__, str(processes), *entry_point]
+def started(processes: int, entry_point: Sequence[str]) -> list[str]:
+    """What Python takes to start `entry_point` (a file, or -m and a module, and arguments) so many times."""
+    return ["-m", __name__, str(processes), *entry_point]
 
 
 def gpus() -> int:

@@ -16,6 +16,8 @@ from modelbook.errors import BadInput
 _MAX_NAME = 200
 _MAX_STEP = 9_999_999_999  # ten digits, as in a checkpoint's key
 _RESERVED = {"card.yaml", "model.sig"}  # they join the model's folder when it is registered
+RESERVED_FOLDER = "modelbook"
+"""What Modelbook itself puts into the model's folder lies here."""
 _FILE_PATH: TypeAdapter[str] = TypeAdapter(FilePath)
 _TRUTH = {"true": True, "false": False}
 
@@ -42,6 +44,8 @@ def check_artifact_name(run_id: str, name: str) -> None:
         ) from None
     if name.lower() in _RESERVED:
         raise BadInput(f"{name!r} is written at registration", remedy="Choose another name.")
+    if name.lower().split("/")[0] == RESERVED_FOLDER:
+        raise BadInput(f"{name!r}: {RESERVED_FOLDER}/ is for Modelbook's own files", remedy="Choose another name.")
 
 
 def metric_value(name: str, value: Any) -> float:

@@ -1,0 +1,33 @@
+"""A clean working tree of one commit: nothing in it that the commit does not hold."""
+
+import shutil
+from pathlib import Path
+
+from modelbook.adapters.git import Repository, git, run_git
+from modelbook.errors import BadInput
+
+
+def checkout(repository: Repository, commit: str, target: Path, patch: bytes = b"") -> None:
+    """Make the new folder `target` a repository of its own with `commit` checked out, and `patch` applied to its files.
+
+    It borrows the objects of `repository`, and has none of its configuration and hooks. Raises BadInput where the
+    commit is not there, or the patch does not fit it.
+    """
+    if run_git(["cat-file", "-e", f"{commit}^{{commit}}"], repository.root).returncode:
+        raise BadInput(
+            f"the commit {commit} is not in this repository",
+            where=str(repository.root),
+            remedy="Bring it: `git fetch --unshallow`, or `git fetch origin COMMIT` if its branch was deleted.",
+        )
+    git(["init", "--quiet", "--template=", str(target)], repository.root)
+    inside = target / ".git"
+    (inside / "objects/info").mkdir(parents=True, exist_ok=True)
+    (inside / "objects/info/alternates").write_text(f"{repository.git_dir}/objects\n")
+    if (shallow := repository.git_dir / "shallow").exists():
+        shutil.copy(shallow, inside / "shallow")
+    git(["checkout", "--quiet", "--detach", commit], target)
+    if patch:
+        done = run_git(["apply", "--whitespace=nowarn", "-"], target, stdin=patch)
+        if done.returncode:
+            words = done.stderr.decode(errors="replace").strip()
+            raise BadInput(f"the recorded patch does not fit the commit {commit}: {words}", where=str(repository.root))

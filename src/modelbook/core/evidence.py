@@ -1,0 +1,129 @@
+"""What was learnt of a version later: evaluations and reproductions, and whether each may be believed."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from modelbook.core import layout
+from modelbook.core.card import ModelCard
+from modelbook.core.documents import DocumentError
+from modelbook.core.evaluation import Evaluation
+from modelbook.core.findings import Finding
+from modelbook.core.registry import Registry
+from modelbook.core.reproduction import Reproduction
+from modelbook.core.run_record import DatasetUse
+from modelbook.core.signed_files import problem, signed
+from modelbook.core.statements import evaluation_statement, reproduction_statement
+
+Record = TypeVar("Record", Evaluation, Reproduction)
+
+
+def verify_evaluations(
+    registry: Registry, model: str, version: int, card: ModelCard
+) -> tuple[dict[str, Evaluation], list[Finding]]:
+    """The evaluations of `model@version` that verify, by suite, and what is wrong with the others.
+
+    `model` and `version` are those of the folder, whatever the card in it says.
+    """
+
+    def check(evaluation: Evaluation, suite: str, path: str) -> list[Finding]:
+        name = f"{model}@{version}"
+        findings = []
+        if (evaluation.model, evaluation.version, evaluation.suite) != (model, version, suite):
+            is_of = f"{evaluation.suite} of {evaluation.model}@{evaluation.version}"
+            message = f"the evaluation is {is_of}, but its path says {suite} of {name}"
+            findings.append(problem(registry, path, "other-name", message))
+        if evaluation.card != registry.digest(registry.card_path(model, version)):
+            message = f"the evaluation measured another card than that of {name}"
+            findings.append(problem(registry, path, "other-card", message))
+        if evaluation.job == card.run.job:
+            message = f"the job that measured {name} is the one that trained it ({evaluation.job})"
+            remedy = "Evaluate it in a job of its own: `modelbook evaluate`."
+            findings.append(problem(registry, path, "graded-by-trainer", message, remedy))
+        findings += dataset_is_known(registry, path, evaluation.dataset)
+        _, found = signed(
+            registry,
+            path.removesuffix(".yaml") + ".sigstore.json",
+            evaluation_statement(evaluation, registry.files[path]),
+            model,
+            "evaluation",
+            what=f"evaluation {suite} of {name}",
+            made=evaluation.ended,
+        )
+        return findings + found
+
+    paths = registry.evaluation_paths(model, version)
+    good, findings = _verify_all(paths, registry.evaluation, check)
+    return good, findings + _orphans(registry, "evaluation", model, version, paths)
+
+
+def verify_reproductions(
+    registry: Registry, model: str, version: int, card: ModelCard
+) -> tuple[dict[str, Reproduction], list[Finding]]:
+    """As `verify_evaluations`, for the reproductions, by id."""
+
+    def check(reproduction: Reproduction, number: str, path: str) -> list[Finding]:
+        name = f"{model}@{version}"
+        findings = []
+        if (reproduction.model, reproduction.version, reproduction.id) != (model, version, number):
+            is_of = f"{reproduction.id} of {reproduction.model}@{reproduction.version}"
+            message = f"the reproduction is {is_of}, but its path says {number} of {name}"
+            findings.append(problem(registry, path, "other-name", message))
+        if reproduction.card != registry.digest(registry.card_path(model, version)):
+            message = f"the reproduction speaks of another card than that of {name}"
+            findings.append(problem(registry, path, "other-card", message))
+        if reproduction.job == card.run.job:
+            message = f"the job that trained {name} again is the one that trained it ({reproduction.job})"
+            remedy = "Train it again in a job of its own: `modelbook reproduce`."
+            findings.append(problem(registry, path, "reproduced-by-trainer", message, remedy))
+        _, found = signed(
+            registry,
+            path.removesuffix(".yaml") + ".sigstore.json",
+            reproduction_statement(reproduction, registry.files[path]),
+            model,
+            "reproduction",
+            what=f"reproduction {number} of {name}",
+            made=reproduction.ended,
+        )
+        return findings + found
+
+    paths = registry.reproduction_paths(model, version)
+    good, findings = _verify_all(paths, registry.reproduction, check)
+    return good, findings + _orphans(registry, "reproduction", model, version, paths)
+
+
+def _verify_all(
+    paths: Mapping[str, str], read: Callable[[str], Record], check: Callable[[Record, str, str], list[Finding]]
+) -> tuple[dict[str, Record], list[Finding]]:
+    good: dict[str, Record] = {}
+    findings: list[Finding] = []
+    for part, path in sorted(paths.items()):
+        try:
+            record = read(path)
+        except DocumentError as error:
+            findings += error.findings
+            continue
+        found = check(record, part, path)
+        findings += found
+        if not found:
+            good[part] = record
+    return good, findings
+
+
+def _orphans(registry: Registry, kind: str, model: str, version: int, paths: Mapping[str, str]) -> list[Finding]:
+    return [
+        problem(registry, orphan, f"no-{kind}", f"the {kind} that this signs is not here", "Remove it.")
+        for orphan, place in registry.beside(f"{kind} signature", model, version)
+        if place.part not in paths
+    ]
+
+
+def dataset_is_known(registry: Registry, path: str, use: DatasetUse) -> list[Finding]:
+    """What is wrong with the dataset version that the file at `path` names: not here, or not the same."""
+    place = f"{layout.dataset_folder(use.dataset, use.version)}/card.yaml"
+    name = f"{use.dataset}@{use.version}"
+    if place not in registry.files:
+        return [problem(registry, path, "unknown-dataset", f"the dataset version {name} is not in the registry")]
+    if registry.digest(place) != use.digest:
+        message = f"{name} in the registry is not the one that was used: its digest differs"
+        return [problem(registry, path, "other-dataset", message)]
+    return []

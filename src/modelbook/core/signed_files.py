@@ -1,0 +1,39 @@
+"""A file of the registry and the signature beside it: what verification asks of every kind of file."""
+
+from modelbook.core.envelope import Statement
+from modelbook.core.findings import Finding
+from modelbook.core.registry import Registry
+from modelbook.core.signatures import check_signature
+from modelbook.core.trust import allowed
+
+
+def problem(registry: Registry, path: str, code: str, message: str, remedy: str | None = None) -> Finding:
+    """A finding about the file at `path`, named as a person would."""
+    return Finding(registry.shown(path), None, code, message, remedy)
+
+
+def signed(
+    registry: Registry, path: str, expected: Statement, name: str, statement: str, *, what: str, made: str
+) -> tuple[str | None, list[Finding]]:
+    """Whose signature at `path` holds `expected`: the signer's name in trust.yaml, or findings.
+
+    `name` is the model or dataset that rules speak of, `what` the thing for a person, `made` the time that it claims.
+    """
+    if path not in registry.files:
+        remedy = "Whoever made it signs it: it was never signed, or the signature was removed."
+        return None, [problem(registry, path, "unsigned", f"the signature of the {what} is missing", remedy)]
+    signers = allowed(registry.trust, name, statement=statement)
+    signer, findings = check_signature(
+        registry.files[path],
+        expected,
+        signers,
+        path=registry.shown(path),
+        what=what,
+        made=registry.signed_at(path, made),
+    )
+    return (signer.name if signer else None), findings
+
+
+def no_such(registry: Registry, path: str, name: str) -> Finding:
+    """That `name` has no card."""
+    return problem(registry, path, "no-such-version", f"{name} is not in the registry")
