@@ -59,6 +59,17 @@ def test_training_code_that_no_commit_holds_is_refused(bench: Workbench) -> None
     assert bench.run("train", "train.py", "--data", "numbers@1", "--allow-dirty").code == 0
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [("0", "is no number of processes"), ("two", "is no number"), ("²", "is no number"), ("gpu", "torch sees no GPU")],
+)
+def test_a_number_of_processes_that_is_none(bench: Workbench, asked: str, words: str) -> None:
+    done = bench.run("train", "train.py", "--data", "numbers@1", "--nproc", asked, env={"CUDA_VISIBLE_DEVICES": ""})
+    assert done.code == 2
+    assert words in done.err
+    assert "--nproc 2" in done.err or "Give a number" in done.err
+
+
 def test_a_detached_head_is_refused_before_anything_is_written(bench: Workbench) -> None:
     run = bench.train(0.8)
     bench.git("switch", "--quiet", "--detach")

@@ -37,8 +37,10 @@ from modelbook.training.provenance import provenance
 from modelbook.training.run_config import RunPlan
 from modelbook.training.run_id import new_run_id
 from modelbook.training.run_reader import read_events
+from modelbook.training.torchrun import gpus
 
 ROLES = ("train", "validation", "test")
+_MOST_PROCESSES = 1024  # on one machine
 
 
 @click.command(
@@ -62,6 +64,11 @@ ROLES = ("train", "validation", "test")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seeds Python, NumPy and torch.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given more than once.")
 @click.option("--deterministic", is_flag=True, help="Allow only kernels that repeat their result bit for bit.")
+@click.option(
+    "--nproc",
+    metavar="N|gpu",
+    help="Train in N processes that torchrun starts, or in one a GPU.  [default: one, without torchrun]",
+)
 @click.option("--run-id", metavar="ID", help="Name the run; go on with it if it has begun.  [default: a new id]")
 @click.option("--resume", metavar="ID", help="Go on with a run as it began; ENTRY and options may be left out.")
 @click.option("--force", is_flag=True, help="Go on with other code, data or parameters, and say so in the record.")
@@ -81,6 +88,7 @@ def command(
     seed: int | None,
     tags: tuple[str, ...],
     deterministic: bool,
+    nproc: str | None,
     run_id: str | None,
     resume: str | None,
     force: bool,
@@ -109,6 +117,7 @@ def command(
         datasets = datasets or tuple(f"{use.dataset}@{use.version}:{use.role}" for use in began.datasets)
         experiment, tags = experiment or began.experiment, tags or began.tags
         deterministic = deterministic or began.deterministic
+    processes = _processes(nproc) if nproc or not began else began.processes
     cwd = Path.cwd()
     if not (cwd / entry_point).is_file():
         raise BadInput("there is no such training script", where=entry_point, remedy="Name the file that trains.")
@@ -127,6 +136,7 @@ def command(
         environment=origin.environment,
         arguments=arguments,
         deterministic=deterministic,
+        processes=processes,
     )
     scratch = workspace.repository.main_root / ".modelbook" / "runs"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -213,6 +223,15 @@ def _datasets(registry: Registry, texts: tuple[str, ...]) -> list[DatasetUse]:
             remedy="Give each version a role of its own: --data digits@1 --data digits@2:test.",
         )
     return uses
+
+
+def _processes(text: str | None) -> int | None:
+    """What `--nproc` asks for; None where it is not given."""
+    if text is None or text == "gpu":
+        return gpus() if text else None
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= _MOST_PROCESSES:
+        raise BadInput(f"--nproc {text[:20]} is no number of processes", remedy="Give a number, or gpu for one a GPU.")
+    return int(text)
 
 
 def _params(texts: tuple[str, ...]) -> dict[str, JsonValue]:

@@ -47,6 +47,7 @@ def card_of(
             params=record.params,
             arguments=record.arguments,
             deterministic=record.deterministic,
+            processes=record.processes,
             metrics={name: _number_or_word(value) for name, value in record.metrics.items()},
         )
         lineage = Lineage(

@@ -27,10 +27,11 @@ from modelbook.training.checkpoint_files import fill
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.dataset_folders import folder_of
 from modelbook.training.pace import Pace
+from modelbook.training.peers import speaks
 from modelbook.training.run_folder import copy_in, measure, write_in
 from modelbook.training.seeds import Seeded, seed_everything
 from modelbook.training.session import Session
-from modelbook.training.tensors import MODEL, write_tensors
+from modelbook.training.tensors import MODEL, gathered, write_tensors
 from modelbook.training.values import check_name, json_params, metric_value, step_value, typed
 
 if TYPE_CHECKING:
@@ -162,12 +163,17 @@ class Run:
         self._session.stage(lambda folder: fill(folder, event, model, state))
 
     def save_weights(self, weights: "Mapping[str, Tensor]", name: str = MODEL) -> None:
-        """Save a state dict as safetensors into the model's folder: what will be registered."""
+        """Save a state dict as safetensors into the model's folder: what will be registered.
+
+        Under FSDP every process calls it, with its shards: they are put together first.
+        """
         if not name.endswith(".safetensors"):
             raise BadInput(f"{name!r} is no name for weights", remedy="Weights are .safetensors files.")
 
+        whole = gathered(weights, keep=speaks())
+
         def write(target: Path, path: str) -> StoredFile:
-            write_tensors(weights, target)
+            write_tensors(whole, target)
             return measure(target, path)
 
         self._artifacts.keep(name, write)
@@ -270,7 +276,8 @@ class Run:
         self._session.close(status, error=error, signal=signal)
 
     def _note(self, text: str) -> None:
-        print(f"modelbook: {text}", file=sys.stderr)
+        if speaks():
+            print(f"modelbook: {text}", file=sys.stderr)
         self._session.add(NoteWritten(time=_now(), text=text))
 
 
