@@ -83,9 +83,10 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	$(LOCKED) --no-build-isolation --editable '.[demo]'
 	touch $@
 
-# The test parts contain the demonstration's, so both stamps are true.
+# The test parts contain the demonstration's, so both stamps are true. One of them (jsonpath-rw, of mlcroissant) comes
+# as source alone, for setuptools.
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(LOCKED) hatchling
+	$(LOCKED) hatchling setuptools
 	$(LOCKED) --no-build-isolation --editable '.[dev]'
 	$(BIN)/python -m pip check
 	touch $(VENV)/.demo $@

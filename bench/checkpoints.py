@@ -79,7 +79,7 @@ def _pairs(run: Any, training: _Training) -> Iterator[Figure]:
                 training.step()
             cost[with_checkpoint] = time.perf_counter() - begin
             saver.wait()
-            _settled()
+            settled()
         extra.append(cost[True] - cost[False])
     size = sum(each.numel() * each.element_size() for each in training.model.parameters()) * 3 / 2**20
     how = f"median of {PAIRS} pairs of {steps} steps on the {training.device}, {size:.0f} MiB a checkpoint, to a folder"
@@ -90,7 +90,7 @@ def _pairs(run: Any, training: _Training) -> Iterator[Figure]:
     yield Figure("at one checkpoint a minute", 100 * statistics.median(extra) / 60, "%", spread, GOAL)
 
 
-def _settled() -> None:
+def settled() -> None:
     """Wait until the checkpoint is in the store, so that the next stretch pays for nothing but its own."""
     while any(Path(".modelbook/runs").glob("*/outbox/*")):
         time.sleep(0.01)

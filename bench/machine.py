@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from modelbook.training.environment import capture
+
 
 def describe() -> dict[str, str]:
     """Processor, cores, memory, system, versions and date."""
@@ -20,6 +22,8 @@ def describe() -> dict[str, str]:
         "memory": f"{int(memory) / 2**20:.0f} GiB",
         "system": platform.platform(),
         "python": platform.python_version(),
+        "torch": version("torch"),
+        "gpus": ", ".join(capture().gpus) or "none",
         "modelbook": version("modelbook"),
         "date": datetime.now(UTC).date().isoformat(),
     }

@@ -13,7 +13,7 @@ from modelbook.errors import Exit, ModelbookError
 
 VERBS = {
     "init": "Make a registry in a git repository.",
-    "data": "Add, pull and compare dataset versions.",
+    "data": "Add, show, pull and compare dataset versions.",
     "train": "Train a model and keep all that it was made from.",
     "runs": "List runs, or follow one.",
     "register": "Make a model version of a finished run.",

@@ -80,6 +80,14 @@ class TestWriting:
         assert place.present() == {}
         assert place.unfinished() == []
 
+    def test_a_source_that_is_not_the_one_that_was_promised_stores_nothing(self, place: Place, tmp_path: Path) -> None:
+        promised = digest_of(BODY)
+        with pytest.raises(StoreError, match="changed while it was read"):
+            place.store.put_file(KEY, source(tmp_path, BODY[:-1] + b"!"), digest=promised)
+        assert place.present() == {}
+        assert place.unfinished() == []
+        assert place.store.put_file(KEY, source(tmp_path, BODY), digest=promised).digest == promised
+
     def test_a_source_that_is_cut_while_it_is_read_stores_nothing(self, place: Place, tmp_path: Path) -> None:
         path = tmp_path / "source.bin"
         with path.open("wb") as file:

@@ -32,7 +32,7 @@ def test_a_training_becomes_a_run_and_its_seed_repeats_it_bit_for_bit(bench: Ben
             params={"steps": "4"},
             tags=("t",),
             datasets=(dataset_use("numbers"),),
-            dataset_folders={"numbers": bench.folder / "data"},
+            dataset_folders={"numbers@1": bench.folder / "data"},
         )
         for index in range(2)
     ]

@@ -59,6 +59,17 @@ def test_training_code_that_no_commit_holds_is_refused(bench: Workbench) -> None
     assert bench.run("train", "train.py", "--data", "numbers@1", "--allow-dirty").code == 0
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [("0", "is no number of processes"), ("two", "is no number"), ("²", "is no number"), ("gpu", "torch sees no GPU")],
+)
+def test_a_number_of_processes_that_is_none(bench: Workbench, asked: str, words: str) -> None:
+    done = bench.run("train", "train.py", "--data", "numbers@1", "--nproc", asked, env={"CUDA_VISIBLE_DEVICES": ""})
+    assert done.code == 2
+    assert words in done.err
+    assert "--nproc 2" in done.err or "Give a number" in done.err
+
+
 def test_a_detached_head_is_refused_before_anything_is_written(bench: Workbench) -> None:
     run = bench.train(0.8)
     bench.git("switch", "--quiet", "--detach")
@@ -165,7 +176,7 @@ def test_a_store_that_refuses_writes(bench: Workbench) -> None:
     done = bench.run("data", "add", "more", str(bench.root / "train.py"))
     assert done.code in {2, 3}
     assert "store" in done.err
-    assert "more" not in bench.ok("list", "--datasets")
+    assert "more" not in bench.ok("data", "list")
 
 
 _LIMITED = """
@@ -183,7 +194,7 @@ def test_a_full_disk(bench: Workbench, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=bench.root, env=bench.env, capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
-    assert "big" not in bench.ok("list", "--datasets")
+    assert "big" not in bench.ok("data", "list")
     bench.ok("data", "add", "big", str(big))
 
 

@@ -105,8 +105,8 @@ def test_datasets_are_pulled_and_compared(bench: Workbench, tmp_path: Path) -> N
     bench.ok("data", "add", "numbers", str(folder))
     rows = json.loads(bench.ok("data", "diff", "numbers@1", "numbers@2", "--json"))
     assert [(row["change"], row["path"]) for row in rows] == [
-        ("added", "süb dir/a (1).txt"),
         ("changed", "numbers.csv"),
+        ("added", "süb dir/a (1).txt"),
     ]
     bench.ok("data", "pull", "numbers@2", str(tmp_path / "pulled"))
     assert (tmp_path / "pulled/süb dir/a (1).txt").read_text() == "1"

@@ -7,11 +7,11 @@ import pytest
 
 from modelbook.core.card import ModelCard, ParentModel
 from modelbook.core.documents import dump, load
-from modelbook.core.registration import card_of
+from modelbook.core.registration import card_of, check_datasets
 from modelbook.core.run_record import RunRecord
 from modelbook.core.storage import key_in
-from modelbook.errors import BadInput
-from tests.made import record
+from modelbook.errors import BadInput, Refused
+from tests.made import Made, record
 from tests.made_fields import EARLIER, LATER, NOW, STORE, card_fields, digest
 
 
@@ -95,3 +95,18 @@ def test_a_run_that_no_card_can_hold_is_bad_input_and_says_which_part(fields: di
         card(run_record(**fields | {"artifacts": [*weights, *fields.get("artifacts", [])]}))
     assert message in str(caught.value)
     assert "run-digits-1" in str(caught.value)
+
+
+def test_a_run_on_a_dataset_version_that_the_registry_has_may_be_registered() -> None:
+    made = Made().dataset("digits", 1)
+    check_datasets(run_record(datasets=[made.use("digits", 1), made.use("digits", 1, "test")]), made.registry)
+
+
+def test_all_dataset_versions_that_are_unknown_or_changed_are_named() -> None:
+    made = Made().dataset("digits", 1)
+    other = made.use("digits", 1) | {"digest": digest("another card")}
+    unknown = [made.use("digits", 1) | {"dataset": name} for name in ("a", "b")]
+    with pytest.raises(Refused) as caught:
+        check_datasets(run_record(datasets=[made.use("digits", 1), other, *unknown]), made.registry)
+    for words in ("digits@1 in the registry is not the one", "a@1 is not in", "b@1 is not in", "run-digits-1"):
+        assert words in str(caught.value)

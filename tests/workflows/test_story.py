@@ -246,7 +246,7 @@ def reproduce_what_is_in_production(acme: Team, number: int) -> str:
     acme.writes()
     before = acme.objects()
     run = acme.dispatch("reproduce.yml", version="digits@production", environment="machine")
-    run.assert_jobs({"train": "success", "record": "success"})
+    run.assert_jobs({"container": "success", "train": "success", "record": "success"})
     assert "the weights came out bit for bit the same, once" in run.summary
     made = [key.split("/", 2)[2] for key in acme.objects() if key not in before]
     assert made == ["reproduction.yaml"], "what was trained again is thrown away"
@@ -276,4 +276,5 @@ def history_tells_it_all(acme: Team, reproduction: str) -> None:
     assert heads == {"main", *branches, "promote/digits-2-to-staging"}
     assert {acme.git("rev-parse", branch) for branch in branches} <= set(state["signed_commits"])
     assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 9))
-    assert acme.git("fsck", "--strict") == ""
+    # A pull request that is open has its merge with main tried anew each time main moves; the last try is left over.
+    assert acme.git("fsck", "--strict", "--no-dangling") == ""

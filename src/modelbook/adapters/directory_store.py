@@ -43,9 +43,11 @@ class DirectoryStore:
         self.root = root
         self.uri = uri.rstrip("/")
 
-    def put_file(self, key: str, source: Path, *, progress: Progress | None = None) -> Stored:
+    def put_file(
+        self, key: str, source: Path, *, digest: str | None = None, progress: Progress | None = None
+    ) -> Stored:
         """See `Store.put_file`."""
-        with SourceFile(source) as file:
+        with SourceFile(source, digest) as file:
             return self._put(key, file, progress)
 
     def put_bytes(self, key: str, data: bytes) -> Stored:

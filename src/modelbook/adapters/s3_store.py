@@ -53,9 +53,11 @@ class S3Store:
         self._uploader = Uploader(bucket, part_size, parallel)
         self._bucket_seen = False
 
-    def put_file(self, key: str, source: Path, *, progress: Progress | None = None) -> Stored:
+    def put_file(
+        self, key: str, source: Path, *, digest: str | None = None, progress: Progress | None = None
+    ) -> Stored:
         """See `Store.put_file`."""
-        with SourceFile(source) as file:
+        with SourceFile(source, digest) as file:
             return self._put(key, file, progress)
 
     def put_bytes(self, key: str, data: bytes) -> Stored:

@@ -18,11 +18,12 @@ class SourceFile:
     """One regular file, open from `with` to the end of its block.
 
     `size` is its size in bytes when it was opened. Raises BadInput if there is no such file, StoreError if it
-    cannot be read or changes while it is read.
+    cannot be read, changes while it is read, or is not (any more) the one whose `digest` was promised.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, digest: str | None = None) -> None:
         self.path = path
+        self._promised = digest
 
     def __enter__(self) -> Self:
         try:
@@ -64,13 +65,14 @@ class SourceFile:
         """Digest and size of what `chunks` read. StoreError unless that is the whole, unchanged file."""
         now = os.fstat(self._file.fileno())
         same = (now.st_size, now.st_mtime_ns) == (self.size, self._before.st_mtime_ns)
-        if not same or self._read != self.size:
+        digest = prefixed(self._hash.hexdigest())
+        if not same or self._read != self.size or digest != (self._promised or digest):
             raise StoreError(
-                f"changed while it was read ({self.size} bytes, now {now.st_size}); nothing was stored",
+                "changed while it was read; nothing was stored",
                 where=str(self.path),
                 remedy="Let the program that writes this file finish, then run the command again.",
             )
-        return Stored(prefixed(self._hash.hexdigest()), self.size)
+        return Stored(digest, self.size)
 
     def _exactly(self, length: int) -> bytes:
         # A raw read may return less than asked (signals, 2 GiB limit), and a short part would break a

@@ -43,11 +43,14 @@ class Store(Protocol):
         """The store's URI as policy.yaml writes it, without a slash at the end."""
         ...
 
-    def put_file(self, key: str, source: Path, *, progress: Progress | None = None) -> Stored:
+    def put_file(
+        self, key: str, source: Path, *, digest: str | None = None, progress: Progress | None = None
+    ) -> Stored:
         """Write the file in one pass, hashed while it is read; visible whole or not at all.
 
         The same bytes under the same key are accepted again; other bytes raise `ObjectExists`. A source that
-        is no readable regular file raises `BadInput`, one that changes while it is read `StoreError`.
+        is no readable regular file raises `BadInput`, one that changes while it is read `StoreError`; so does one
+        that has another digest than `digest`, before anything of it is visible.
         """
         ...
 

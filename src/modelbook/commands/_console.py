@@ -98,6 +98,38 @@ def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: s
     console().print(table)
 
 
+def print_nested(data: Any) -> None:
+    """Nested data as indented lines, as a person would write YAML."""
+    for line in _lines(data, 0):
+        say(line)
+
+
+def _lines(data: Any, depth: int) -> list[str]:
+    pad = "  " * depth
+    if isinstance(data, dict):
+        found = []
+        for key, value in data.items():
+            if isinstance(value, dict | list) and value:
+                found += [f"{pad}{key}:", *_lines(value, depth + 1)]
+            else:
+                found.append(f"{pad}{key}: {_on_one_line(value)}")
+        return found
+    found = []
+    for value in data:
+        if isinstance(value, dict | list) and value:
+            first, *rest = _lines(value, depth + 1)
+            found += [f"{pad}- {first.strip()}", *rest]
+        else:
+            found.append(f"{pad}- {_on_one_line(value)}")
+    return found
+
+
+def _on_one_line(value: Any) -> str:
+    if value in ([], {}, None):
+        return "-"
+    return " ".join(str(value).split())
+
+
 def say(text: str, *, as_json: bool = False) -> None:
     """A line for a person: on standard output, or on standard error where a program reads the output."""
     print(plain(text), file=sys.stderr if as_json else sys.stdout, flush=True)

@@ -9,9 +9,9 @@ from modelbook.adapters.checkout import checkout
 from modelbook.adapters.clock import now
 from modelbook.adapters.git import Repository
 from modelbook.commands._console import say
+from modelbook.commands._dataset_pull import pull_dataset, pull_datasets
 from modelbook.commands._interpreters import interpreter, recorded_file
 from modelbook.commands._measuring import measure
-from modelbook.commands._pulling import pull_dataset
 from modelbook.commands._workspace import Workspace, person, this_job
 from modelbook.core.card import ModelCard
 from modelbook.core.evaluation import Evaluation, Metric
@@ -50,7 +50,7 @@ def retrain(workspace: Workspace, again: Again) -> Reproduction:
         python, environ, environment = interpreter(workspace, again.card, scratch, own=again.own_environment)
         ground = Ground(
             scratch / "code",
-            _data(workspace, again.card, scratch / "data"),
+            pull_datasets(workspace, again.card.lineage.datasets, scratch / "data"),
             python,
             environ,
             environment,
@@ -88,14 +88,6 @@ def _code_of(workspace: Workspace, card: ModelCard) -> tuple[str, bytes]:
         f"nobody can train {card.model}@{card.version} again: {why}",
         remedy="Commit the training script, and train it with `modelbook train`.",
     )
-
-
-def _data(workspace: Workspace, card: ModelCard, folder: Path) -> dict[str, Path]:
-    found = {}
-    for use in card.lineage.datasets:
-        found[use.dataset] = folder / use.dataset
-        pull_dataset(workspace, use.dataset, use.version, found[use.dataset])
-    return found
 
 
 def _repetitions(workspace: Workspace, again: Again, ground: Ground, scratch: Path, number: str) -> list[Repetition]:

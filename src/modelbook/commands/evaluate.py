@@ -9,10 +9,11 @@ from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change
 from modelbook.adapters.key_signer import KeySigner
 from modelbook.commands._console import print_json, say
+from modelbook.commands._dataset_pull import pull_dataset
 from modelbook.commands._measurement import read_measurement, store_measurement
 from modelbook.commands._measuring import check_names, measure
 from modelbook.commands._proposing import evaluation_branch, tell
-from modelbook.commands._pulling import pull_dataset, pull_version, refuse
+from modelbook.commands._pulling import pull_version, refuse
 from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._workspace import (
     Workspace,

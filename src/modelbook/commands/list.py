@@ -17,12 +17,11 @@ SHOWN = 3  # metrics in the list
 
 @click.command(short_help="List models and what is in production.")
 @click.argument("model", required=False)
-@click.option("--datasets", is_flag=True, help="List dataset versions instead.")
 @rev_option
 @registry_option
 @json_option
-def command(model: str | None, datasets: bool, rev: str, registry_folder: str | None, as_json: bool) -> None:
-    """List the registered models with what is in each stage; with MODEL, its versions.
+def command(model: str | None, rev: str, registry_folder: str | None, as_json: bool) -> None:
+    """List the registered models with what is in each stage; with MODEL, its versions. Datasets: `modelbook data list`.
 
     \b
     Examples:
@@ -34,9 +33,7 @@ def command(model: str | None, datasets: bool, rev: str, registry_folder: str | 
     workspace = open_workspace(registry_folder, rev=rev, scope=[model_folder(model)] if model else [])
     refuse("the registry", workspace.findings)
     registry = workspace.registry
-    if datasets:
-        print_table(_datasets(registry), as_json=as_json, empty="No dataset yet: `modelbook data add NAME PATH`.")
-    elif model:
+    if model:
         if model not in registry.models():
             known = ", ".join(registry.models()[:10]) or "none yet"
             raise BadInput(f"no registered model is named {model!r}", remedy=f"Registered models: {known}.")
@@ -97,20 +94,3 @@ def _few(metrics: Mapping[str, float | None]) -> str | None:
     """The first metrics of a version, for a column; `show` has all of them."""
     known = [f"{name} {value:.4g}" for name, value in metrics.items() if value is not None]
     return (", ".join(known[:SHOWN]) + (" …" if len(known) > SHOWN else "")) or None
-
-
-def _datasets(registry: Registry) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for dataset in registry.datasets():
-        for version in registry.dataset_versions(dataset):
-            card = registry.dataset_card(dataset, version)
-            rows.append(
-                {
-                    "dataset": f"{dataset}@{version}",
-                    "files": card.files,
-                    "bytes": card.size,
-                    "created": card.created,
-                    "description": card.description,
-                }
-            )
-    return rows

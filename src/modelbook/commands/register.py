@@ -30,7 +30,7 @@ from modelbook.core.findings import Finding
 from modelbook.core.layout import version_folder
 from modelbook.core.names import check_name
 from modelbook.core.records import StoredFile
-from modelbook.core.registration import card_of
+from modelbook.core.registration import card_of, check_datasets
 from modelbook.core.run_record import RunRecord
 from modelbook.core.statements import model_statement, provenance_statement
 from modelbook.core.storage import artifact_key, check_key, log_key, run_key
@@ -92,6 +92,7 @@ def command(
         tell(f"{model}@{version}", "this run is that version already", proposal, as_json=as_json)
         return
     record = _read_record(workspace.store, run_id, digest)
+    check_datasets(record, workspace.registry)
     _check_artifacts(workspace.store, record)
 
     def attempt() -> tuple[int, Proposal]:

@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from modelbook.commands._console import print_json, say
+from modelbook.commands._console import print_json, print_nested
+from modelbook.commands._dataset_files import dataset_facts, resolve_dataset
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
 from modelbook.core.layout import model_folder
@@ -39,12 +40,12 @@ def command(reference: str, rev: str, registry_folder: str | None, as_json: bool
         if registry.versions(wanted.name) or not registry.dataset_versions(wanted.name):
             data = _version(workspace, wanted.name, registry.resolve(wanted))
         else:
-            data = _dataset(open_workspace(registry_folder, rev=rev), wanted.name, wanted.version)
+            everything = open_workspace(registry_folder, rev=rev)
+            data = dataset_facts(everything.registry, *resolve_dataset(everything.registry, reference))
     if as_json:
         print_json(data)
         return
-    for line in _lines(_shortened(data), 0):
-        say(line)
+    print_nested(_shortened(data))
 
 
 def _record(record: Frozen) -> dict[str, Any]:
@@ -79,21 +80,6 @@ def _reproductions(registry: Registry, model: str, version: int) -> dict[str, An
     return found
 
 
-def _dataset(workspace: Workspace, dataset: str, version: int | None) -> dict[str, Any]:
-    registry = workspace.registry
-    versions = registry.dataset_versions(dataset)
-    number = version or versions[-1]
-    if number not in versions:
-        raise BadInput(f"{dataset} has no version {number}", remedy=f"Its latest is {dataset}@{versions[-1]}.")
-    used_by = [
-        f"{model}@{one}"
-        for model in registry.models()
-        for one in registry.versions(model)
-        if any((use.dataset, use.version) == (dataset, number) for use in registry.card(model, one).lineage.datasets)
-    ]
-    return {"card": _record(registry.dataset_card(dataset, number)), "trained on it": used_by}
-
-
 def _run(workspace: Workspace, run_id: str) -> dict[str, Any]:
     from modelbook.core.run_state import replay
     from modelbook.core.storage import run_key
@@ -119,30 +105,3 @@ def _shortened(data: Any) -> Any:
     if isinstance(data.get("packages"), dict) and data["packages"]:
         short["packages"] = f"{len(data['packages'])} (see --json, or modelbook env diff)"
     return short
-
-
-def _lines(data: Any, depth: int) -> list[str]:
-    """Nested data as indented lines, as a person would write YAML."""
-    pad = "  " * depth
-    if isinstance(data, dict):
-        found = []
-        for key, value in data.items():
-            if isinstance(value, dict | list) and value:
-                found += [f"{pad}{key}:", *_lines(value, depth + 1)]
-            else:
-                found.append(f"{pad}{key}: {_plain(value)}")
-        return found
-    found = []
-    for value in data:
-        if isinstance(value, dict | list) and value:
-            first, *rest = _lines(value, depth + 1)
-            found += [f"{pad}- {first.strip()}", *rest]
-        else:
-            found.append(f"{pad}- {_plain(value)}")
-    return found
-
-
-def _plain(value: Any) -> str:
-    if value in ([], {}, None):
-        return "-"
-    return " ".join(str(value).split())

@@ -10,7 +10,9 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_json, say, to_stderr
-from modelbook.commands._pulling import pull_dataset, refuse
+from modelbook.commands._dataset_files import resolve_dataset
+from modelbook.commands._dataset_pull import pull_datasets
+from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import (
     Workspace,
     json_option,
@@ -20,9 +22,11 @@ from modelbook.commands._workspace import (
     this_job,
 )
 from modelbook.core.digests import digest_of
+from modelbook.core.documents import repeated
 from modelbook.core.layout import dataset_folder
-from modelbook.core.names import check_name, parse_reference
+from modelbook.core.names import check_name
 from modelbook.core.records import Tag
+from modelbook.core.registry import Registry
 from modelbook.core.run_log import RunStarted
 from modelbook.core.run_record import DatasetUse
 from modelbook.core.run_state import replay
@@ -33,8 +37,10 @@ from modelbook.training.provenance import provenance
 from modelbook.training.run_config import RunPlan
 from modelbook.training.run_id import new_run_id
 from modelbook.training.run_reader import read_events
+from modelbook.training.torchrun import gpus
 
 ROLES = ("train", "validation", "test")
+_MOST_PROCESSES = 1024  # on one machine
 
 
 @click.command(
@@ -52,12 +58,17 @@ ROLES = ("train", "validation", "test")
     "datasets",
     multiple=True,
     metavar="REF[:ROLE]",
-    help="A dataset version, as in digits@1 or digits@1:test.",
+    help="A dataset version, as in digits@1, or digits@1:test; roles are train, validation and test.",
 )
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; the value is JSON or text.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seeds Python, NumPy and torch.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given more than once.")
 @click.option("--deterministic", is_flag=True, help="Allow only kernels that repeat their result bit for bit.")
+@click.option(
+    "--nproc",
+    metavar="N|gpu",
+    help="Train in N processes that torchrun starts, or in one a GPU.  [default: one, without torchrun]",
+)
 @click.option("--run-id", metavar="ID", help="Name the run; go on with it if it has begun.  [default: a new id]")
 @click.option("--resume", metavar="ID", help="Go on with a run as it began; ENTRY and options may be left out.")
 @click.option("--force", is_flag=True, help="Go on with other code, data or parameters, and say so in the record.")
@@ -77,6 +88,7 @@ def command(
     seed: int | None,
     tags: tuple[str, ...],
     deterministic: bool,
+    nproc: str | None,
     run_id: str | None,
     resume: str | None,
     force: bool,
@@ -105,10 +117,11 @@ def command(
         datasets = datasets or tuple(f"{use.dataset}@{use.version}:{use.role}" for use in began.datasets)
         experiment, tags = experiment or began.experiment, tags or began.tags
         deterministic = deterministic or began.deterministic
+    processes = _processes(nproc) if nproc or not began else began.processes
     cwd = Path.cwd()
     if not (cwd / entry_point).is_file():
         raise BadInput("there is no such training script", where=entry_point, remedy="Name the file that trains.")
-    uses = [_dataset(workspace, text) for text in datasets]
+    uses = _datasets(workspace.registry, datasets)
     origin = provenance(cwd, entry_point, allow_dirty=allow_dirty)
     plan = RunPlan(
         run=resume or run_id or new_run_id(os.environ),
@@ -123,14 +136,12 @@ def command(
         environment=origin.environment,
         arguments=arguments,
         deterministic=deterministic,
+        processes=processes,
     )
     scratch = workspace.repository.main_root / ".modelbook" / "runs"
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="modelbook-data-") as folder:
-        folders = {}
-        for use in uses:
-            folders[use.dataset] = Path(folder) / use.dataset
-            pull_dataset(workspace, use.dataset, use.version, folders[use.dataset])
+        folders = pull_datasets(workspace, uses, Path(folder))
         say(f"run {plan.run}", as_json=as_json)
         result = launch(
             LaunchPlan(
@@ -196,19 +207,31 @@ def _report(workspace: Workspace, result: LaunchResult, as_json: bool) -> int:
     return Exit.YES
 
 
-def _dataset(workspace: Workspace, text: str) -> DatasetUse:
-    name, _, role = text.partition(":")
-    if (role or "train") not in ROLES:
-        raise BadInput(f"{role!r} is not a role for a dataset", remedy=f"Roles are {', '.join(ROLES)}.")
-    wanted = parse_reference(name, "dataset")
-    registry = workspace.registry
-    versions = registry.dataset_versions(wanted.name)
-    if not versions or (wanted.version and wanted.version not in versions):
-        known = ", ".join(registry.datasets()) or "none yet: `modelbook data add`"
-        raise BadInput(f"there is no dataset version {name}", remedy=f"Datasets: {known}.")
-    version = wanted.version or versions[-1]
-    digest = registry.digest(f"{dataset_folder(wanted.name, version)}/card.yaml")
-    return DatasetUse(dataset=wanted.name, version=version, role=role or "train", digest=digest)
+def _datasets(registry: Registry, texts: tuple[str, ...]) -> list[DatasetUse]:
+    uses: list[DatasetUse] = []
+    for text in texts:
+        reference, _, role = text.partition(":")
+        role = role or "train"
+        if role not in ROLES:
+            raise BadInput(f"{role!r} is not a role for a dataset", remedy=f"Roles are {', '.join(ROLES)}.")
+        name, version = resolve_dataset(registry, reference)
+        digest = registry.digest(f"{dataset_folder(name, version)}/card.yaml")
+        uses.append(DatasetUse(dataset=name, version=version, role=role, digest=digest))
+    if twin := repeated([f"{use.dataset}:{use.role}" for use in uses]):
+        raise BadInput(
+            f"the dataset {twin.partition(':')[0]!r} is given twice for {twin.partition(':')[2]}",
+            remedy="Give each version a role of its own: --data digits@1 --data digits@2:test.",
+        )
+    return uses
+
+
+def _processes(text: str | None) -> int | None:
+    """What `--nproc` asks for; None where it is not given."""
+    if text is None or text == "gpu":
+        return gpus() if text else None
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= _MOST_PROCESSES:
+        raise BadInput(f"--nproc {text[:20]} is no number of processes", remedy="Give a number, or gpu for one a GPU.")
+    return int(text)
 
 
 def _params(texts: tuple[str, ...]) -> dict[str, JsonValue]:

@@ -34,7 +34,10 @@ class Artifact(Frozen):
 
 
 class TrainingRun(Frozen):
-    """What the run said of itself. Gates never read these metrics: the job that trained measured them."""
+    """What the run said of itself. Gates never read these metrics: the job that trained measured them.
+
+    `processes` is how many torchrun started; None for a training that Python started.
+    """
 
     id: RunId
     experiment: str
@@ -47,6 +50,7 @@ class TrainingRun(Frozen):
     params: dict[str, JsonValue] = {}
     arguments: tuple[str, ...] = ()
     deterministic: bool = False
+    processes: Annotated[int, Field(ge=1)] | None = None
     metrics: dict[LoggedName, FiniteFloat | Literal["nan", "inf", "-inf"]] = {}
 
 

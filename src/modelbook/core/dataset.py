@@ -1,11 +1,14 @@
-"""The dataset card: one immutable dataset version. The list of its files is a manifest in the store."""
+"""The dataset card: one immutable dataset version. The list of its files is a manifest in the store.
+
+A manifest has one JSON object a line, in order of the paths, so that equal folders give equal bytes, and so that two
+of them, or one and a folder, are compared as they stream by: none of this holds more than a line of each in memory.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from modelbook.core.digests import Digest
 from modelbook.core.names import Name, Version
@@ -13,7 +16,8 @@ from modelbook.core.records import Frozen, Size, Tag, Text, Timestamp
 from modelbook.errors import BadInput
 
 MAX_PATH = 1000  # characters
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]")
+# A name that is not UTF-8 comes from the file system with lone surrogates in it, which no JSON can hold.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 
 
 class Manifest(Frozen):
@@ -22,6 +26,14 @@ class Manifest(Frozen):
     uri: Annotated[str, Field(min_length=6, max_length=2000)]
     size: Size
     digest: Digest
+
+
+class DvcSource(Frozen):
+    """The DVC pointer file that a version was made from: its path, the md5 in it, and the path that it tracks."""
+
+    pointer: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    md5: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}(\.dir)?$")]
+    path: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
 
 class DatasetCard(Frozen):
@@ -33,6 +45,10 @@ class DatasetCard(Frozen):
     created: Timestamp
     description: Text | None = None
     source: Text | None = None
+    license: Text | None = None
+    citation: Text | None = None
+    creator: Text | None = None
+    dvc: DvcSource | None = None
     tags: tuple[Tag, ...] = ()
     files: Annotated[int, Field(ge=1)]
     size: Size
@@ -48,6 +64,18 @@ def _plain_path(path: str) -> str:
     return path
 
 
+def check_data_path(path: str, where: str) -> str:
+    """`path` itself, if a file of a dataset may have it. Raises BadInput, which names the file `where`, otherwise."""
+    try:
+        return _plain_path(path)
+    except ValueError:
+        raise BadInput(
+            "a file of this name cannot be in a dataset",
+            where=ascii(where)[1:-1],
+            remedy=f"Rename it: UTF-8 without control characters and '\\', at most {MAX_PATH} characters in its path.",
+        ) from None
+
+
 class DataFile(Frozen):
     """A file of a dataset: any name that a folder can hold and that leads nowhere else; size in bytes, digest."""
 
@@ -61,15 +89,10 @@ def manifest_line(file: DataFile) -> bytes:
     return file.model_dump_json().encode() + b"\n"
 
 
-def write_manifest(lines: Iterable[tuple[str, bytes]]) -> bytes:
-    """The manifest of (path, line) pairs, sorted by path, so that equal folders give equal bytes."""
-    return b"".join(line for _, line in sorted(lines))
-
-
-def read_manifest(data: bytes, where: str) -> Iterator[DataFile]:
+def read_manifest(lines: Iterable[bytes], where: str) -> Iterator[DataFile]:
     """The files of a manifest, in order. Raises BadInput for a line that is not one of them."""
     previous = ""
-    for number, line in enumerate(data.splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             file = DataFile.model_validate_json(line)
         except ValidationError as error:
@@ -80,26 +103,30 @@ def read_manifest(data: bytes, where: str) -> Iterator[DataFile]:
         yield file
 
 
-@dataclass(frozen=True)
-class DataDiff:
-    """What differs between two dataset versions, by path."""
+class Placed(Protocol):
+    """What has a path inside a dataset."""
 
-    added: tuple[DataFile, ...]
-    removed: tuple[DataFile, ...]
-    changed: tuple[tuple[DataFile, DataFile], ...]
-    same: int
+    @property
+    def path(self) -> str:
+        """Relative to the dataset's folder, with `/`."""
+        ...
 
 
-def diff(old: Iterable[DataFile], new: Iterable[DataFile]) -> DataDiff:
-    """Compare two manifests."""
-    before = {file.path: file for file in old}
-    added, changed, same = [], [], 0
-    for file in new:
-        was = before.pop(file.path, None)
-        if was is None:
-            added.append(file)
-        elif was.digest != file.digest:
-            changed.append((was, file))
+Left = TypeVar("Left", bound=Placed)
+Right = TypeVar("Right", bound=Placed)
+
+
+def side_by_side(left: Iterable[Left], right: Iterable[Right]) -> Iterator[tuple[Left | None, Right | None]]:
+    """Two lists, each in order of its paths, merged: a path that both have comes as one pair, else one side is None."""
+    lefts, rights = iter(left), iter(right)
+    one, other = next(lefts, None), next(rights, None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and one.path < other.path):
+            yield one, None
+            one = next(lefts, None)
+        elif one is None or other.path < one.path:
+            yield None, other
+            other = next(rights, None)
         else:
-            same += 1
-    return DataDiff(tuple(added), tuple(before.values()), tuple(changed), same)
+            yield one, other
+            one, other = next(lefts, None), next(rights, None)

@@ -7,9 +7,11 @@ from typing import Literal
 from pydantic import ValidationError
 
 from modelbook.core.card import Artifact, Lineage, ModelCard, ParentModel, TrainingRun
+from modelbook.core.evidence import dataset_is_known
+from modelbook.core.registry import Registry
 from modelbook.core.run_record import RunRecord
 from modelbook.core.storage import artifact_key, uri_of
-from modelbook.errors import BadInput
+from modelbook.errors import BadInput, Refused
 
 
 def card_of(
@@ -45,6 +47,7 @@ def card_of(
             params=record.params,
             arguments=record.arguments,
             deterministic=record.deterministic,
+            processes=record.processes,
             metrics={name: _number_or_word(value) for name, value in record.metrics.items()},
         )
         lineage = Lineage(
@@ -74,6 +77,16 @@ def card_of(
         place = ".".join(map(str, problem["loc"])) or "its files"
         message = problem["msg"].removeprefix("Value error, ")
         raise BadInput(f"the run {record.id} cannot be a model version: {place}: {message}") from None
+
+
+def check_datasets(record: RunRecord, registry: Registry) -> None:
+    """Raise Refused, with all that is wrong, unless the registry has every dataset version that the run used."""
+    findings = [finding for use in record.datasets for finding in dataset_is_known(registry, "", use)]
+    if findings:
+        raise Refused(
+            f"the run {record.id} cannot be registered:\n" + "\n".join(f"  {finding.message}" for finding in findings),
+            remedy="Get the commit with those dataset versions (`git pull`), or train again on what is here.",
+        )
 
 
 def _number_or_word(value: float) -> float | Literal["nan", "inf", "-inf"]:

@@ -68,6 +68,7 @@ class RunStarted(_Event):
     environment: Environment
     arguments: tuple[str, ...] = ()
     deterministic: bool = False
+    processes: Annotated[int, Field(ge=1)] | None = None
     differs: tuple[str, ...] = ()
 
 

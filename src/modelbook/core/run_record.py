@@ -1,8 +1,8 @@
 """A run: one training execution. Its log is appended while it lives; its record is written once, when it ends well."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from modelbook.core.digests import Digest
 from modelbook.core.names import Name, Version
@@ -84,7 +84,10 @@ class Determinism(Frozen):
 
 
 class RunRecord(Frozen):
-    """`runs/<id>/run.json`: written once, when the run has completed. JSON, UTF-8."""
+    """`runs/<id>/run.json`: written once, when the run has completed. JSON, UTF-8.
+
+    `processes` is how many torchrun started in the attempt that completed; None for one that Python started.
+    """
 
     format: Literal["modelbook/run/v1"] = "modelbook/run/v1"
     id: RunId
@@ -99,6 +102,7 @@ class RunRecord(Frozen):
     params: dict[str, JsonValue] = {}
     arguments: tuple[str, ...] = ()
     deterministic: bool = False
+    processes: Annotated[int, Field(ge=1)] | None = None
     metrics: dict[str, float] = {}
     code: Code
     datasets: tuple[DatasetUse, ...] = ()

@@ -227,6 +227,7 @@ def record_of(state: RunState) -> RunRecord:
         params=state.params,
         arguments=start.arguments,
         deterministic=start.deterministic,
+        processes=start.processes,
         metrics={name: point.value for name, point in state.metrics.items()},
         code=start.code,
         datasets=start.datasets,

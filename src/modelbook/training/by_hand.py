@@ -13,6 +13,7 @@ from modelbook.adapters.workflow import job_identity
 from modelbook.training.clock import utc_now
 from modelbook.training.deliver import recover, recover_others
 from modelbook.training.lifecycle import Begun, begin
+from modelbook.training.peers import among_others
 from modelbook.training.provenance import Provenance, provenance_by_hand
 from modelbook.training.run_config import STORE, RunPlan
 from modelbook.training.run_id import new_run_id
@@ -53,6 +54,7 @@ def begin_by_hand(
         tags=tags,
         code=origin.code,
         environment=origin.environment,
+        processes=int(os.environ["WORLD_SIZE"]) if among_others() else None,
     )
     recover(private / "runs", run)
     recover_others(private / "runs")

@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelbook.core.run_log import CheckpointStored
-from modelbook.errors import BadInput
-from modelbook.training.generators import generator_states, set_generator_states
+from modelbook.training.generators import GENERATORS, generator_states, set_generator_states
+from modelbook.training.peers import Peers
 from modelbook.training.run_folder import measure
-from modelbook.training.snapshot import Snapshots, Stateful, unwrapped
+from modelbook.training.sharded import ShardedState, is_sharded
+from modelbook.training.snapshot import Snapshots, Stateful, another_model, check_parts, unwrapped
 from modelbook.training.tensors import MODEL, read_checkpoint, write_state, write_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-GENERATORS = "generators"
 
 
 def fill(
@@ -44,23 +43,14 @@ class WholeState:
 
     def load(self, folder: Path) -> list[str]:
         """Take up the state that lies in `folder`; in words, what could not be. Raises BadInput if it is another's."""
+        if is_sharded(folder):
+            return ShardedState(self._model, self._parts, Peers()).load(folder)
         found = read_checkpoint(folder)
-        saved = found.state.keys() - {GENERATORS}
-        if saved != self._parts.keys():
-            raise BadInput(
-                f"the checkpoint holds model, {', '.join(sorted(saved)) or 'and nothing else'}; "
-                f"the training code hands in model, {', '.join(sorted(self._parts)) or 'and nothing else'}",
-                remedy="Hand the same parts to run.checkpoints(...) as in the attempt that saved it.",
-            )
-        try:
+        check_parts(found.state.keys() - {GENERATORS}, self._parts)
+        with another_model():
             self._model.load_state_dict(found.model)
             for name, part in self._parts.items():
                 part.load_state_dict(found.state[name])
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise BadInput(
-                f"the checkpoint is of another model or optimizer: {error}",
-                remedy="Build them as the attempt that saved it did, or train under a run id of its own.",
-            ) from None
         # A checkpoint of run.checkpoint() holds what the script handed in, and no generators.
         states = found.state.get(GENERATORS)
         return set_generator_states(states) if states else ["the random generators were not saved"]

@@ -4,7 +4,6 @@ At any moment the store holds at least one whole checkpoint, once it held one: a
 store has its event, which is written after its files, and what it replaces is deleted only then.
 """
 
-import shutil
 import sys
 import threading
 import time
@@ -103,7 +102,7 @@ class Delivery:
                     raise
                 continue  # another process of this run delivered it meanwhile
             self.folder.append(event.model_copy(update={"time": timestamp(utc_now())}))
-            shutil.rmtree(lot, ignore_errors=True)
+            self.folder.drop(lot)
             if isinstance(event, CheckpointStored):
                 self._stored.append(event)
                 self._drop_superseded()
@@ -121,7 +120,7 @@ class Delivery:
         wanted: list[tuple[Path, Stored]] = []
         for lot, event in lots:
             if isinstance(event, CheckpointStored) and event.folder not in {one.folder for one in kept}:
-                shutil.rmtree(lot, ignore_errors=True)
+                self.folder.drop(lot)
             else:
                 wanted.append((lot, event))
         return wanted

@@ -4,6 +4,9 @@ import random
 import sys
 from typing import Any
 
+GENERATORS = "generators"
+"""Their name among what a checkpoint holds."""
+
 
 def generator_states() -> dict[str, Any]:
     """The states of Python's, NumPy's (the global one), torch's and every CUDA device's generator."""

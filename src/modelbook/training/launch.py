@@ -14,6 +14,7 @@ from modelbook.core.run_log import Ending, RunEnded
 from modelbook.core.run_record import RunRecord
 from modelbook.core.run_state import RunState
 from modelbook.errors import BadInput, ModelbookError
+from modelbook.training import torchrun
 from modelbook.training.child_environment import without_secrets
 from modelbook.training.clock import Clock, timestamp, utc_now
 from modelbook.training.deliver import recover
@@ -31,9 +32,9 @@ class LaunchPlan:
     """What to run. `cwd` is where it runs, `scratch` where the run's private folder is made.
 
     `entry_point` is a file relative to `cwd`, or with `module` the name of a module (`python -m`).
-    `dataset_folders` leads from a dataset's name to its verified local folder. `force` lets the run go on with other
-    code, data or parameters than it began with. `files` are stored as artifacts before it starts, `notes` logged.
-    `python` is the interpreter.
+    `dataset_folders` leads from a dataset version, as in `digits@1`, to its verified local folder. `force` lets the run
+    go on with other code, data or parameters than it began with. `files` are stored as artifacts before it starts,
+    `notes` logged. `python` is the interpreter.
     """
 
     run: RunPlan
@@ -118,12 +119,19 @@ def _command(plan: LaunchPlan) -> list[str]:
                 where=str(plan.cwd),
                 remedy="Name a module that `python -m` finds from this folder.",
             )
-        return [str(plan.python), "-m", plan.entry_point, *plan.run.arguments]
+        return _started(plan, ["-m", plan.entry_point])
     path = plan.cwd / plan.entry_point
     if not path.is_file():
         reason = "is a folder, not a file" if path.is_dir() else "there is no such entry point"
         raise BadInput(reason, where=str(path), remedy="Name the Python file that trains the model.")
-    return [str(plan.python), str(path.absolute()), *plan.run.arguments]
+    return _started(plan, [str(path.absolute())])
+
+
+def _started(plan: LaunchPlan, entry_point: list[str]) -> list[str]:
+    whole = [*entry_point, *plan.run.arguments]
+    if plan.run.processes:
+        whole = torchrun.started(plan.run.processes, whole)
+    return [str(plan.python), *whole]
 
 
 def _module_exists(name: str, cwd: Path) -> bool:

@@ -163,6 +163,7 @@ def _start(plan: RunPlan, attempt: int, time: Timestamp) -> RunStarted:
         environment=plan.environment,
         arguments=plan.arguments,
         deterministic=plan.deterministic,
+        processes=plan.processes,
     )
 
 

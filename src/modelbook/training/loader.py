@@ -15,7 +15,8 @@ class Loader:
     """Iterate over it once an epoch: `for epoch in range(loader.epoch, epochs): for batch in loader: …`.
 
     The order of epoch 3 is the order of epoch 3, however the training came to it. Under torchrun each process gets its
-    own share of the samples, of equal size; the rest that cannot be shared is left out.
+    own share of the samples, of equal size; the rest that cannot be shared is left out. It may go on in another number
+    of processes than it was saved by.
     """
 
     def __init__(self, dataset: Any, seed: int, *, batch_size: int, shuffle: bool, **options: Any) -> None:
@@ -33,11 +34,15 @@ class Loader:
         self._size, self._shuffle = batch_size, shuffle
         self._drop_last = bool(options.pop("drop_last", False))
         self._options = options
-        self._done = 0  # batches of this epoch that the training has got
+        self._done = 0  # samples of this epoch that the processes have got, all together
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        share = len(self._dataset) // _place()[1]
+        return self._batches(0)
+
+    def _batches(self, done: int) -> int:
+        """Batches for each process after `done` samples of the epoch."""
+        share = (len(self._dataset) - done) // _place()[1]
         return share // self._size if self._drop_last else -(-share // self._size)
 
     def __iter__(self) -> Iterator[Any]:
@@ -47,37 +52,35 @@ class Loader:
 
         self._roll()
         order = self._order()
-        batches = [order[at : at + self._size] for at in range(0, len(order), self._size)][: len(self)]
+        batches = [order[at : at + self._size] for at in range(0, len(order), self._size)][: self._batches(self._done)]
         # Of its own, so that the training's generators are where they would be without a loader.
         generator = torch.Generator().manual_seed(_mixed(self._seed, self.epoch))
         seeded: Any = _Seeded(self._dataset, self._seed, self.epoch)
-        loader: Any = DataLoader(
-            seeded,
-            batch_sampler=batches[self._done :],
-            generator=generator,
-            **self._options,
-        )
-        for batch in loader:
-            self._done += 1
+        loader: Any = DataLoader(seeded, batch_sampler=batches, generator=generator, **self._options)
+        world = _place()[1]
+        for batch, samples in zip(loader, batches, strict=True):
+            self._done += len(samples) * world
             yield batch
         self._roll()
 
     def _roll(self) -> None:
-        if self._done >= len(self):
+        if not self._batches(self._done):
             self.epoch, self._done = self.epoch + 1, 0
 
     def _order(self) -> list[int]:
+        """The samples of this process that are left in the epoch."""
         import torch
 
         count = len(self._dataset)
         rank, world = _place()
         generator = torch.Generator().manual_seed(_mixed(self._seed, self.epoch))
         order = torch.randperm(count, generator=generator).tolist() if self._shuffle else list(range(count))
-        return order[rank : count - count % world : world]
+        left = order[self._done :]
+        return left[rank : len(left) - len(left) % world : world]
 
     def state_dict(self) -> dict[str, int]:
-        """Where it stands."""
-        over = self._done >= len(self)
+        """Where it stands; the same in every process."""
+        over = not self._batches(self._done)
         return {"epoch": self.epoch + over, "done": 0 if over else self._done, "samples": len(self._dataset)}
 
     def load_state_dict(self, state: dict[str, int]) -> None:

@@ -55,6 +55,7 @@ def repeat(
         environment=ground.environment,
         arguments=trained.arguments,
         deterministic=trained.deterministic,
+        processes=trained.processes,
     )
     launched = LaunchPlan(
         run=plan,

@@ -22,13 +22,15 @@ from modelbook.core.run_log import (
 from modelbook.errors import BadInput, ModelbookError
 from modelbook.training.checkpoint_files import fill
 from modelbook.training.clock import timestamp, utc_now
+from modelbook.training.dataset_folders import folder_of
 from modelbook.training.handed_files import HandedFiles, drawn, source_of
 from modelbook.training.pace import Pace
+from modelbook.training.peers import speaks
 from modelbook.training.process_end import ProcessEnd, ending_of
 from modelbook.training.reopening import refuse_another
 from modelbook.training.seeds import Seeded, seed_everything
 from modelbook.training.session import Session
-from modelbook.training.tensors import MODEL, import_torch
+from modelbook.training.tensors import MODEL, gathered, import_torch
 from modelbook.training.values import check_name, json_params, metric_value, step_value, typed
 from modelbook.training.weights_file import weights_writer
 
@@ -113,16 +115,9 @@ class Run:
                 self._warned.add(name)
                 self.note(f"metric {name!r} is {value}" + ("" if at is None else f" at step {at}"))
 
-    def dataset(self, name: str) -> Path:
-        """The folder with the verified files of the dataset `name`."""
-        folders = self._session.config.dataset_folders
-        if name in folders:
-            return Path(folders[name])
-        known = ", ".join(sorted(folders)) or "none"
-        raise BadInput(
-            f"this run has no dataset {name!r} (it has: {known})",
-            remedy=f"Start it by `modelbook train … --data {name}@<version>`.",
-        )
+    def dataset(self, name: str | None = None, *, role: str | None = None) -> Path:
+        """The folder with the verified files of the dataset `name`, or of the one with the `role`, as in `"test"`."""
+        return folder_of(self._plan.datasets, self._session.config.dataset_folders, name, role)
 
     def checkpoints(
         self,
@@ -170,9 +165,9 @@ class Run:
     def save_weights(self, weights: "Mapping[str, Tensor | NDArray[Any]]", name: str = MODEL) -> None:
         """Save a state dict, of torch tensors or of NumPy arrays, as safetensors into the model's folder.
 
-        It is what will be registered.
+        It is what will be registered. Under FSDP every process calls it, with its shards: they are put together first.
         """
-        self._files.of_model(name, weights_writer(weights, name))
+        self._files.of_model(name, weights_writer(gathered(weights, keep=speaks()), name))
 
     def log_artifact(
         self, path: str | os.PathLike[str], data: bytes | str | None = None, *, name: str | None = None
@@ -286,7 +281,8 @@ class Run:
 
     def note(self, text: str) -> None:
         """Record something that a person should know about this run, and print it."""
-        print(f"modelbook: {text}", file=sys.stderr)
+        if speaks():
+            print(f"modelbook: {text}", file=sys.stderr)
         self._session.add(NoteWritten(time=_now(), text=text))
 
 

@@ -15,7 +15,10 @@ FILE_NAME = "config.json"
 
 
 class RunPlan(Frozen):
-    """What is known of a run before its first attempt."""
+    """What is known of a run before its first attempt.
+
+    `processes` is how many torchrun starts on this machine; None for one that Python starts.
+    """
 
     run: RunId
     experiment: str
@@ -29,6 +32,7 @@ class RunPlan(Frozen):
     environment: Environment
     arguments: tuple[str, ...] = ()
     deterministic: bool = False
+    processes: Annotated[int, Field(ge=1)] | None = None
 
 
 class RunConfig(Frozen):

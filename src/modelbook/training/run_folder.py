@@ -14,6 +14,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from modelbook.core.digests import prefixed
@@ -166,6 +167,13 @@ class RunFolder:
         """Set a lot aside that the store will never take."""
         self._rejected.mkdir(exist_ok=True)
         lot.rename(self._rejected / lot.name)
+
+    def drop(self, lot: Path) -> None:
+        """Delete a lot. It is gone at once, so that another process never meets half of it."""
+        going = lot.with_name(f".{lot.name}.gone")
+        with suppress(FileNotFoundError):
+            lot.rename(going)
+        shutil.rmtree(going, ignore_errors=True)
 
     def rejected(self) -> list[Path]:
         """The lots that were set aside."""

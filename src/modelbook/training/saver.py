@@ -10,12 +10,14 @@ from modelbook.core.checkpoints import best_of, folder_name, is_better
 from modelbook.core.run_log import CheckpointRestored, CheckpointStored
 from modelbook.core.run_state import replay
 from modelbook.core.storage import checkpoint_key, uri_of
-from modelbook.errors import BadInput, IntegrityError, ObjectMissing, StoreError
+from modelbook.errors import BadInput, IntegrityError, ModelbookError, ObjectMissing, StoreError
 from modelbook.training.checkpoint_files import WholeState
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.pace import Pace
+from modelbook.training.peers import Peers
 from modelbook.training.run_reader import read_events
 from modelbook.training.session import Session
+from modelbook.training.sharded import ShardedState
 from modelbook.training.snapshot import Stateful
 from modelbook.training.values import metric_value, step_value
 
@@ -45,7 +47,10 @@ class Checkpoints:
                     remedy="Hand in the module, optimizer or scheduler itself.",
                 )
         self._session, self._note = session, note
-        self._state = WholeState(model, parts)
+        self._peers = Peers()
+        self._state: WholeState | ShardedState = (
+            WholeState(model, parts) if self._peers.world == 1 else ShardedState(model, parts, self._peers)
+        )
         self._pace, self._metric, self._mode = pace, metric, mode or "max"
         self._last: int | None = None
         self._best: CheckpointStored | None = None
@@ -71,10 +76,8 @@ class Checkpoints:
             self._note(f"attempt {self._session.config.attempt} begins anew: restore() was not called")
         self._looked, self._last = True, at
         event = self._event(at, metrics)
-        due, improved = self._pace.due(), is_better(event, self._best)
-        if not improved and not due:
-            return False
-        if not improved and self._pace.seconds and self._thread and self._thread.is_alive():
+        improved = is_better(event, self._best)
+        if not self._wanted(improved):
             return False
         self.wait()
         taken = self._state.take()
@@ -87,6 +90,15 @@ class Checkpoints:
         self._thread = threading.Thread(target=self._write, args=(taken, event, before), name="modelbook-checkpoint")
         self._thread.start()
         return True
+
+    def _wanted(self, improved: bool) -> bool:
+        due = self._pace.due()
+        if self._pace.seconds and self._thread and self._thread.is_alive():
+            due = False
+        if self._pace.seconds or self._metric:
+            # Clocks and metrics differ between processes, and all must do the same.
+            return self._peers.agreed(improved or due)
+        return due
 
     def _event(self, step: int, metrics: Mapping[str, Any] | None) -> CheckpointStored:
         value = None
@@ -107,13 +119,26 @@ class Checkpoints:
 
     def _write(self, taken: dict[str, Any], event: CheckpointStored, before: CheckpointStored | None) -> None:
         try:
-            self._session.stage(lambda folder: self._state.write(taken, folder, event))
+            if isinstance(self._state, WholeState):
+                self._session.stage(lambda folder: self._state.write(taken, folder, event))
+            else:
+                self._write_together(self._state, taken, event)
         except StoreError as error:
             # A full disk must not end a training that could still end well; the checkpoint before this one counts.
             self._best = before
             self._note(f"no checkpoint at step {event.step}: {error.message}")
         except BaseException as error:  # noqa: BLE001 - the training's own thread raises it
             self._failure = error
+
+    def _write_together(self, state: ShardedState, taken: dict[str, Any], event: CheckpointStored) -> None:
+        if self._peers.rank:
+            state.write_share(taken)
+            return
+        try:
+            self._session.stage(lambda folder: state.write(taken, folder, event))
+        except ModelbookError as error:
+            state.abandon(error)
+            raise
 
     def wait(self) -> None:
         """Wait until the last checkpoint is on disk. Raises what made it fail."""
@@ -132,24 +157,33 @@ class Checkpoints:
         """
         self._looked = True
         session = self._session
-        kept = replay(read_events(session.store, session.config.plan.run)).checkpoints
+        with tempfile.TemporaryDirectory(dir=session.folder.path, prefix="restore-") as folder:
+            place, checkpoint, best = self._peers.told(lambda: self._find(Path(folder)))
+            if checkpoint is None:
+                return None
+            missed = self._peers.together(lambda: self._state.load(Path(place)))
+            for each in dict.fromkeys(text for texts in missed for text in texts):
+                self._note(f"restored, but {each}")
+        session.add(CheckpointRestored(time=timestamp(utc_now()), step=checkpoint.step, folder=checkpoint.folder))
+        self._last, self._best = checkpoint.step, best
+        self._pace.restart()
+        return int(checkpoint.step) + 1
+
+    def _find(self, folder: Path) -> tuple[str, CheckpointStored | None, CheckpointStored | None]:
+        """Where the latest readable checkpoint lies now, below `folder`; it, and the best one."""
+        store, run = self._session.store, self._session.config.plan.run
+        kept = replay(read_events(store, run)).checkpoints
         for checkpoint in reversed(kept):
-            with tempfile.TemporaryDirectory(dir=session.folder.path, prefix="restore-") as folder:
-                if not self._fetch(checkpoint, Path(folder)):
-                    continue
-                for missed in self._state.load(Path(folder)):
-                    self._note(f"restored, but {missed}")
-            session.add(CheckpointRestored(time=timestamp(utc_now()), step=checkpoint.step, folder=checkpoint.folder))
-            self._last, self._best = checkpoint.step, best_of(kept)
-            self._pace.restart()
-            return checkpoint.step + 1
+            place = folder / checkpoint.folder
+            if self._fetch(checkpoint, place):
+                return str(place), checkpoint, best_of(kept)
         if kept:
             raise IntegrityError(
                 "no checkpoint of the run can be read",
-                where=uri_of(session.store.uri, checkpoint_key(session.config.plan.run, kept[-1].folder, "x"))[:-2],
+                where=uri_of(store.uri, checkpoint_key(run, kept[-1].folder, "x"))[:-2],
                 remedy="Start this training as a run of its own.",
             )
-        return None
+        return "", None, None
 
     def _fetch(self, checkpoint: CheckpointStored, folder: Path) -> bool:
         store, run = self._session.store, self._session.config.plan.run

@@ -16,6 +16,7 @@ from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.delivery import Courier, Delivery
 from modelbook.training.lifecycle import settle
 from modelbook.training.mirror import Mirror
+from modelbook.training.peers import speaks
 from modelbook.training.run_config import RunConfig
 from modelbook.training.run_folder import LOCK, RunFolder
 
@@ -41,7 +42,7 @@ class Session:
         self._courier = Courier(self._delivery)
         # One process delivers; what its children log joins the same files and goes the same way.
         self._lock = os.open(folder.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._delivers = _lock(self._lock)
+        self._delivers = speaks() and _lock(self._lock)
         if self._delivers:
             self._courier.start()
 
@@ -50,14 +51,21 @@ class Session:
         return os.getpid() == self._process
 
     def add(self, event: Event) -> None:
-        """Add an event to the log. Raises what made the delivery give up, BadInput once the run is closed."""
+        """Add an event to the log; of the processes of torchrun only the first one does.
+
+        Raises what made the delivery give up, BadInput once the run is closed.
+        """
         self._check()
+        if not speaks():
+            return
         self.folder.append(event)
         self._courier.log_grew()
 
     def stage(self, fill: Callable[[Path], Stored | None]) -> None:
-        """Hand files over: see `RunFolder.stage`."""
+        """Hand files over, as `add` does events: see `RunFolder.stage`."""
         self._check()
+        if not speaks():
+            return
         self.folder.stage(fill)
         self._courier.files_came()
 

@@ -1,6 +1,7 @@
 """A copy of a training's state that stays as it is while the training goes on; and the way back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from modelbook.errors import BadInput
@@ -31,6 +32,28 @@ def unwrapped(model: Any) -> Any:
         if inner is None:
             return model
         model = inner
+
+
+def check_parts(saved: Collection[str], parts: Mapping[str, Stateful]) -> None:
+    """Raises BadInput if the parts beside the model are not those that were saved."""
+    if set(saved) != parts.keys():
+        raise BadInput(
+            f"the checkpoint holds model, {', '.join(sorted(saved)) or 'and nothing else'}; "
+            f"the training code hands in model, {', '.join(sorted(parts)) or 'and nothing else'}",
+            remedy="Hand the same parts to run.checkpoints(...) as in the attempt that saved it.",
+        )
+
+
+@contextmanager
+def another_model() -> Iterator[None]:
+    """Raises BadInput for what torch says where a state does not fit."""
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise BadInput(
+            f"the checkpoint is of another model or optimizer: {error}",
+            remedy="Build them as the attempt that saved it did, or train under a run id of its own.",
+        ) from None
 
 
 class Snapshots:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelbook.core.weights import name_problem
 from modelbook.errors import BadInput, StoreError
@@ -13,6 +13,7 @@ from modelbook.errors import BadInput, StoreError
 if TYPE_CHECKING:
     from torch import Tensor
 
+T = TypeVar("T")
 MODEL, STATE, STATE_TENSORS = "model.safetensors", "state.json", "state.safetensors"
 
 
@@ -22,6 +23,22 @@ class Checkpoint:
 
     model: "dict[str, Tensor]"
     state: dict[str, Any]
+
+
+def gathered(tensors: "Mapping[str, T]", *, keep: bool) -> "Mapping[str, T]":
+    """The tensors, with shards put together; all processes that hold them must call it.
+
+    Only where `keep` is true is anything returned: one copy of a large model is enough for a machine.
+    """
+    if not isinstance(tensors, Mapping):
+        return tensors  # refused where it is written
+    whole: dict[str, Any] = {}
+    for name, value in tensors.items():
+        # One at a time, so that a GPU holds no more than one of them whole.
+        one = value.full_tensor() if hasattr(value, "full_tensor") else None
+        if keep:
+            whole[name] = value if one is None else one.cpu()
+    return whole
 
 
 def write_tensors(tensors: "Mapping[str, Tensor]", path: Path) -> None:
@@ -90,7 +107,9 @@ def _check(name: object, value: object, torch: Any) -> None:
             remedy="Convert it, as in torch.from_numpy(array), leave it out, or hand it to checkpoint() as a keyword.",
         )
     if hasattr(value, "full_tensor"):
-        raise BadInput(f"{label} is a shard of a tensor", remedy="Gather it first: value.full_tensor().")
+        raise BadInput(
+            f"{label} is a shard of a tensor", remedy="Save it by run.checkpoints(...) or run.save_weights(...)."
+        )
     if value.layout is not torch.strided or value.is_quantized or value.is_meta:
         kind = "meta" if value.is_meta else "quantized" if value.is_quantized else str(value.layout)
         raise BadInput(
@@ -112,13 +131,18 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """What `write_tensors` and `write_state` wrote into `folder`. Raises BadInput if it holds none."""
     from safetensors.torch import load_file
 
-    try:
-        model = load_file(folder / MODEL)
-        tensors = load_file(folder / STATE_TENSORS) if (folder / STATE_TENSORS).exists() else {}
-        text = (folder / STATE).read_text(encoding="utf-8") if (folder / STATE).exists() else "{}"
-    except FileNotFoundError as error:
-        raise BadInput("holds no checkpoint", where=str(folder), remedy=f"{error.filename} is missing.") from None
-    return Checkpoint(model, _decode(json.loads(text), tensors))
+    if not (folder / MODEL).exists():
+        raise BadInput("holds no checkpoint", where=str(folder), remedy=f"{MODEL} is missing.")
+    return Checkpoint(load_file(folder / MODEL), read_state(folder) if (folder / STATE).exists() else {})
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """What `write_state` wrote into `folder`."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(folder / STATE_TENSORS) if (folder / STATE_TENSORS).exists() else {}
+    state: dict[str, Any] = _decode(json.loads((folder / STATE).read_text(encoding="utf-8")), tensors)
+    return state
 
 
 # A JSON object with one of these keys stands for what JSON does not have. The user's keys never do.
