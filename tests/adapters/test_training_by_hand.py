@@ -20,6 +20,12 @@ from tests.adapters.training_scripts import ENVIRON, Bench
         ("run.finish('failed')", "failed", ""),
         ("raise ArithmeticError('exploded')", "failed", "ArithmeticError: exploded"),
         ("with run: raise SystemExit(3)", "failed", "SystemExit: 3"),
+        ("import sys; sys.exit(3)", "failed", "SystemExit: 3"),
+        ("import sys; sys.exit('no data')", "failed", "SystemExit: no data"),
+        ("import sys; sys.exit()", "completed", ""),
+        ("import gc\ndel run\ngc.collect()", "completed", ""),
+        ("import os\nos.kill(os.getpid(), 15)", "killed", ""),
+        ("import os\nwith run: os.kill(os.getpid(), 1)", "killed", ""),
         ("with run: raise KeyboardInterrupt", "killed", ""),
         ("with run: raise SystemExit(0)", "completed", ""),
         ("import os, sys\nif os.fork() == 0: sys.exit(1)\nos.wait()", "completed", ""),
@@ -46,6 +52,9 @@ def test_a_script_started_by_hand_ends_up_in_the_store(tmp_path: Path, ending: s
     state = replay(events)
     assert isinstance(events[0], RunStarted)
     assert (state.status, events[0].experiment, events[0].tags) == (status, "train", ("a",))
+    if status == "killed":
+        assert state.end is not None
+        assert state.end.signal == {143: "SIGTERM", 129: "SIGHUP"}.get(done.returncode, "SIGINT")
     assert error in ((state.end and state.end.error) or "")
     assert state.metrics["loss"].value == 0.5
     assert [file.path for file in state.artifacts] == ["a.json", "modelbook/requirements.txt"]

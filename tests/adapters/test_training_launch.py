@@ -271,13 +271,14 @@ def test_signing_material_stays_outside(bench: Bench) -> None:
     }
     bench.launch(
         "import os\nprint(*sorted(os.environ))\n",
-        environ=ENVIRON | secrets | {"AWS_SECRET_ACCESS_KEY": "store"},
+        environ=ENVIRON | secrets | {"AWS_SECRET_ACCESS_KEY": "store", "MLFLOW_TRACKING_TOKEN": "mlflow"},
         seed=5,
     )
     names = set(bench.shown["stdout"].decode().split())
     assert names & secrets.keys() == set()
     assert names >= {
         "AWS_SECRET_ACCESS_KEY",
+        "MLFLOW_TRACKING_TOKEN",
         "MODELBOOK_RUN_ID",
         "MODELBOOK_STORE",
         "MODELBOOK_RUN_CONFIG",

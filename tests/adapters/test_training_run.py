@@ -13,6 +13,7 @@ import torch
 import modelbook
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.core.digests import digest_of
+from modelbook.core.run_log import MetricsLogged
 from modelbook.core.run_state import RunState, replay
 from modelbook.errors import BadInput
 from modelbook.training.run import Run
@@ -42,8 +43,12 @@ def test_one_process_has_one_run_until_it_is_finished(run: Run) -> None:
     run.finish()
     with pytest.raises(BadInput, match="is closed"):
         run.log({"loss": 1})
-    other = modelbook.run("test")
+    other = modelbook.run("test", params={"a": 1})
     assert other.id != run.id
+    assert modelbook.run("test", params={"a": 1, "b": 2}, tags=("t",)) is other
+    assert other.params == {"a": 1, "b": 2}
+    with pytest.raises(BadInput, match=r"asks for another: a 3, was 1; experiment 'x'.*seed 5"):
+        modelbook.run("x", params={"a": 3}, seed=5)
     other.finish()
 
 
@@ -128,6 +133,16 @@ def test_metrics_are_numbers_of_any_kind(run: Run, tmp_path: Path) -> None:
     run.log({"a": 3}, step=int(np.int64(2)))
     state = state_of(run, tmp_path)
     assert {name: point.value for name, point in state.metrics.items()} == {"a": 3, "b": 0.5, "c": 2}
+
+
+def test_a_step_that_goes_backwards_is_kept_as_it_came(run: Run, tmp_path: Path) -> None:
+    for step, value in ((5, 0.5), (3, 0.7), (3, 0.6)):
+        run.log({"loss": value}, step=step)
+    run.finish()
+    events = read_events(DirectoryStore(tmp_path / ".modelbook/store", "file:.modelbook/store"), run.id)
+    logged = [(event.step, event.values["loss"]) for event in events if isinstance(event, MetricsLogged)]
+    assert logged == [(5, 0.5), (3, 0.7), (3, 0.6)]
+    assert (replay(events).metrics["loss"].step, replay(events).metrics["loss"].value) == (3, 0.6)
 
 
 @pytest.mark.parametrize("value", [True, "0.9", None, torch.ones(2), [1.0], 1j, torch.tensor(True), 10**400])

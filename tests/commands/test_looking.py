@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from modelbook.core.digests import digest_of
 from tests.commands.workbench import Workbench
 
 WAITING = """\
@@ -25,6 +26,46 @@ def test_runs_are_listed_and_a_finished_one_is_shown_from_its_log(bench: Workben
     shown = bench.ok("runs", "show", run, "--follow")
     assert "step 1: loss 0.2" in shown
     assert "completed" in shown.splitlines()[-1]
+
+
+DRAWING = """\
+import matplotlib
+matplotlib.use("agg")
+from matplotlib import pyplot
+import modelbook
+
+run = modelbook.run()
+for last in (2, 3):
+    figure, axes = pyplot.subplots()
+    axes.plot(range(last))
+    run.log_figure(figure, "plots/loss.png")
+run.log_file("confusion.csv", "1,0\\n0,1\\n")
+run.log_artifact("config.json", "{}")
+raise SystemExit(1)
+"""
+
+
+def test_the_plots_of_a_run_are_listed_and_fetched_even_if_it_failed(bench: Workbench, tmp_path: Path) -> None:
+    bench.commit({"train.py": DRAWING})
+    assert bench.run("train", "train.py", "--run-id", "drawn").code == 1
+    assert "plots/loss.png" in bench.ok("runs", "show", "drawn")
+    rows = json.loads(bench.ok("runs", "files", "drawn", "--json"))
+    paths = ["files/confusion.csv", "files/plots/loss.png", "artifacts/config.json"]
+    assert [row["path"] for row in rows] == [*paths, "artifacts/modelbook/requirements.txt"]
+    bench.ok("runs", "files", "drawn", str(tmp_path / "fetched"))
+    picture = (tmp_path / "fetched/files/plots/loss.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert digest_of(picture) == rows[1]["digest"]
+    assert (tmp_path / "fetched/artifacts/config.json").read_text() == "{}"
+    plots = bench.root / ".modelbook/store/runs/drawn/files"
+    assert len(list(plots.rglob("loss.png"))) == 2  # both are there; the later counts
+    [kept] = plots.rglob("confusion.csv")
+    kept.chmod(0o644)
+    kept.write_text("9,0\n0,1\n")
+    changed = bench.run("runs", "files", "drawn", str(tmp_path / "changed"))
+    assert changed.code == 1
+    assert not (tmp_path / "changed").exists()
+    assert bench.run("runs", "files", "absent").code == 2
 
 
 def test_a_run_can_be_followed_while_it_trains(bench: Workbench) -> None:

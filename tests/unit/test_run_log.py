@@ -14,6 +14,7 @@ from modelbook.core.run_log import (
     CheckpointStored,
     Ending,
     Event,
+    FileStored,
     MetricsLogged,
     NoteWritten,
     ParamsLogged,
@@ -80,6 +81,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(ParamsLogged, time=times, params=st.dictionaries(texts, json_values, max_size=3)),
     st.builds(MetricsLogged, time=times, step=st.none() | steps, values=st.dictionaries(texts, numbers, max_size=3)),
     st.builds(ArtifactStored, time=times, file=files),
+    st.builds(FileStored, time=times, file=files),
     st.builds(
         CheckpointStored,
         time=times,
@@ -188,9 +190,12 @@ def test_a_new_attempt_starts_afresh_and_keeps_the_checkpoints() -> None:
             start(),
             metrics(1, loss=9.0),
             ArtifactStored(time=at(2), file=stored("old.json")),
+            FileStored(time=at(2), file=stored("loss.png")),
+            FileStored(time=at(2), file=stored("plot.png")),
             CheckpointStored(time=at(3), step=1, folder="0000000001", files=()),
             start(attempt=2, second=10, params={"lr": 0.3}),
             metrics(11, accuracy=1.0),
+            FileStored(time=at(12), file=stored("loss.png", b"later")),
             CheckpointStored(time=at(12), step=1, folder="0000000001-2", files=(stored("m"),)),
             CheckpointStored(time=at(13), step=2, folder="0000000002-2", files=()),
             end(),
@@ -201,6 +206,7 @@ def test_a_new_attempt_starts_afresh_and_keeps_the_checkpoints() -> None:
     assert state.params == {"lr": 0.3}
     assert list(state.metrics) == ["accuracy"]
     assert state.artifacts == ()
+    assert state.files == (stored("loss.png", b"later"), stored("plot.png"))
     assert [(checkpoint.step, len(checkpoint.files)) for checkpoint in state.checkpoints] == [(2, 0)]
 
 

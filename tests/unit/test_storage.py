@@ -12,6 +12,7 @@ from modelbook.core.storage import (
     blob_key,
     check_key,
     checkpoint_key,
+    file_key,
     key_in,
     log_key,
     run_key,
@@ -28,6 +29,8 @@ def test_the_layout_of_a_store() -> None:
     assert log_key("run-1", 7) == "runs/run-1/log/00000007.jsonl"
     assert checkpoint_key("run-1", "0000000500-2", "state.json") == "runs/run-1/checkpoints/0000000500-2/state.json"
     assert artifact_key("run-1", "config/model.json") == "runs/run-1/artifacts/config/model.json"
+    drawn = file_key("run-1", "plots/loss.png", digest("x"))
+    assert drawn == f"runs/run-1/files/{digest('x')[7:19]}/plots/loss.png"
     digits = digest("x").removeprefix("sha256:")
     assert blob_key(digest("x")) == f"datasets/blobs/sha256/{digits[:2]}/{digits}"
 

@@ -54,7 +54,7 @@ def pull_version(workspace: Workspace, model: str, version: int, target: Path) -
     store = workspace.store
     files = [(key_in(store.uri, artifact.uri), artifact) for artifact in card.artifacts]
     with whole_folder(target) as scratch:
-        _fetch_all(
+        fetch_all(
             store,
             f"pulling {model}@{version}",
             [(key, one.path, one.digest, one.size) for key, one in files],
@@ -64,7 +64,7 @@ def pull_version(workspace: Workspace, model: str, version: int, target: Path) -
             (scratch / name).write_bytes(registry.files[f"{version_folder(model, version)}/{name}"])
 
 
-def _fetch_all(store: Store, label: str, files: list[tuple[str, str, str, int]], folder: Path) -> None:
+def fetch_all(store: Store, label: str, files: list[tuple[str, str, str, int]], folder: Path) -> None:
     """Fetch every (key, path, digest, size) into `folder`, some at a time."""
     with progress(label, sum(size for *_, size in files)) as moved:
 

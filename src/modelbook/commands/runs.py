@@ -2,15 +2,26 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
 from modelbook.adapters.store import Store
 from modelbook.commands._console import print_json, print_table, say
+from modelbook.commands._pulling import fetch_all, whole_folder
 from modelbook.commands._workspace import json_option, open_workspace, registry_option
-from modelbook.core.run_log import ArtifactStored, CheckpointStored, Event, MetricsLogged, RunEnded, RunStarted
+from modelbook.core.run_log import (
+    ArtifactStored,
+    CheckpointStored,
+    Event,
+    FileStored,
+    MetricsLogged,
+    NoteWritten,
+    RunEnded,
+    RunStarted,
+)
 from modelbook.core.run_state import RunState, replay
-from modelbook.core.storage import run_key
+from modelbook.core.storage import artifact_key, file_key, run_key
 from modelbook.errors import BadInput, Exit
 from modelbook.training.run_reader import read_events
 
@@ -77,6 +88,41 @@ def show(run_id: str, follow: bool, registry_folder: str | None, as_json: bool) 
     return Exit.YES if not follow or (ended and ended.status == "completed") else Exit.NO
 
 
+@command.command()
+@click.argument("run_id", metavar="ID")
+@click.argument("target", required=False, type=click.Path(path_type=Path))
+@registry_option
+@json_option
+def files(run_id: str, target: Path | None, registry_folder: str | None, as_json: bool) -> None:
+    """List the files of a run: its plots and tables, and those of its model. With TARGET, write them there.
+
+    What a run keeps is not signed: a file is checked against the digest in the run's own log. A model that was
+    registered is pulled with `modelbook pull`.
+
+    \b
+    Examples:
+      modelbook runs files 20261123t120000-1a2b3c4d
+      modelbook runs files 20261123t120000-1a2b3c4d ./files
+    """
+    run_key(run_id)  # refuses an id that is no id
+    store = open_workspace(registry_folder).store
+    state = replay(_events(store, run_id))
+    kept = [(f"files/{file.path}", file, file_key(run_id, file.path, file.digest)) for file in state.files]
+    kept += [(f"artifacts/{file.path}", file, artifact_key(run_id, file.path)) for file in state.artifacts]
+    if target:
+        with whole_folder(target) as scratch:
+            fetch_all(
+                store,
+                f"fetching the files of {run_id}",
+                [(key, path, file.digest, file.size) for path, file, key in kept],
+                scratch,
+            )
+    rows = [{"path": path, "size": file.size, "digest": file.digest} for path, file, _ in kept]
+    print_table(rows, as_json=as_json, empty="The run has kept no files.")
+    if target:
+        say(f"{len(rows)} files, all as logged, in {target}", as_json=as_json)
+
+
 def _events(store: Store, run_id: str) -> list[Event]:
     if events := read_events(store, run_id):
         return events
@@ -121,8 +167,10 @@ def _line(event: Event) -> str | None:
         return f"{event.time}  {'' if event.step is None else f'step {event.step}: '}{values}"
     if isinstance(event, CheckpointStored):
         return f"{event.time}  checkpoint at step {event.step}"
-    if isinstance(event, ArtifactStored):
+    if isinstance(event, ArtifactStored | FileStored):
         return f"{event.time}  {event.file.path}, {event.file.size:,} bytes"
+    if isinstance(event, NoteWritten):
+        return f"{event.time}  note: {event.text}"
     if isinstance(event, RunEnded):
         return f"{event.time}  {event.status}{f': {event.error}' if event.error else ''}"
     return None

@@ -94,6 +94,16 @@ class ArtifactStored(_Event):
     file: StoredFile
 
 
+class FileStored(_Event):
+    """A plot or another file of the run, not of its model, lies in the store. A later one of a name takes its place.
+
+    Its path is relative to `runs/<id>/files/<12 hex of its digest>/`.
+    """
+
+    kind: Literal["file"] = "file"
+    file: StoredFile
+
+
 class CheckpointStored(_Event):
     """A checkpoint lies whole in the store. Paths are relative to `runs/<id>/checkpoints/<folder>/`.
 
@@ -114,6 +124,10 @@ class CheckpointStored(_Event):
         if not self.folder:
             object.__setattr__(self, "folder", f"{self.step:010d}")
         return self
+
+
+Stored = ArtifactStored | FileStored | CheckpointStored
+"""What tells of files: it joins the log once they are in the store."""
 
 
 class CheckpointRestored(_Event):
@@ -172,6 +186,7 @@ _KINDS: dict[str, type[_Event]] = {
         ParamsLogged,
         MetricsLogged,
         ArtifactStored,
+        FileStored,
         CheckpointStored,
         CheckpointRestored,
         TagsAdded,
@@ -192,6 +207,7 @@ Event = Annotated[
     | Annotated[ParamsLogged, Tag("params")]
     | Annotated[MetricsLogged, Tag("metrics")]
     | Annotated[ArtifactStored, Tag("artifact")]
+    | Annotated[FileStored, Tag("file")]
     | Annotated[CheckpointStored, Tag("checkpoint")]
     | Annotated[CheckpointRestored, Tag("restore")]
     | Annotated[TagsAdded, Tag("tags")]

@@ -11,6 +11,7 @@ from modelbook.core.run_log import (
     CheckpointRestored,
     CheckpointStored,
     Event,
+    FileStored,
     MetricsLogged,
     MetricValue,
     NoteWritten,
@@ -52,7 +53,8 @@ class RunState(Frozen):
     """What a run has come to, as far as its log says.
 
     `metrics` are the last values of the last attempt, `non_finite` the first point at which a metric was NaN
-    or infinite. `checkpoints` are those that are kept, the latest last; `best` is the step of the best one.
+    or infinite. `artifacts` are the files of the model as the last attempt left it, `files` those of the run from all
+    its attempts. `checkpoints` are those that are kept, the latest last; `best` is the step of the best one.
     `running` means that no end was logged: `last_event` tells whether the process is likely to live.
     """
 
@@ -69,6 +71,7 @@ class RunState(Frozen):
     metrics: dict[str, MetricPoint]
     non_finite: dict[str, MetricPoint]
     artifacts: tuple[StoredFile, ...]
+    files: tuple[StoredFile, ...]
     checkpoints: tuple[CheckpointStored, ...]
     best: Step | None
     restored: tuple[CheckpointRestored, ...]
@@ -94,6 +97,7 @@ class _Replay:
         self.first = first
         self.last_event = first.time
         self.attempts: list[Attempt] = []
+        self.files: dict[str, StoredFile] = {}
         self.checkpoints: tuple[CheckpointStored, ...] = ()
         self.lineage: dict[str, tuple[list[MetricsLogged], list[CheckpointRestored]]] = {}
         self.differs: list[str] = []
@@ -129,6 +133,8 @@ class _Replay:
                 self._measure(event)
             case ArtifactStored():
                 self.artifacts[event.file.path] = event.file
+            case FileStored():
+                self.files[event.file.path] = event.file
             case CheckpointStored():
                 self.checkpoints = keep(self.checkpoints, event)
                 self.lineage[event.folder] = self.measured, self.restored
@@ -181,6 +187,7 @@ class _Replay:
             metrics=self.metrics,
             non_finite=self.non_finite,
             artifacts=tuple(self.artifacts[path] for path in sorted(self.artifacts)),
+            files=tuple(self.files[path] for path in sorted(self.files)),
             checkpoints=self.checkpoints,
             best=best.step if (best := best_of(self.checkpoints)) else None,
             restored=tuple(self.restored),

@@ -48,6 +48,14 @@ def artifact_key(run_id: str, path: str) -> str:
     return check_key(f"runs/{run_id}/artifacts/{path}")
 
 
+def file_key(run_id: str, path: str, digest: str) -> str:
+    """One file of a run that is not its model's: `runs/<id>/files/<12 hex>/<path>`.
+
+    A plot that is drawn anew keeps its name, and objects are written once: the digest tells the two apart.
+    """
+    return check_key(f"runs/{run_id}/files/{hex_of(digest)[:12]}/{path}")
+
+
 def blob_key(digest: str) -> str:
     """A dataset file, named by what it holds: `datasets/blobs/sha256/ab/<64 hex>`."""
     digits = hex_of(digest)

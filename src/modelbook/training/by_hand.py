@@ -11,7 +11,7 @@ from modelbook.adapters.open_store import open_store
 from modelbook.adapters.store import Store
 from modelbook.adapters.workflow import job_identity
 from modelbook.training.clock import utc_now
-from modelbook.training.deliver import recover
+from modelbook.training.deliver import recover, recover_others
 from modelbook.training.lifecycle import Begun, begin
 from modelbook.training.peers import among_others
 from modelbook.training.provenance import Provenance, provenance_by_hand
@@ -57,6 +57,7 @@ def begin_by_hand(
         processes=int(os.environ["WORLD_SIZE"]) if among_others() else None,
     )
     recover(private / "runs", run)
+    recover_others(private / "runs")
     for note in origin.notes:
         print(f"modelbook: {note}", file=sys.stderr)
     begun = begin(plan, store, private / "runs", utc_now, files=origin.files, notes=origin.notes)

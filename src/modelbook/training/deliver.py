@@ -4,12 +4,13 @@ For a store that was away when the run ended, and for a process that could not f
 """
 
 import shutil
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from modelbook.adapters.open_store import open_store
-from modelbook.core.run_log import RunEnded
+from modelbook.core.run_log import RunEnded, RunStarted
 from modelbook.errors import BadInput, Exit, ModelbookError, Refused
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.lifecycle import Settled, settle
@@ -53,14 +54,42 @@ def recover(scratch: Path, run: str) -> None:
                 where=str(path),
                 remedy="Wait for its end, or start this training as a run of its own.",
             )
+        _deliver_dead(path, _PATIENCE)
+
+
+def recover_others(scratch: Path) -> None:
+    """Deliver what processes of this machine left below `scratch` when they were killed, a notebook's kernel as one.
+
+    A store that fails is no reason not to train: what is left then waits for the next time.
+    """
+    for path in sorted(scratch.glob("*-[0-9]*")):
+        if not path.name.rpartition("-")[2].isdecimal() or not (path / FILE_NAME).is_file() or RunFolder.in_use(path):
+            continue
         try:
-            deliver(path)
-        except Refused as error:
-            # The run went on elsewhere after this attempt had died: nothing of it counts any more.
-            aside = path.with_name(f"{path.name}.superseded")
-            shutil.rmtree(aside, ignore_errors=True)
-            path.rename(aside)
-            print(f"modelbook: set aside, because {error.message}: {aside}", file=sys.stderr)
+            if _host(path) == socket.gethostname():  # locks say nothing of processes on other machines
+                _deliver_dead(path, 0.0)
+        except ModelbookError as error:
+            print(f"modelbook: {error}", file=sys.stderr)
+
+
+def _host(path: Path) -> str | None:
+    folder = RunFolder(path)
+    try:
+        folder.repair()
+        return next((event.host for event in folder.events() if isinstance(event, RunStarted)), None)
+    finally:
+        folder.close()
+
+
+def _deliver_dead(path: Path, patience: float) -> None:
+    try:
+        deliver(path, patience)
+    except Refused as error:
+        # The run went on elsewhere after this attempt had died: nothing of it counts any more.
+        aside = path.with_name(f"{path.name}.superseded")
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
+        print(f"modelbook: set aside, because {error.message}: {aside}", file=sys.stderr)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -13,9 +13,9 @@ from pathlib import Path
 from modelbook.adapters.store import Store
 from modelbook.core.checkpoints import keep
 from modelbook.core.records import StoredFile
-from modelbook.core.run_log import ArtifactStored, CheckpointStored, NoteWritten
+from modelbook.core.run_log import ArtifactStored, CheckpointStored, FileStored, NoteWritten, Stored
 from modelbook.core.run_state import replay
-from modelbook.core.storage import artifact_key, checkpoint_key, log_key
+from modelbook.core.storage import artifact_key, checkpoint_key, file_key, log_key
 from modelbook.errors import BadInput, IntegrityError, ModelbookError, ObjectExists, Refused, StoreError
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.run_folder import FILES, RunFolder
@@ -108,7 +108,7 @@ class Delivery:
                 self._drop_superseded()
         self._drop_superseded()
 
-    def _wanted(self) -> list[tuple[Path, ArtifactStored | CheckpointStored]]:
+    def _wanted(self) -> list[tuple[Path, Stored]]:
         """The lots less those whose checkpoints were superseded while the store was slow or away."""
         lots = list(self.folder.lots())
         waiting = [event for _, event in lots if isinstance(event, CheckpointStored)]
@@ -117,7 +117,7 @@ class Delivery:
         kept = self._kept_so_far()
         for checkpoint in (*self._stored, *waiting):
             kept = keep(kept, checkpoint)
-        wanted: list[tuple[Path, ArtifactStored | CheckpointStored]] = []
+        wanted: list[tuple[Path, Stored]] = []
         for lot, event in lots:
             if isinstance(event, CheckpointStored) and event.folder not in {one.folder for one in kept}:
                 self.folder.drop(lot)
@@ -148,9 +148,12 @@ class Delivery:
             self.store.delete(self._superseded)
             self._superseded = []
 
-    def _put(self, lot: Path, event: ArtifactStored | CheckpointStored) -> None:
+    def _put(self, lot: Path, event: Stored) -> None:
         if isinstance(event, ArtifactStored):
             self._put_file(artifact_key(self.run, event.file.path), lot, event.file)
+            return
+        if isinstance(event, FileStored):
+            self._put_file(file_key(self.run, event.file.path, event.file.digest), lot, event.file)
             return
         for file in event.files:
             self._put_file(checkpoint_key(self.run, event.folder, file.path), lot, file)

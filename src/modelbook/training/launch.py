@@ -105,7 +105,7 @@ def launch(
         begun.folder.repair()
         begun.folder.write_end(_end_of(outcome, timestamp(clock())))
         (begun.folder.path / OUTPUT).write_bytes(outcome.output)
-        settled = settle(begun.folder, begun.config, store, patience)
+        settled = settle(begun.folder, begun.config, store, patience, begun.mirror)
     finally:
         begun.folder.close()
     return _result(begun, outcome, settled)
@@ -183,7 +183,7 @@ def _record_failure(begun: Begun, store: Store, clock: Clock, error: BaseExcepti
         begun.folder.write_end(
             RunEnded(time=timestamp(clock()), status="failed", error=str(error) or type(error).__name__)
         )
-        settle(begun.folder, begun.config, store, 0.0)
+        settle(begun.folder, begun.config, store, 0.0, begun.mirror)
     begun.folder.close()
 
 

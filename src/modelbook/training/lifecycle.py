@@ -17,6 +17,7 @@ from modelbook.core.storage import artifact_key, output_key, run_key, uri_of
 from modelbook.errors import Refused, StoreError
 from modelbook.training.clock import Clock, timestamp
 from modelbook.training.delivery import Delivery, sweep_checkpoints
+from modelbook.training.mirror import Mirror, start_mirror
 from modelbook.training.run_config import RunConfig, RunPlan
 from modelbook.training.run_folder import RunFolder, write_in
 from modelbook.training.run_reader import read_events, read_record, segments
@@ -32,6 +33,7 @@ class Begun:
     folder: RunFolder
     config: RunConfig
     delivery: Delivery
+    mirror: Mirror | None
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def begin(
         folder.close()
         folder.remove()
         raise
-    return Begun(folder, config, delivery)
+    return Begun(folder, config, delivery, start_mirror(folder, os.environ))
 
 
 def _filled(path: str, data: bytes, time: Timestamp) -> Callable[[Path], ArtifactStored]:
@@ -179,7 +181,9 @@ def _refuse_if_alive(state: RunState) -> None:
     )
 
 
-def settle(folder: RunFolder, config: RunConfig, store: Store, patience: float) -> Settled:
+def settle(
+    folder: RunFolder, config: RunConfig, store: Store, patience: float, mirror: Mirror | None = None
+) -> Settled:
     """Bring all of an attempt that is over into the store, the run's record last, and remove the folder.
 
     `folder.read_end()` says how it ended. May be called again after it failed, from another process too.
@@ -189,6 +193,8 @@ def settle(folder: RunFolder, config: RunConfig, store: Store, patience: float) 
     delivery = Delivery(folder, store, run, config.first_segment)
     try:
         delivery.complete(patience)
+        if mirror:
+            mirror.catch_up()  # so that a note of it is in the store before the run's end is
         output = folder.path / OUTPUT
         if output.exists():
             store.put_file(output_key(run, config.attempt), output)
@@ -207,6 +213,9 @@ def settle(folder: RunFolder, config: RunConfig, store: Store, patience: float) 
             remedy=f"Nothing is lost, it is kept in {folder.path}. When the store is back: "
             f"python -m modelbook.training.deliver {folder.path}",
         ) from error
+    finally:
+        if mirror:
+            mirror.finish()
     if not folder.rejected():
         folder.remove()
     return Settled(state, record)

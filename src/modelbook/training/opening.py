@@ -36,9 +36,12 @@ def run(
 
     Under torchrun every process calls it, and all get the same run: what the first one logs counts, and the others log
     nothing.
+
+    Raises BadInput where a run begun by hand is still open, and was begun with other arguments.
     """
     global _open
     if _open is not None and not _open.closed:
+        _open.asked_again(experiment, params or {}, seed, tags)
         return _open
     path = os.environ.get(RUN_CONFIG)
     if path or not speaks():
@@ -54,7 +57,7 @@ def run(
             return begin_by_hand(experiment, store, params or {}, seed, tags)
 
         begun, chosen = begun_by_first(begin) if among_others() else begin()
-        made = Run(Session(begun.folder, begun.config, chosen, by_hand=True))
+        made = Run(Session(begun.folder, begun.config, chosen, by_hand=True, mirror=begun.mirror))
     _open = made
     atexit.register(made.at_exit)
     if seed is not None or made.seed_given:

@@ -3,7 +3,6 @@
 import math
 import os
 import sys
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pydantic import JsonValue
 
-from modelbook.core.records import StoredFile
 from modelbook.core.run_log import (
     CheckpointStored,
     Ending,
@@ -22,19 +20,22 @@ from modelbook.core.run_log import (
     TagsAdded,
 )
 from modelbook.errors import BadInput, ModelbookError
-from modelbook.training.artifacts import Artifacts
 from modelbook.training.checkpoint_files import fill
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.dataset_folders import folder_of
+from modelbook.training.handed_files import HandedFiles, drawn, source_of
 from modelbook.training.pace import Pace
 from modelbook.training.peers import speaks
-from modelbook.training.run_folder import copy_in, measure, write_in
+from modelbook.training.process_end import ProcessEnd, ending_of
+from modelbook.training.reopening import refuse_another
 from modelbook.training.seeds import Seeded, seed_everything
 from modelbook.training.session import Session
-from modelbook.training.tensors import MODEL, gathered, write_tensors
+from modelbook.training.tensors import MODEL, gathered, import_torch
 from modelbook.training.values import check_name, json_params, metric_value, step_value, typed
+from modelbook.training.weights_file import weights_writer
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from modelbook.training.loader import Loader
@@ -56,10 +57,13 @@ class Run:
         self._plan = session.config.plan
         self._params: dict[str, JsonValue] = dict(self._plan.params)
         self._unread = set(self._params)
-        self._artifacts = Artifacts(session, self._note)
+        self._files = HandedFiles(session, self.note)
         self._warned: set[str] = set()
         self._savers: list[Checkpoints] = []
         self._seeded: Seeded | None = None
+        self._end = ProcessEnd()
+        if session.by_hand:
+            self._end.watch()
 
     @property
     def id(self) -> str:
@@ -109,7 +113,7 @@ class Run:
         for name, value in values.items():
             if not math.isfinite(value) and name not in self._warned:
                 self._warned.add(name)
-                self._note(f"metric {name!r} is {value}" + ("" if at is None else f" at step {at}"))
+                self.note(f"metric {name!r} is {value}" + ("" if at is None else f" at step {at}"))
 
     def dataset(self, name: str | None = None, *, role: str | None = None) -> Path:
         """The folder with the verified files of the dataset `name`, or of the one with the `role`, as in `"test"`."""
@@ -130,10 +134,11 @@ class Run:
         generators are saved with them. `every` is a number of steps, or a time as in `"60s"`. The store keeps the
         latest, and the best by `metric`, of which more (`max`) or less (`min`) is better.
         """
+        import_torch()
         from modelbook.training.saver import Checkpoints
 
         given = {name: part for name, part in parts.items() if part is not None}
-        saver = Checkpoints(self._session, self._note, model, given, Pace(every), metric, mode)
+        saver = Checkpoints(self._session, self.note, model, given, Pace(every), metric, mode)
         self._savers.append(saver)
         return saver
 
@@ -152,31 +157,17 @@ class Run:
         when this returns, and on its way to the store. The one with the greatest `metric` is the best, or the least.
         """
         at = step_value(step)
-        event = CheckpointStored(
-            time=_now(),
-            step=at,
-            folder=self._session.new_folder(at),
-            files=(),
-            metric=None if metric is None else metric_value("metric", metric),
-            mode=mode,
-        )
+        value = None if metric is None else metric_value("metric", metric)
+        name = self._session.new_folder(at)
+        event = CheckpointStored(time=_now(), step=at, folder=name, files=(), metric=value, mode=mode)
         self._session.stage(lambda folder: fill(folder, event, model, state))
 
-    def save_weights(self, weights: "Mapping[str, Tensor]", name: str = MODEL) -> None:
-        """Save a state dict as safetensors into the model's folder: what will be registered.
+    def save_weights(self, weights: "Mapping[str, Tensor | NDArray[Any]]", name: str = MODEL) -> None:
+        """Save a state dict, of torch tensors or of NumPy arrays, as safetensors: what will be registered.
 
         Under FSDP every process calls it, with its shards: they are put together first.
         """
-        if not name.endswith(".safetensors"):
-            raise BadInput(f"{name!r} is no name for weights", remedy="Weights are .safetensors files.")
-
-        whole = gathered(weights, keep=speaks())
-
-        def write(target: Path, path: str) -> StoredFile:
-            write_tensors(whole, target)
-            return measure(target, path)
-
-        self._artifacts.keep(name, write)
+        self._files.of_model(name, weights_writer(gathered(weights, keep=speaks()), name))
 
     def log_artifact(
         self, path: str | os.PathLike[str], data: bytes | str | None = None, *, name: str | None = None
@@ -185,12 +176,20 @@ class Run:
 
         `path` is a regular file, stored under its own name or `name`; with `data`, `path` is the name itself.
         """
-        if data is None:
-            source = Path(path)
-            self._artifacts.keep(name or source.name, lambda target, stored: copy_in(source, target, stored))
-        else:
-            raw = data.encode() if isinstance(data, str) else bytes(data)
-            self._artifacts.keep(name or os.fspath(path), lambda target, stored: write_in([raw], target, stored))
+        self._files.of_model(*source_of(path, data, name))
+
+    def log_file(
+        self, path: str | os.PathLike[str], data: bytes | str | None = None, *, name: str | None = None
+    ) -> None:
+        """Keep a file with the run, beside its model and no part of it; as `log_artifact` otherwise.
+
+        A later file of the same name takes its place, so that a table or a plot may be written anew each epoch.
+        """
+        self._files.of_run(*source_of(path, data, name))
+
+    def log_figure(self, figure: Any, name: str) -> None:
+        """Keep a matplotlib figure with the run, as the picture that `name` says: `plots/loss.png`, or `.svg`."""
+        self.log_file(name, drawn(figure, name))
 
     def add_tags(self, *tags: str) -> None:
         """Add tags to the run."""
@@ -207,6 +206,14 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close_after(error)
+
+    def asked_again(
+        self, experiment: str | None, params: Mapping[str, Any], seed: int | None, tags: tuple[str, ...]
+    ) -> None:
+        """Take what a further `modelbook.run(...)` says. Raises BadInput where it means another run than this one."""
+        if self._session.by_hand:
+            refuse_another(self._plan, self._params, experiment, params, seed)
+        self.fill_up(params, tags)
 
     def fill_up(self, params: Mapping[str, Any], tags: tuple[str, ...]) -> None:
         """Add the script's own parameters and tags to what the command line gave."""
@@ -252,30 +259,28 @@ class Run:
         """Close the run of a process that did not."""
         if self.closed or not self._session.here():
             return
-        # Python keeps the exception that ended it; at a prompt it may be one of long ago.
-        error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
         try:
-            self._close_after(error)
+            self._close_after(self._end.reason())
         except ModelbookError as failure:
             print(f"modelbook: {failure}", file=sys.stderr)
 
     def _close_after(self, error: BaseException | None) -> None:
-        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
-            self._close("completed")
-        elif isinstance(error, KeyboardInterrupt):
-            self._close("killed", signal="SIGINT")
-        else:
-            self._close("failed", error="".join(traceback.format_exception(error))[-4000:])
+        status, words, signal = ending_of(error)
+        self._close(status, error=words, signal=signal)
 
     def _close(self, status: Ending, *, error: str | None = None, signal: str | None = None) -> None:
         for saver in self._savers if not self.closed and self._session.here() else ():
             saver.wait()
         if self._unread and not self.closed and self._session.here():
             names = ", ".join(sorted(self._unread))
-            self._note(f"the training code never asked for these parameters: {names}")
-        self._session.close(status, error=error, signal=signal)
+            self.note(f"the training code never asked for these parameters: {names}")
+        try:
+            self._session.close(status, error=error, signal=signal)
+        finally:
+            self._end.release()
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """Record something that a person should know about this run, and print it."""
         if speaks():
             print(f"modelbook: {text}", file=sys.stderr)
         self._session.add(NoteWritten(time=_now(), text=text))

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from modelbook.core.digests import prefixed
 from modelbook.core.records import StoredFile
-from modelbook.core.run_log import ArtifactStored, CheckpointStored, Event, RunEnded, decode, encode
+from modelbook.core.run_log import Event, RunEnded, Stored, decode, encode
 from modelbook.errors import BadInput, Refused, StoreError
 from modelbook.training.run_config import FILE_NAME
 
@@ -179,7 +179,7 @@ class RunFolder:
         """The lots that were set aside."""
         return sorted(self._rejected.iterdir()) if self._rejected.is_dir() else []
 
-    def stage(self, fill: Callable[[Path], ArtifactStored | CheckpointStored | None]) -> None:
+    def stage(self, fill: Callable[[Path], Stored | None]) -> None:
         """Put a lot of files into the outbox: `fill` writes them into the folder that it is given.
 
         The event that it returns joins the log once they are in the store. If it raises or returns None, there
@@ -200,7 +200,7 @@ class RunFolder:
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 
-    def lots(self) -> Iterator[tuple[Path, ArtifactStored | CheckpointStored]]:
+    def lots(self) -> Iterator[tuple[Path, Stored]]:
         """The lots that are whole, oldest first: the folder and the event."""
         try:
             names = sorted(entry.name for entry in self.outbox.iterdir() if not entry.name.startswith("."))
@@ -212,7 +212,7 @@ class RunFolder:
                 [event] = decode((lot / _EVENT).read_bytes(), str(lot / _EVENT))
             except FileNotFoundError:  # another process of this run delivered it meanwhile
                 continue
-            if isinstance(event, ArtifactStored | CheckpointStored):
+            if isinstance(event, Stored):
                 yield lot, event
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from modelbook.adapters.store import Store
 from modelbook.core.checkpoints import folder_name
-from modelbook.core.run_log import ArtifactStored, CheckpointStored, Ending, Event, RunEnded
+from modelbook.core.run_log import Ending, Event, RunEnded, Stored
 from modelbook.errors import BadInput, ModelbookError, StoreError
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.delivery import Courier, Delivery
 from modelbook.training.lifecycle import settle
+from modelbook.training.mirror import Mirror
 from modelbook.training.peers import speaks
 from modelbook.training.run_config import RunConfig
 from modelbook.training.run_folder import LOCK, RunFolder
@@ -29,8 +30,11 @@ class Session:
     (`by_hand` is false). Otherwise this process does both.
     """
 
-    def __init__(self, folder: RunFolder, config: RunConfig, store: Store, *, by_hand: bool) -> None:
+    def __init__(
+        self, folder: RunFolder, config: RunConfig, store: Store, *, by_hand: bool, mirror: Mirror | None = None
+    ) -> None:
         self.folder, self.config, self.store, self.by_hand = folder, config, store, by_hand
+        self._mirror = mirror
         self.closed = False
         self._saved: Counter[int] = Counter()
         self._process = os.getpid()
@@ -57,7 +61,7 @@ class Session:
         self.folder.append(event)
         self._courier.log_grew()
 
-    def stage(self, fill: Callable[[Path], ArtifactStored | CheckpointStored | None]) -> None:
+    def stage(self, fill: Callable[[Path], Stored | None]) -> None:
         """Hand files over, as `add` does events: see `RunFolder.stage`."""
         self._check()
         if not speaks():
@@ -106,7 +110,7 @@ class Session:
 
     def _settle(self) -> None:
         try:
-            settle(self.folder, self.config, self.store, _PATIENCE)
+            settle(self.folder, self.config, self.store, _PATIENCE, self._mirror)
         except RuntimeError:
             # While Python shuts down it starts no thread, and a large upload wants some: a new process can.
             command = [sys.executable, "-m", "modelbook.training.deliver", str(self.folder.path)]

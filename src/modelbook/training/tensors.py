@@ -24,7 +24,7 @@ class Checkpoint:
     state: dict[str, Any]
 
 
-def gathered(tensors: "Mapping[str, Tensor]", *, keep: bool) -> "Mapping[str, Tensor]":
+def gathered(tensors: Mapping[str, Any], *, keep: bool) -> Mapping[str, Any]:
     """The tensors, with shards put together; all processes that hold them must call it.
 
     Only where `keep` is true is anything returned: one copy of a large model is enough for a machine.
@@ -59,11 +59,20 @@ def write_tensors(tensors: "Mapping[str, Tensor]", path: Path) -> None:
         raise StoreError(f"cannot write {path.name}: {error}", remedy="Free some space.") from None
 
 
-def _plain(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+def import_torch() -> Any:
+    """The module torch. Raises BadInput where it is not installed."""
     try:
         import torch
     except ImportError:
-        raise BadInput("saving tensors needs torch", remedy="pip install 'modelbook[train]'") from None
+        raise BadInput(
+            "checkpoints and tensors need torch",
+            remedy="pip install 'modelbook[train]'; weights of NumPy arrays need it not: run.save_weights(arrays).",
+        ) from None
+    return torch
+
+
+def _plain(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    torch = import_torch()
     if isinstance(tensors, torch.nn.Module):
         raise BadInput("a module was handed in, not its weights", remedy="Hand in model.state_dict().")
     if not isinstance(tensors, Mapping):
@@ -94,7 +103,7 @@ def _check(name: object, value: object, torch: Any) -> None:
     if not isinstance(value, torch.Tensor):
         raise BadInput(
             f"{label} is a {type(value).__name__}, not a tensor: only tensors can be weights",
-            remedy="Leave it out, or hand it to checkpoint() as a keyword of its own.",
+            remedy="Convert it, as in torch.from_numpy(array), leave it out, or hand it to checkpoint() as a keyword.",
         )
     if hasattr(value, "full_tensor"):
         raise BadInput(

@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from modelbook.core.digests import digest_of
 from modelbook.core.records import FilePath
-from modelbook.core.storage import artifact_key
+from modelbook.core.storage import artifact_key, file_key
 from modelbook.errors import BadInput
 
 _MAX_NAME = 200
@@ -35,17 +36,27 @@ def check_name(name: object, what: str) -> str:
 def check_artifact_name(run_id: str, name: str) -> None:
     """Raise BadInput if `name` is no path inside a model's folder."""
     artifact_key(run_id, name)
-    try:
-        _FILE_PATH.validate_python(name)
-    except ValidationError:
-        raise BadInput(
-            f"{name!r} is not a name for an artifact",
-            remedy="Use letters, digits and . _ - + @ = , in segments divided by '/', none beginning with a dot.",
-        ) from None
+    _check_path(name, "an artifact")
     if name.lower() in _RESERVED:
         raise BadInput(f"{name!r} is written at registration", remedy="Choose another name.")
     if name.lower().split("/")[0] == RESERVED_FOLDER:
         raise BadInput(f"{name!r}: {RESERVED_FOLDER}/ is for Modelbook's own files", remedy="Choose another name.")
+
+
+def check_file_name(run_id: str, name: str) -> None:
+    """Raise BadInput if `name` is no path for a file of a run."""
+    file_key(run_id, name, digest_of(b""))
+    _check_path(name, "a file of a run")
+
+
+def _check_path(name: str, what: str) -> None:
+    try:
+        _FILE_PATH.validate_python(name)
+    except ValidationError:
+        raise BadInput(
+            f"{name!r} is not a name for {what}",
+            remedy="Use letters, digits and . _ - + @ = , in segments divided by '/', none beginning with a dot.",
+        ) from None
 
 
 def metric_value(name: str, value: Any) -> float:

@@ -1,0 +1,1 @@
+"""Ready-made callbacks: a training of another library becomes a run."""
