@@ -118,24 +118,22 @@ class DemoShell:
             path.write_bytes(original)
             path.chmod(mode)
 
-    def weights_of_run(self, run: str) -> str:
-        """The digest of a run's weights, as they lie in the store."""
-        return digest_of((self.root / ".modelbook/store/runs" / run / "artifacts/model.safetensors").read_bytes())
-
-    def weights_of_version(self, version: str) -> str:
-        """The digest of a version's weights, as its card has it."""
+    def run_of(self, version: str) -> str:
+        """The run that a version was made by, as its card has it."""
         model, _, number = version.partition("@")
         path = self.root / f"registry/models/{model}/versions/{number}/card.yaml"
-        card = load(ModelCard, path.read_bytes(), str(path))
-        return next(artifact.digest for artifact in card.artifacts if artifact.path == "model.safetensors")
+        return load(ModelCard, path.read_bytes(), str(path)).run.id
 
-    def version_of(self, weights: Path) -> str:
-        """The version whose weights lie there."""
-        for path in sorted(self.root.glob("registry/models/*/versions/*/card.yaml")):
-            card = load(ModelCard, path.read_bytes(), str(path))
-            if card.run.id == weights.parts[-3]:
-                return f"{card.model}@{card.version}"
-        raise ModelbookError("no version has these weights", where=str(weights))
+    def stored_weights(self, version: str) -> Path:
+        """The file in the store that holds the weights of a version."""
+        return self._weights(self.run_of(version))
+
+    def weights_of_run(self, run: str) -> str:
+        """The digest of a run's weights, as they lie in the store."""
+        return digest_of(self._weights(run).read_bytes())
+
+    def _weights(self, run: str) -> Path:
+        return self.root / ".modelbook/store/runs" / run / "artifacts/model.safetensors"
 
 
 _WHO = {"NAME": "Ada Example", "EMAIL": "ada@example.org"}

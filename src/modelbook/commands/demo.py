@@ -46,7 +46,7 @@ def command(folder: Path | None) -> None:
     _killed_training(shell, version)
     _trained_again(shell, version)
     _worse_model(shell)
-    _tampering(shell)
+    _tampering(shell, version)
     _pull(shell)
     shell.tell("Done. What to try next", f"  cd {shell.root}")
     for line in (
@@ -122,7 +122,7 @@ def _killed_training(shell: DemoShell, version: str) -> None:
         KILLED, "train", "train.py", "--data", "digits@1", "--seed", "1", *params, "--run-id", KILLED
     )
     shell.modelbook("train", "--resume", KILLED)
-    found, recorded = shell.weights_of_run(KILLED), shell.weights_of_version(version)
+    found, recorded = shell.weights_of_run(KILLED), shell.weights_of_run(shell.run_of(version))
     if found != recorded:
         raise ModelbookError(f"the resumed training gave other weights than {version}: {found}, not {recorded}")
     shell.say(f"  its weights are those of {version}, bit for bit: {found}")
@@ -140,11 +140,10 @@ def _worse_model(shell: DemoShell) -> None:
     shell.modelbook("promote", version, "--to", "production", expect=1)
 
 
-def _tampering(shell: DemoShell) -> None:
+def _tampering(shell: DemoShell, version: str) -> None:
     shell.tell("One flipped byte in the stored weights: nobody gets them")
-    weights = max(shell.root.glob(".modelbook/store/runs/*/artifacts/model.safetensors"), key=_size)
-    with shell.flipped(weights):
-        shell.modelbook("pull", shell.version_of(weights), "../tampered", expect=1)
+    with shell.flipped(shell.stored_weights(version)):
+        shell.modelbook("pull", version, "../tampered", expect=1)
     shell.tell("One flipped byte in a model card: nobody believes it")
     card = shell.root / "registry/models/digits/versions/2/card.yaml"
     shell.git("switch", "--quiet", "-c", "tampered")
@@ -154,10 +153,6 @@ def _tampering(shell: DemoShell) -> None:
         shell.modelbook("verify", "--change", "main", expect=1)
     shell.git("checkout", "--quiet", "--", ".")
     shell.git("switch", "--quiet", "main")
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size
 
 
 def _pull(shell: DemoShell) -> None:

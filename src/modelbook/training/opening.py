@@ -33,10 +33,11 @@ def run(
     Under `modelbook train` the arguments are not needed: what was given there counts, and `params`, `seed` and
     `tags` only fill up what was not. In a script or notebook started by hand they begin a run of its own, in
     `store`, else in $MODELBOOK_STORE, else in the folder `.modelbook/store`. Generators are seeded at this call.
-    Raises BadInput where a run begun by hand is still open, and was begun with other arguments.
 
     Under torchrun every process calls it, and all get the same run: what the first one logs counts, and the others log
     nothing.
+
+    Raises BadInput where a run begun by hand is still open, and was begun with other arguments.
     """
     global _open
     if _open is not None and not _open.closed:

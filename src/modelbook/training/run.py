@@ -163,9 +163,9 @@ class Run:
         self._session.stage(lambda folder: fill(folder, event, model, state))
 
     def save_weights(self, weights: "Mapping[str, Tensor | NDArray[Any]]", name: str = MODEL) -> None:
-        """Save a state dict, of torch tensors or of NumPy arrays, as safetensors into the model's folder.
+        """Save a state dict, of torch tensors or of NumPy arrays, as safetensors: what will be registered.
 
-        It is what will be registered. Under FSDP every process calls it, with its shards: they are put together first.
+        Under FSDP every process calls it, with its shards: they are put together first.
         """
         self._files.of_model(name, weights_writer(gathered(weights, keep=speaks()), name))
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from modelbook.core.weights import name_problem
 from modelbook.errors import BadInput, StoreError
@@ -13,7 +13,6 @@ from modelbook.errors import BadInput, StoreError
 if TYPE_CHECKING:
     from torch import Tensor
 
-T = TypeVar("T")
 MODEL, STATE, STATE_TENSORS = "model.safetensors", "state.json", "state.safetensors"
 
 
@@ -25,7 +24,7 @@ class Checkpoint:
     state: dict[str, Any]
 
 
-def gathered(tensors: "Mapping[str, T]", *, keep: bool) -> "Mapping[str, T]":
+def gathered(tensors: Mapping[str, Any], *, keep: bool) -> Mapping[str, Any]:
     """The tensors, with shards put together; all processes that hold them must call it.
 
     Only where `keep` is true is anything returned: one copy of a large model is enough for a machine.
