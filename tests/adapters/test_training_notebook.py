@@ -21,7 +21,7 @@ from tests.adapters.training_scripts import ENVIRON
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 OPEN = "import modelbook\nrun = modelbook.run('nb')\nrun.log({'m': 1})"
-BUSY = "import time\nprint('begun', flush=True)\nwhile True: run.log({'i': 1}); time.sleep(0.01)"
+BUSY = "import time\nrun.log({'i': 0})\nprint('begun', flush=True)\nwhile True: run.log({'i': 1}); time.sleep(0.01)"
 
 
 class Notebook:
