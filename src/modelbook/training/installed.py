@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from modelbook.errors import BadInput
 from modelbook.training.code_version import without_credentials
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -18,6 +19,7 @@ _VERSION = re.compile(r"[A-Za-z0-9]+([._+!-][A-Za-z0-9]+)*")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:[!#%-\[\]-~]+")
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ELSEWHERE = re.compile(r"(git\+(https?|ssh|git)|https?)://.*")  # never a path of the machine that installs
 _HEAD = """\
 # What was installed where this model was trained. To install it again:
 #   python -m pip install --no-deps -r requirements.txt
@@ -102,6 +104,35 @@ def requirements(distributions: Iterable[Installed]) -> bytes:
     """
     lines = [each.requirement or f"# {_plain(each)}: {_why(each)}" for each in distributions]
     return (_HEAD + "".join(f"{line}\n" for line in lines)).encode()
+
+
+def installable(lock: bytes, where: str) -> bytes:
+    """The lines of a requirements file that install something, if they are such as `requirements` writes.
+
+    Raises BadInput for any other: pip reads options there too, and takes packages from wherever they say.
+    """
+    lines = []
+    # Split as pip splits it: not at line feeds alone.
+    for number, line in enumerate(lock.decode("ascii", errors="replace").splitlines(), start=1):
+        if not line or line.startswith("#"):
+            continue
+        if not _is_exact(line):
+            raise BadInput(
+                f"{line[:100]!r} is no exact line for one package",
+                where=where,
+                line=number,
+                remedy="Modelbook wrote no such line. Use what this machine has: --environment machine.",
+            )
+        lines.append(line)
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _is_exact(line: str) -> bool:
+    name, pinned, version = line.partition("==")
+    if pinned and _NAME.fullmatch(name):
+        return _VERSION.fullmatch(version) is not None
+    name, _, url = line.partition(" @ ")
+    return all((_NAME.fullmatch(name), _URL.fullmatch(url), _ELSEWHERE.fullmatch(url)))
 
 
 def _plain(each: Installed) -> str:
