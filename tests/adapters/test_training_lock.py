@@ -14,7 +14,9 @@ def test_what_was_written_is_taken() -> None:
         "theirs @ https://example.org/theirs-1.0-py3-none-any.whl#sha256=" + "0" * 64,
     ]
     found = [Installed("mine", "1.0", direct[0]), Installed("lost", "1.0+cpu\n-r x", None)]
-    lock = requirements([*found, Installed("theirs", "1.0", direct[1]), Installed("other", "1!2.0+cpu", "other==1!2.0")])
+    lock = requirements(
+        [*found, Installed("theirs", "1.0", direct[1]), Installed("other", "1!2.0+cpu", "other==1!2.0")]
+    )
     assert installable(lock, "requirements.txt").decode().splitlines() == [*direct, "other==1!2.0"]
     own = installed()
     lines = installable(requirements(own), "requirements.txt").decode().splitlines()

@@ -88,7 +88,9 @@ def _run(command: list[str], environ: Mapping[str, str], what: str) -> None:
 def _join_modelbook(python: Path, folder: Path, environ: Mapping[str, str]) -> None:
     """Let the environment import the modelbook that runs now; alone, without the packages beside it."""
     # Isolated (-I): a folder of that name where the command was given is no package.
-    if subprocess.run([python, "-I", "-c", "import modelbook"], env=environ, capture_output=True, check=False).returncode:
+    if subprocess.run(
+        [python, "-I", "-c", "import modelbook"], env=environ, capture_output=True, check=False
+    ).returncode:
         alone = folder / "modelbook"
         alone.mkdir(exist_ok=True)
         link = alone / "modelbook"
