@@ -56,7 +56,8 @@ def interpreter(
 
 def _own(workspace: Workspace, card: ModelCard, environ: Mapping[str, str]) -> Path:
     python = card.lineage.environment.python
-    lock = installable(recorded_file(workspace, card, REQUIREMENTS, LIMIT), REQUIREMENTS)
+    sources = workspace.registry.policy.reproduce.sources
+    lock = installable(recorded_file(workspace, card, REQUIREMENTS, LIMIT), REQUIREMENTS, sources)
     key = f"{minor_version(python)}-{hex_of(digest_of(lock))[:16]}"
     folder = workspace.repository.main_root / ".modelbook" / "environments" / key
     say(f"the recorded packages: {folder}", as_json=True)
