@@ -90,3 +90,23 @@ def test_a_suite_may_be_named_like_anything(bench: Workbench) -> None:
     version = bench.ok("register", "toy", "--run", bench.train(0.8)).partition(":")[0]
     bench.ok("evaluate", version, "--suite", "store")
     bench.ok("reproduce", version, "--runs", "2", *HERE)
+
+
+NEWER = '{"python": "3.99", "platform": "x", "new": 1}'
+
+
+@pytest.mark.parametrize(
+    ("talk", "code", "words"),
+    [
+        ("print('hello')", 0, "is reproduced"),
+        (f"print({NEWER!r}, flush=True); os._exit(0)", 3, "the Modelbook in these packages is another version"),
+    ],
+    ids=["greeting", "newer"],
+)
+def test_what_packages_say_as_they_start_breaks_nothing(
+    bench: Workbench, tmp_path: Path, talk: str, code: int, words: str
+) -> None:
+    version = bench.ok("register", "toy", "--run", bench.train(0.8)).partition(":")[0]
+    (tmp_path / "sitecustomize.py").write_text(f"import os, sys\nif sys.orig_argv[1] == '-c': {talk}\n")
+    done = bench.run("reproduce", version, *HERE, env={"PYTHONPATH": str(tmp_path)})
+    assert (done.code, words in done.text) == (code, True), done.text

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from modelbook.adapters.checkout import inside
 from modelbook.adapters.virtual_environment import install_folders, make_environment, minor_version, outside
 from modelbook.commands._console import say
@@ -83,4 +85,9 @@ def _capture(python: Path, code: Path, environ: Mapping[str, str]) -> Environmen
     if asked.returncode:
         said = asked.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise ModelbookError(f"these packages cannot run Modelbook: {''.join(said)}", where=str(python), remedy=HERE)
-    return Environment.model_validate_json(asked.stdout)
+    try:
+        return Environment.model_validate_json(asked.stdout.strip().rpartition(b"\n")[2])  # packages may talk before it
+    except ValidationError:
+        raise ModelbookError(
+            "the Modelbook in these packages is another version", where=str(python), remedy=HERE
+        ) from None
