@@ -105,6 +105,12 @@ def test_a_metric_of_a_suite_is_compared_with_that_suites_number() -> None:
     assert judged(flattering).level is None
 
 
+def test_what_the_training_says_of_itself_never_speaks_for_it() -> None:
+    found = judged([repetition(), repetition()], ReproductionRule(margins={"loss": 0.05}))
+    assert [metric.holds for metric in found.metrics] == [True]
+    assert (found.level, "no suite has measured a metric with a margin" in found.why) == (None, True)
+
+
 def test_a_recorded_metric_that_is_no_number_is_met_by_nothing() -> None:
     """The card's `grad` is NaN, and the accuracy that agrees does not make up for it."""
     rule = ReproductionRule(margins={"accuracy": 0.01, "grad": 10.0})

@@ -84,7 +84,8 @@ def judge_reproduction(
     """Compare what was trained anew with the version of `card` and its verified `evaluations`, by suite.
 
     A metric that a suite measured is compared with that suite's number, any other with what the training logged. What
-    `rule` gives no margin for is not compared. All must agree: one metric that strays is a model that was not met.
+    `rule` gives no margin for is not compared. All must agree: one metric that strays is a model that was not met. At
+    least one must be a suite's: what a training says of itself can speak against it, and never for it.
     """
     repetitions = reproduction.repetitions
     if failed := next((one.error for one in repetitions if one.error), None):
@@ -110,6 +111,9 @@ def judge_reproduction(
         return ReproductionVerdict(None, why, tuple(other))
     if strays := [metric.name for metric in metrics if not metric.holds]:
         why = f"the weights are others, and equivalence is not proven for {', '.join(strays)}"
+        return ReproductionVerdict(None, why, tuple(other), metrics)
+    if not any(_suite_of(evaluations, name) for name in names):
+        why = "the weights are others, and no suite has measured a metric with a margin: trainings speak for themselves"
         return ReproductionVerdict(None, why, tuple(other), metrics)
     why = f"the weights are others, but {', '.join(names)} {'is' if len(names) == 1 else 'are'} equivalent"
     return ReproductionVerdict("statistical", why, tuple(other), metrics)
