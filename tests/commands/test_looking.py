@@ -25,6 +25,7 @@ def test_runs_are_listed_and_a_finished_one_is_shown_from_its_log(bench: Workben
     assert json.loads(bench.ok("runs", "--experiment", "other", "--json")) == []
     shown = bench.ok("runs", "show", run, "--follow")
     assert "step 1: loss 0.2" in shown
+    assert ": skill=0.8\n" in shown
     assert "completed" in shown.splitlines()[-1]
 
 
