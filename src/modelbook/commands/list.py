@@ -36,8 +36,7 @@ def command(model: str | None, rev: str, registry_folder: str | None, as_json: b
     registry = workspace.registry
     if model:
         if model not in registry.models():
-            known = ", ".join(registry.models()[:10]) or "none yet"
-            raise BadInput(f"no registered model is named {model!r}", remedy=f"Registered models: {known}.")
+            raise BadInput(f"no registered model is named {model!r}", remedy="See `modelbook list`.")
         print_table(
             _told(_versions(registry, model), as_json=as_json),
             as_json=as_json,
