@@ -39,9 +39,9 @@ def repeat(
     A training that fails is a result. Raises BadInput where the card names no entry point that can be run.
     """
     code, trained = card.lineage.code, card.run
-    folder = code.folder or "."
-    cwd = inside(ground.code, folder, f"the folder {folder}")
-    inside(ground.code, str(Path(folder, code.entry_point)), f"the entry point {code.entry_point}")
+    place = code.folder or "."
+    cwd = inside(ground.code, place, f"the folder {place}")
+    inside(ground.code, str(Path(place, code.entry_point)), f"the entry point {code.entry_point}")
     store = DirectoryStore(scratch / "store", f"file:{scratch / 'store'}")
     plan = RunPlan(
         run=run,
