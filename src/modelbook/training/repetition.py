@@ -39,9 +39,9 @@ def repeat(
     A training that fails is a result. Raises BadInput where the card names no entry point that can be run.
     """
     code, trained = card.lineage.code, card.run
-    folder = code.folder or "."
-    cwd = inside(ground.code, folder, f"the folder {folder}")
-    inside(ground.code, str(Path(folder, code.entry_point)), f"the entry point {code.entry_point}")
+    below = code.folder or "."
+    cwd = inside(ground.code, below, f"the folder {below}")
+    inside(ground.code, str(Path(below, code.entry_point)), f"the entry point {code.entry_point}")
     store = DirectoryStore(scratch / "store", f"file:{scratch / 'store'}")
     plan = RunPlan(
         run=run,
