@@ -86,9 +86,7 @@ def read_listing(data: bytes, where: str) -> list[ListedFile]:
     """The files that a `.dir` object lists, by path. Raises BadInput for anything else."""
     try:
         found = [ListedFile(each["relpath"], each["md5"]) for each in json.loads(data)]
-        well_formed = all(
-            isinstance(file.path, str) and _MD5.fullmatch(file.md5) and not file.md5.endswith(DIR) for file in found
-        )
+        well_formed = all(_MD5.fullmatch(md5) and not md5.endswith(DIR) and path == str(path) for path, md5 in found)
     except (ValueError, TypeError, KeyError, RecursionError):
         well_formed = False
     if not well_formed:
