@@ -74,6 +74,8 @@ def read_settings(run: Run) -> Settings:
     if (size := run.param("size", "tiny")) not in SIZES:
         sys.exit(f"size={size}: the sizes are {', '.join(SIZES)}")
     defaults: dict[str, Any] = {field.name: field.default for field in fields(Settings)} | SIZES[size]
+    if other := sorted(run.params.keys() - defaults.keys() - {"size", "folder"}):
+        sys.exit(f"{', '.join(other)}: the parameters are size, folder, {', '.join(defaults)}")
     settings = Settings(**{name: run.param(name, value) for name, value in defaults.items()})
     if settings.parallel not in {"ddp", "fsdp"}:
         sys.exit(f"parallel={settings.parallel}: it is ddp or fsdp")

@@ -64,3 +64,22 @@ def test_a_script_started_by_hand_ends_up_in_the_store(tmp_path: Path, ending: s
     assert (read_record(bench.store, run_id) is not None) == (status == "completed")
     assert list((tmp_path / ".modelbook/runs").iterdir()) == []
     assert (tmp_path / ".modelbook/.gitignore").read_text() == "*\n"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_error_shows_the_line_of_the_script_and_none_of_ours(tmp_path: Path, whole: bool) -> None:
+    bench = Bench(tmp_path)
+    script = bench.write("import modelbook\nrun = modelbook.run(params={'a': 1})\nrun.log_artifact('nothing.bin')\n")
+    env = ENVIRON | {"MODELBOOK_STORE": bench.store.uri} | ({"MODELBOOK_TRACEBACK": "1"} if whole else {})
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f'File "{script}", line 3' in done.stderr
+    assert "nothing.bin: there is no such file\n  Name a regular file" in done.stderr
+    assert ("handed_files.py" in done.stderr) == whole
+    assert "never asked" not in done.stderr
+    [run] = {info.key.split("/")[1] for info in bench.store.list("runs/")}
+    end = replay(read_events(bench.store, run)).end
+    assert end is not None
+    assert ("handed_files.py" in (end.error or "")) == whole

@@ -39,3 +39,12 @@ def test_a_module_runs_with_its_arguments(bench: Bench) -> None:
     result = bench.launch("", entry_point="package.train", module=True, arguments=("--a", "b c"))
     assert result.status == "completed"
     assert bench.shown["stdout"] == b"__main__ ['--a', 'b c']\n"
+
+
+def test_parameters_that_nobody_asked_for_are_named_where_the_code_came_to_its_end(bench: Bench) -> None:
+    code = "import modelbook\nrun = modelbook.run(params={'own': 1})\nrun.param('epochs', 1)\n"
+    given = {"epochs": 2, "epcohs": 3}
+    result = bench.launch(code, params=given)
+    assert result.warnings[0] == "the training code never asked for these parameters: epcohs"
+    assert b"epcohs" in bench.shown["stderr"]
+    assert not any("never asked" in warning for warning in bench.launch(code + "1 / 0", params=given).warnings)

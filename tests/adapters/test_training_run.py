@@ -282,15 +282,6 @@ def test_weights_are_called_weights(run: Run) -> None:
         run.save_weights({"a": torch.ones(1)}, "model.bin")
 
 
-def test_parameters_that_nobody_asked_for_are_named(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run.param("other", 1)
-    state = state_of(run, tmp_path)
-    assert state.notes == ("the training code never asked for these parameters: declared",)
-    assert "declared" in capsys.readouterr().err
-
-
 def test_a_dataset_that_the_run_has_not_is_named(run: Run) -> None:
     with pytest.raises(BadInput, match=r"has no dataset 'digits' \(it has: none\)"):
         run.dataset("digits")

@@ -40,6 +40,21 @@ def test_a_name_that_is_no_name(bench: Workbench, name: str) -> None:
     assert name[:10] in done.err or not name
 
 
+@pytest.mark.parametrize("name", ["my run", "Run", "a" * 101, "run-"], ids=lambda name: name[:12])
+def test_an_id_that_is_no_id(bench: Workbench, name: str) -> None:
+    done = bench.run("train", "train.py", "--run-id", name)
+    assert done.code == 2
+    assert "is not an id for a run" in done.err
+
+
+def test_a_mistyped_option_is_not_handed_to_the_script(bench: Workbench) -> None:
+    done = bench.run("train", "train.py", "--dta", "numbers@1")
+    assert done.code == 2
+    assert "No such option '--dta'" in done.err
+    assert "come after `--`" in done.err
+    assert "--data" in done.err
+
+
 def test_a_dirty_registry_is_refused_where_it_would_count(bench: Workbench) -> None:
     run = bench.train(0.8)
     (bench.root / "registry/policy.yaml").write_text("format: modelbook/policy/v1\n")

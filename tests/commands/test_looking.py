@@ -25,6 +25,7 @@ def test_runs_are_listed_and_a_finished_one_is_shown_from_its_log(bench: Workben
     assert json.loads(bench.ok("runs", "--experiment", "other", "--json")) == []
     shown = bench.ok("runs", "show", run, "--follow")
     assert "step 1: loss 0.2" in shown
+    assert ": skill=0.8\n" in shown
     assert "completed" in shown.splitlines()[-1]
 
 
@@ -115,3 +116,10 @@ def test_datasets_are_pulled_and_compared(bench: Workbench, tmp_path: Path) -> N
     refused = bench.run("data", "add", "numbers", str(folder))
     assert refused.code == 2
     assert "regular files" in refused.err
+
+
+def test_an_unknown_model_leads_to_the_list_whatever_is_registered(bench: Workbench) -> None:
+    bench.ok("register", "toy", "--run", bench.train(0.8))
+    done = bench.run("list", "tyo")
+    assert done.code == 2
+    assert done.err == "error: no registered model is named 'tyo'\n  See `modelbook list`.\n"

@@ -128,3 +128,11 @@ def test_what_cannot_be_resumed_is_named(bench: Workbench, args: tuple[str, ...]
     done = bench.run("train", *args)
     assert done.code == 2
     assert words in done.err
+
+
+def test_a_run_that_completed_is_not_trained_again_and_not_with_other_parameters(bench: Workbench) -> None:
+    run = bench.train(0.8)
+    assert "had completed before: nothing was trained" in bench.ok("train", "--resume", run)
+    done = bench.run("train", "--resume", run, "--param", "skill=0.7")
+    assert done.code == 1
+    assert "parameter skill 0.7, was 0.8" in done.err

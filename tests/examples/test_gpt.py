@@ -113,6 +113,12 @@ def test_two_processes_train_one_model(tmp_path: Path, parallel: str) -> None:
     assert sum(weight.numel() for weight in weights.values()) == state.params["weights"]
 
 
+def test_a_mistyped_parameter_ends_it_before_it_trains(tmp_path: Path) -> None:
+    done = train(tmp_path, "stps=5")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("stps: the parameters are size, folder, layers, ")
+
+
 @pytest.mark.parametrize(
     ("files", "words"),
     [

@@ -1,10 +1,12 @@
 """`modelbook runs`: what is being trained, and how far it has come."""
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
+from pydantic import JsonValue
 
 from modelbook.adapters.store import Store
 from modelbook.commands._console import print_json, print_table, say
@@ -17,6 +19,7 @@ from modelbook.core.run_log import (
     FileStored,
     MetricsLogged,
     NoteWritten,
+    ParamsLogged,
     RunEnded,
     RunStarted,
 )
@@ -158,10 +161,16 @@ def _row(state: RunState) -> dict[str, object]:
     }
 
 
+def _params(params: Mapping[str, JsonValue]) -> str:
+    return ": " + ", ".join(f"{name}={json.dumps(value)}" for name, value in params.items()) if params else ""
+
+
 def _line(event: Event) -> str | None:
     """An event as a person reads it; None for what says nothing by itself."""
     if isinstance(event, RunStarted):
-        return f"{event.time}  attempt {event.attempt} on {event.host}: {event.params or 'no parameters'}"
+        return f"{event.time}  attempt {event.attempt} on {event.host}{_params(event.params)}"
+    if isinstance(event, ParamsLogged):
+        return f"{event.time}  parameters{_params(event.params)}"
     if isinstance(event, MetricsLogged):
         values = ", ".join(f"{name} {value:.6g}" for name, value in event.values.items())
         return f"{event.time}  {'' if event.step is None else f'step {event.step}: '}{values}"

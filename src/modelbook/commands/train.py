@@ -25,7 +25,7 @@ from modelbook.core.digests import digest_of
 from modelbook.core.documents import repeated
 from modelbook.core.layout import dataset_folder
 from modelbook.core.names import check_name
-from modelbook.core.records import Tag
+from modelbook.core.records import RunId, Tag
 from modelbook.core.registry import Registry
 from modelbook.core.run_log import RunStarted
 from modelbook.core.run_record import DatasetUse
@@ -43,9 +43,16 @@ ROLES = ("train", "validation", "test")
 _MOST_PROCESSES = 1024  # on one machine
 
 
-@click.command(
-    short_help="Train a model and keep all that it was made from.", context_settings={"ignore_unknown_options": True}
-)
+class _Train(click.Command):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            error.message += " (options of the script itself come after `--`)"
+            raise
+
+
+@click.command(cls=_Train, short_help="Train a model and keep all that it was made from.")
 @click.argument("entry_point", metavar="ENTRY", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
 @click.option(
@@ -124,7 +131,7 @@ def command(
     uses = _datasets(workspace.registry, datasets)
     origin = provenance(cwd, entry_point, allow_dirty=allow_dirty)
     plan = RunPlan(
-        run=resume or run_id or new_run_id(os.environ),
+        run=resume or (_run_id(run_id) if run_id else new_run_id(os.environ)),
         experiment=experiment or _experiment(entry_point),
         job=this_job(),
         user=person(workspace.repository),
@@ -200,9 +207,12 @@ def _report(workspace: Workspace, result: LaunchResult, as_json: bool) -> int:
             step = result.state.checkpoints[-1].step
             say(f"  It can go on from step {step}: modelbook train --resume {result.run_id}", as_json=True)
         return Exit.NO
-    if not as_json:
+    if result.repeated:
+        say(f"run {result.run_id} had completed before: nothing was trained", as_json=as_json)
+    elif not as_json:
         files, size = len(result.record.artifacts), sum(file.size for file in result.record.artifacts)
         say(f"run {result.run_id} completed: {files} files, {size:,} bytes in {workspace.store.uri}")
+    if not as_json:
         say(f"  next: modelbook register MODEL --run {result.run_id}")
     return Exit.YES
 
@@ -247,6 +257,16 @@ def _params(texts: tuple[str, ...]) -> dict[str, JsonValue]:
         except json.JSONDecodeError:
             found[name] = value
     return found
+
+
+def _run_id(text: str) -> str:
+    try:
+        return TypeAdapter[str](RunId).validate_python(text)
+    except ValidationError:
+        raise BadInput(
+            f"{text[:110]!r} is not an id for a run",
+            remedy="Ids are 1 to 100 of a-z, 0-9 and '-', and neither begin nor end with '-'.",
+        ) from None
 
 
 def _tags(texts: tuple[str, ...]) -> tuple[str, ...]:

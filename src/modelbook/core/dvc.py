@@ -86,8 +86,10 @@ def read_listing(data: bytes, where: str) -> list[ListedFile]:
     """The files that a `.dir` object lists, by path. Raises BadInput for anything else."""
     try:
         found = [ListedFile(each["relpath"], each["md5"]) for each in json.loads(data)]
-        well_formed = all(_MD5.fullmatch(file.md5) and not file.md5.endswith(DIR) for file in found)
-    except (ValueError, TypeError, KeyError):
+        well_formed = all(
+            isinstance(file.path, str) and _MD5.fullmatch(file.md5) and not file.md5.endswith(DIR) for file in found
+        )
+    except (ValueError, TypeError, KeyError, RecursionError):
         well_formed = False
     if not well_formed:
         raise BadInput("is not a folder of DVC", where=where, remedy="Fetch it again: `dvc fetch`.")

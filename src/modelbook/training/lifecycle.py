@@ -59,19 +59,11 @@ def completed_before(plan: RunPlan, store: Store) -> RunRecord | None:
     record = read_record(store, plan.run)
     if record is None:
         return None
-    # What the code itself logged joins the declared parameters, so the record may have more of them.
-    same = {
-        "experiment": record.experiment == plan.experiment,
-        "code": (record.code.commit, record.code.patch, record.code.entry_point)
-        == (plan.code.commit, plan.code.patch, plan.code.entry_point),
-        "datasets": record.datasets == plan.datasets,
-        "seed": record.seed == plan.seed,
-        "parameters": plan.params.keys() <= record.params.keys(),
-    }
-    other = [what for what, equal in same.items() if not equal]
-    if other:
+    # The log, not the record: what the code itself logged joins the declared parameters there.
+    before = replay(read_events(store, plan.run)).start
+    if differs := differences(before, _start(plan, before.attempt, before.time)):
         raise Refused(
-            f"the run has completed, and with other {', '.join(other)}",
+            "the run has completed, and with other settings:" + "".join(f"\n    {each}" for each in differs),
             where=uri_of(store.uri, run_key(plan.run)),
             remedy="A run's record never changes: take another run id.",
         )

@@ -12,6 +12,7 @@ from modelbook.training.by_hand import begin_by_hand
 from modelbook.training.lifecycle import Begun
 from modelbook.training.meeting import begun_by_first, told_by_first
 from modelbook.training.peers import among_others, speaks
+from modelbook.training.plain_traceback import show_only_the_script
 from modelbook.training.run import Run
 from modelbook.training.run_config import RUN_CONFIG, read_config
 from modelbook.training.run_folder import RunFolder
@@ -40,6 +41,7 @@ def run(
     Raises BadInput where a run begun by hand is still open, and was begun with other arguments.
     """
     global _open
+    show_only_the_script()
     if _open is not None and not _open.closed:
         _open.asked_again(experiment, params or {}, seed, tags)
         return _open

@@ -56,7 +56,7 @@ class Run:
         self._session = session
         self._plan = session.config.plan
         self._params: dict[str, JsonValue] = dict(self._plan.params)
-        self._unread = set(self._params)
+        self._unread = set() if session.by_hand else set(self._params)  # by hand the code itself gave them
         self._files = HandedFiles(session, self.note)
         self._warned: set[str] = set()
         self._savers: list[Checkpoints] = []
@@ -64,6 +64,9 @@ class Run:
         self._end = ProcessEnd()
         if session.by_hand:
             self._end.watch()
+
+    def __repr__(self) -> str:
+        return f"<run {self.id} of {self._plan.experiment}{', closed' if self.closed else ''}>"
 
     @property
     def id(self) -> str:
@@ -271,7 +274,7 @@ class Run:
     def _close(self, status: Ending, *, error: str | None = None, signal: str | None = None) -> None:
         for saver in self._savers if not self.closed and self._session.here() else ():
             saver.wait()
-        if self._unread and not self.closed and self._session.here():
+        if status == "completed" and self._unread and not self.closed and self._session.here():
             names = ", ".join(sorted(self._unread))
             self.note(f"the training code never asked for these parameters: {names}")
         try:
