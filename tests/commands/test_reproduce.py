@@ -25,7 +25,10 @@ def reproductions(bench: Workbench, version: str) -> list[dict[str, Any]]:
 def test_a_version_comes_out_bit_for_bit_the_same(bench: Workbench) -> None:
     version = bench.version(0.8)
     bench.commit({"train.py": "raise SystemExit('another code by now')\n"})
-    said = bench.ok("reproduce", version, "--runs", "3", *HERE)
+    shown = bench.root.parent / "mlflow.db"
+    done = bench.run("reproduce", version, "--runs", "3", *HERE, env={"MLFLOW_TRACKING_URI": f"sqlite:///{shown}"})
+    said = done.out
+    assert not shown.exists(), "a repetition is no run of the team's"
     assert f"{version} is reproduced: the weights came out bit for bit the same, once" in said
     (found,) = reproductions(bench, version)
     assert found["installed"] == "machine"

@@ -40,8 +40,9 @@ def interpreter(
     folders of the repository is installed from the checkout, either way: the working tree is not what was trained.
     Raises BadInput where the lock or the Python is not at hand, ModelbookError where pip fails.
     """
+    # A repetition is no run of the team's: MLflow does not show it.
+    environ = {name: value for name, value in without_secrets(os.environ).items() if not name.startswith("MLFLOW_")}
     # pip runs code of others while it installs: it sees nothing that signs, stores or speaks for somebody.
-    environ = without_secrets(os.environ)
     told = {name: value for name, value in environ.items() if not name.startswith("AWS_")}
     python = Path(sys.executable)
     if own:

@@ -76,7 +76,7 @@ def launch(
     *,
     clock: Clock = utc_now,
     terminal: Terminal | None = None,
-    environ: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = os.environ,
     grace: float = 10.0,
     patience: float = 120.0,
 ) -> LaunchResult:
@@ -94,9 +94,19 @@ def launch(
         return LaunchResult(plan.run.run, 0, "completed", 0, record=record, repeated=True)
     folders = {name: str(folder.resolve()) for name, folder in plan.dataset_folders.items()}
     scratch = plan.scratch.resolve()
-    begun = begin(plan.run, store, scratch, clock, folders, force=plan.force, files=plan.files, notes=plan.notes)
+    begun = begin(
+        plan.run,
+        store,
+        scratch,
+        clock,
+        folders,
+        force=plan.force,
+        files=plan.files,
+        notes=plan.notes,
+        environ=environ,
+    )
     try:
-        env = _environment(begun, os.environ if environ is None else environ)
+        env = _environment(begun, environ)
         outcome = run_process(command, cwd=plan.cwd, env=env, terminal=terminal or _Console().show, grace=grace)
     except BaseException as error:
         _record_failure(begun, store, clock, error)

@@ -80,10 +80,12 @@ def begin(
     force: bool = False,
     files: Mapping[str, bytes] = MappingProxyType({}),
     notes: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
 ) -> Begun:
     """Claim the run in the store, and make its private folder below `scratch`.
 
-    `files` are stored at once as artifacts of the run, by their paths, and `notes` join its log.
+    `files` are stored at once as artifacts of the run, by their paths, and `notes` join its log; `environ` says
+    whether it is shown in MLflow.
 
     A run that began before and did not complete gets one more attempt. Raises Refused if a process on this
     machine still works on it, if another one claims it at the same time, or if the attempt would differ from the
@@ -130,7 +132,7 @@ def begin(
         folder.close()
         folder.remove()
         raise
-    return Begun(folder, config, delivery, start_mirror(folder, os.environ))
+    return Begun(folder, config, delivery, start_mirror(folder, environ))
 
 
 def _filled(path: str, data: bytes, time: Timestamp) -> Callable[[Path], ArtifactStored]:
