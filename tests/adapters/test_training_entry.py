@@ -14,31 +14,13 @@ def bench(tmp_path: Path) -> Bench:
 
 
 @pytest.mark.parametrize(
-    ("entry_point", "module", "words"),
-    [
-        ("absent.py", False, "there is no such entry point"),
-        ("folder", False, "is a folder"),
-        ("no.such.module", True, "there is no module 'no.such.module'"),
-        ("package.absent", True, "there is no module"),
-    ],
+    ("entry_point", "words"), [("absent.py", "there is no such entry point"), ("folder", "is a folder")]
 )
-def test_an_entry_point_that_does_not_exist_begins_no_run(
-    bench: Bench, entry_point: str, module: bool, words: str
-) -> None:
+def test_an_entry_point_that_does_not_exist_begins_no_run(bench: Bench, entry_point: str, words: str) -> None:
     (bench.folder / "folder").mkdir()
-    (bench.folder / "package").mkdir()
     with pytest.raises(BadInput, match=words):
-        bench.launch("", entry_point=entry_point, module=module)
+        bench.launch("", entry_point=entry_point)
     assert bench.keys("") == []
-
-
-def test_a_module_runs_with_its_arguments(bench: Bench) -> None:
-    (bench.folder / "package").mkdir()
-    bench.write("raise SystemExit('imported by the launcher')", "package/other.py")
-    bench.write("import sys\nprint(__name__, sys.argv[1:])", "package/train.py")
-    result = bench.launch("", entry_point="package.train", module=True, arguments=("--a", "b c"))
-    assert result.status == "completed"
-    assert bench.shown["stdout"] == b"__main__ ['--a', 'b c']\n"
 
 
 def test_parameters_that_nobody_asked_for_are_named_where_the_code_came_to_its_end(bench: Bench) -> None:

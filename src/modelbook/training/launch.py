@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.machinery import PathFinder
 from pathlib import Path
 
 from modelbook.adapters.store import Store
@@ -31,7 +30,7 @@ ORPHANS = "processes that the training started outlived it; they were ended, or 
 class LaunchPlan:
     """What to run. `cwd` is where it runs, `scratch` where the run's private folder is made.
 
-    `entry_point` is a file relative to `cwd`, or with `module` the name of a module (`python -m`).
+    `entry_point` is a file relative to `cwd`.
     `dataset_folders` leads from a dataset version, as in `digits@1`, to its verified local folder. `force` lets the run
     go on with other code, data or parameters than it began with. `files` are stored as artifacts before it starts,
     `notes` logged. `python` is the interpreter.
@@ -41,7 +40,6 @@ class LaunchPlan:
     entry_point: str
     cwd: Path
     scratch: Path
-    module: bool = False
     force: bool = False
     dataset_folders: Mapping[str, Path] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -122,38 +120,14 @@ def launch(
 
 
 def _command(plan: LaunchPlan) -> list[str]:
-    if plan.module:
-        if not _module_exists(plan.entry_point, plan.cwd):
-            raise BadInput(
-                f"there is no module {plan.entry_point!r}",
-                where=str(plan.cwd),
-                remedy="Name a module that `python -m` finds from this folder.",
-            )
-        return _started(plan, ["-m", plan.entry_point])
     path = plan.cwd / plan.entry_point
     if not path.is_file():
         reason = "is a folder, not a file" if path.is_dir() else "there is no such entry point"
         raise BadInput(reason, where=str(path), remedy="Name the Python file that trains the model.")
-    return _started(plan, [str(path.absolute())])
-
-
-def _started(plan: LaunchPlan, entry_point: list[str]) -> list[str]:
-    whole = [*entry_point, *plan.run.arguments]
+    whole = [str(path.absolute()), *plan.run.arguments]
     if plan.run.processes:
         whole = torchrun.started(plan.run.processes, whole)
     return [str(plan.python), *whole]
-
-
-def _module_exists(name: str, cwd: Path) -> bool:
-    """Whether `python -m name` would find it, without importing anything of the user's."""
-    path: list[str] = [str(cwd), *sys.path]
-    parts = name.split(".")
-    for index in range(len(parts)):
-        spec = PathFinder.find_spec(".".join(parts[: index + 1]), path)
-        if spec is None:
-            return False
-        path = list(spec.submodule_search_locations or [])
-    return True
 
 
 def _environment(begun: Begun, environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Several processes on this machine, one model: `python -m modelbook.training.torchrun N [-m] ENTRY [ARGS]...`
+"""Several processes on this machine, one model: `python -m modelbook.training.torchrun N ENTRY [ARGS]...`
 
 It is torchrun, which by itself ends with a table and a traceback of its own, whatever happened to the training. This
 ends as the process did that failed first, so that the run's record says why.
@@ -14,7 +14,7 @@ from modelbook.errors import BadInput
 
 
 def started(processes: int, entry_point: Sequence[str]) -> list[str]:
-    """What Python takes to start `entry_point` (a file, or -m and a module, and arguments) so many times."""
+    """What Python takes to start `entry_point` (a file and its arguments) so many times."""
     return ["-m", __name__, str(processes), *entry_point]
 
 
