@@ -48,8 +48,8 @@ class _Train(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            error.message += " (options of the script itself come after `--`)"
-            raise
+            message = f"{error.format_message()} Options of the script itself come after `--`."
+            raise click.UsageError(message, ctx) from None
 
 
 @click.command(cls=_Train, short_help="Train a model and keep all that it was made from.")
