@@ -50,9 +50,13 @@ def same_as_checkout(found: Any | None) -> bool:
 
 
 def digests(package: Path) -> dict[str, str]:
-    """The sha256 of every file of a package by its path, without what Python itself writes there."""
-    files = [path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    return {str(path.relative_to(package)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    """The sha256 of every file of a package by its path, without what Python itself writes there.
+
+    The examples that an installed one carries for its demo lie elsewhere in the checkout, and nothing imports them.
+    """
+    files = {path.relative_to(package): path for path in package.rglob("*") if path.is_file()}
+    own = {str(name): path for name, path in files.items() if not {"__pycache__", "examples"} & set(name.parts)}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in own.items()}
 
 
 def externally_managed() -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelbook.adapters.checkout import checkout
+from modelbook.adapters.checkout import checkout, inside
 from modelbook.adapters.git import Repository, git
 from modelbook.errors import BadInput
 
@@ -74,3 +74,12 @@ def test_a_commit_that_is_not_there_says_how_to_get_it(source: Path, tmp_path: P
     with pytest.raises(BadInput, match=r"is not in this repository(?s:.*)git fetch"):
         checkout(Repository.find(source), "0" * 40, tmp_path / "code")
     assert not (tmp_path / "code").exists()
+
+
+@pytest.mark.parametrize("path", ["..", "../other/train.py", "/bin/true", "link/train.py", "a/../../x", "a\0b"])
+def test_a_recorded_path_that_leads_out_of_it_is_refused(tmp_path: Path, path: str) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/link").symlink_to(tmp_path)
+    with pytest.raises(BadInput, match="the folder x lies outside the repository"):
+        inside(tmp_path / "code", path, "the folder x")
+    assert inside(tmp_path / "code", "a/../b", "b") == tmp_path / "code/a/../b"

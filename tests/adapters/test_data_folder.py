@@ -31,11 +31,11 @@ def test_the_order_is_that_of_the_paths(tmp_path_factory: pytest.TempPathFactory
 
 
 def test_git_s_own_folder_and_empty_folders_are_left_out(tmp_path: Path) -> None:
-    for path in (".git/config", "sub/.git/config", "sub/a", ".gitignore"):
+    for path in (".git/config", "sub/.git/config", "sub/a", ".gitignore", "module/.git", "module/b"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("x")
     (tmp_path / "empty").mkdir()
-    assert [file.path for file in found_files(tmp_path)] == [".gitignore", "sub/a"]
+    assert [file.path for file in found_files(tmp_path)] == [".gitignore", "module/b", "sub/a"]
 
 
 def test_one_file_is_a_dataset_of_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from tests.adapters.training_scripts import ENVIRON
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 OPEN = "import modelbook\nrun = modelbook.run('nb')\nrun.log({'m': 1})"
-BUSY = "import time\nprint('begun', flush=True)\nwhile True: run.log({'i': 1}); time.sleep(0.01)"
+BUSY = "import time\nrun.log({'i': 0})\nprint('begun', flush=True)\nwhile True: run.log({'i': 1}); time.sleep(0.01)"
 
 
 class Notebook:
@@ -42,7 +42,7 @@ class Notebook:
         command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         self.manager._kernel_spec = KernelSpec(argv=command)  # none needs to be installed
         kept = ("PATH", "PYTHONPATH", "LANG", "TMPDIR")
-        env = {name: ENVIRON[name] for name in kept if name in ENVIRON} | {"HOME": str(self.folder / "home")}
+        env = {name: ENVIRON[name] for name in kept if name in ENVIRON} | {"HOME": str(self.folder)}
         self.manager.start_kernel(cwd=str(self.folder), env=env)
         self._connect()
 
@@ -54,13 +54,14 @@ class Notebook:
     def cell(self, code: str) -> str:
         """Run a cell to its end; `ok`, or the error's words."""
         assert self.client is not None
-        content = self.client.execute(code, reply=True, timeout=60)["content"]
+        # Else the kernel drops, for a moment after an error, what comes next.
+        content = self.client.execute(code, reply=True, timeout=60, stop_on_error=False)["content"]
         return "ok" if content["status"] == "ok" else f"{content['ename']}: {content['evalue']}"
 
     def begin_cell(self, code: str) -> None:
         """Run a cell until it prints."""
         assert self.client is not None
-        self.client.execute(code)
+        self.client.execute(code, stop_on_error=False)
         while self.client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
             pass
 

@@ -69,3 +69,18 @@ def test_one_that_was_left_half_made_is_made_anew(tmp_path: Path) -> None:
 def test_another_python_than_there_is_says_so(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"trained by Python 3\.1\.4, and there is no python3\.1 here"):
         make_environment(b"", tmp_path / "own", "3.1.4", os.environ)
+
+
+@pytest.mark.parametrize("version", ["", "3", "../../../tmp/3.1", "3/../x.1", "4.1", "3.1111"])
+def test_what_is_no_version_of_python_is_looked_for_nowhere(tmp_path: Path, version: str) -> None:
+    with pytest.raises(BadInput, match="is no version of Python"):
+        make_environment(b"", tmp_path / "own", version, os.environ)
+
+
+def test_a_folder_that_is_named_like_modelbook_is_not_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "modelbook").mkdir()
+    monkeypatch.chdir(tmp_path)
+    python = make_environment(b"", tmp_path / "own", VERSION, os.environ)
+    assert asked(python, "import os; os.chdir('/'); import importlib.util as u; print(u.find_spec('modelbook').origin)")

@@ -114,3 +114,17 @@ def test_without_transformers_the_extra_is_named() -> None:
         done = subprocess.run([sys.executable, "-c", code], env=ENVIRON, capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert done.stderr.endswith(f"pip install 'modelbook[{extra}]'\n")
+
+
+@pytest.mark.timeout(300)
+def test_in_two_processes_one_of_them_logs_and_saves(bench: Workbench) -> None:
+    bench.env["HF_HUB_OFFLINE"] = "1"
+    bench.commit({"train.py": TRAIN.replace("num_train_epochs=3", "num_train_epochs=1"), ".gitignore": "out\n"})
+    bench.ok("train", "train.py", "--run-id", "two", "--nproc", "2")
+    two = shown(bench, "two")
+    assert two["status"] == "completed"
+    assert two.get("checkpoints", []) == []
+    notes = two["notes"]
+    assert isinstance(notes, list)
+    assert len([note for note in notes if "left to Trainer" in note]) == 1
+    assert load_file(bench.weights("two"))["transformer.wte.weight"].shape == (32, 16)

@@ -80,3 +80,16 @@ def test_a_lightning_training_becomes_a_run_and_goes_on_where_it_was_killed(benc
     assert weights[0].keys() == {f"net.{layer}.{kind}" for layer in (0, 3) for kind in ("weight", "bias")}
     for name in weights[0]:
         assert np.array_equal(weights[0][name], weights[1][name])
+
+
+@pytest.mark.timeout(300)
+def test_in_two_processes_one_of_them_logs_and_saves(bench: Workbench) -> None:
+    train = TRAIN.replace('accelerator="cpu"', 'accelerator="cpu", devices=2, strategy="ddp"')
+    bench.commit({"train.py": train.replace("max_epochs=6", "max_epochs=2"), ".gitignore": ".modelbook\n"})
+    bench.ok("train", "train.py", "--run-id", "two", "--nproc", "2")
+    two = json.loads(bench.ok("show", "run:two", "--json"))
+    assert two["status"] == "completed"
+    assert {"loss", "val_loss"} <= two["metrics"].keys()
+    assert two.get("checkpoints", []) == []
+    assert len([note for note in two["notes"] if "left to Lightning" in note]) == 1
+    assert len(load_file(bench.weights("two"))) == 4

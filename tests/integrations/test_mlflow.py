@@ -111,12 +111,15 @@ def test_when_mlflow_goes_away_the_training_completes_with_one_note(
 
 def test_an_mlflow_that_never_answers_costs_the_training_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        port = silent.getsockname()[1]
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:p@ss-w0rd@127.0.0.1:{port}")
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         result = bench.launch(TRAIN + "    import os\n    print('MLFLOW_TRACKING_URI' in os.environ)\n", run="silent")
     assert result.status == "completed"
-    assert len([text for text in result.warnings if "MLflow" in text]) == 1
+    [note] = [text for text in result.warnings if "MLflow" in text]
+    assert f"http://127.0.0.1:{port}/" in note
+    assert "w0rd" not in str(read_events(bench.store, "silent")), "the log is for all who may read the store"
     record = read_record(bench.store, "silent")
     assert record is not None
     assert record.metrics["last"] == 7

@@ -46,7 +46,9 @@ def test_a_line_that_is_wrong_is_named(second: bytes, words: str) -> None:
     assert (caught.value.where, caught.value.line) == ("the manifest", 2)
 
 
-@pytest.mark.parametrize("path", ["a\nb", "a\\b", "a\x7f", "\udce9", "../a", "a//b", "", "x" * 1001])
+@pytest.mark.parametrize(
+    "path", ["a\nb", "a\\b", "a\x7f", "\udce9", "../a", "a//b", "", "x" * 1001, "a/.git/config", ".Git"]
+)
 def test_a_path_that_leads_elsewhere_or_cannot_be_written_is_refused(path: str) -> None:
     with pytest.raises(BadInput):
         check_data_path(path, path)

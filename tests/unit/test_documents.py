@@ -9,12 +9,13 @@ from modelbook.core.documents import DocumentError, dump, load, repeated
 from modelbook.core.policy import Policy
 from modelbook.core.records import Frozen
 from modelbook.core.registered_model import RegisteredModel
+from modelbook.core.revocation import Revocation
 from modelbook.core.run_record import RunRecord
 from modelbook.core.schemas import DOCUMENTS
 from modelbook.core.trust import Trust
 from modelbook.errors import BadInput, Exit
 from tests.made import POLICY, Made, record
-from tests.made_fields import card_fields
+from tests.made_fields import NOW, card_fields, digest
 
 MODEL = """\
 model: digits
@@ -156,6 +157,9 @@ def examples() -> dict[str, Frozen]:
         "model": model,
         "policy": registry.policy,
         "reproduction": registry.reproduction("models/digits/versions/1/reproductions/again.yaml"),
+        "revocation": Revocation(
+            model="digits", version=1, card=digest("card"), by="alice", revoked=NOW, reason="leaked labels"
+        ),
         "stage": pointer,
         "trust": registry.trust,
         "run": record(RunRecord, run | card.lineage.model_dump(exclude={"parents"})),

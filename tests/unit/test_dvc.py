@@ -69,7 +69,10 @@ def test_a_folder_s_md5_is_that_of_its_listing() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{}x", b"[1]", b'[{"md5": "x", "relpath": "a"}]', b'[{"relpath": "a"}]', b'{"a": 1}'],
+    [
+        *(b"", b"{}x", b"[1]", b'[{"md5": "x", "relpath": "a"}]', b'[{"relpath": "a"}]', b'{"a": 1}', b"[" * 10**5),
+        f'[{{"md5": "{MD5}", "relpath": 1}}]'.encode(),
+    ],
 )
 def test_a_listing_that_is_none_is_refused(data: bytes) -> None:
     with pytest.raises(BadInput, match="not a folder of DVC"):

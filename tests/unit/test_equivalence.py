@@ -57,7 +57,7 @@ def test_a_wider_margin_is_never_harder_to_meet(values: list[float], recorded: f
     assert wide.p <= narrow.p + 1e-12
 
 
-@pytest.mark.parametrize("values", [[1e308, -1e308], [1.7e308, 1.7e308], [5e-324, 0.0]])
+@pytest.mark.parametrize("values", [[1e308, -1e308], [1.7e308, -1.7e308], [1.7e308, 1.7e308], [5e-324, 0.0]])
 def test_numbers_at_the_ends_of_what_a_float_holds_break_nothing(values: list[float]) -> None:
     found = equivalence(values, 0.0, 1e-9)
     assert found.p is not None

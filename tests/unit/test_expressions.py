@@ -214,6 +214,8 @@ def test_any_text_is_either_a_condition_or_refused_and_nothing_else(text: str) -
         "reproduced",
         "reproduced('identical', 1.0)",
         "reproduced(reproduced('identical'))",
+        "'identical'.reproduced()",
+        "tags.all(tag, 'identical'.reproduced ())",
         "reproduced('ident' + 'ical')",
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from modelbook.core.policy import ReproductionRule
-from modelbook.core.reproduction import ReproductionVerdict, judge_reproduction, standing, suites_to_measure
+from modelbook.core.reproduction import Repetition, ReproductionVerdict, judge_reproduction, standing, suites_to_measure
 from tests.made import Made
 from tests.made_fields import EARLIER, LATER, NOW, digest
 
@@ -105,10 +105,31 @@ def test_a_metric_of_a_suite_is_compared_with_that_suites_number() -> None:
     assert judged(flattering).level is None
 
 
+def test_what_the_training_says_of_itself_never_speaks_for_it() -> None:
+    found = judged([repetition(), repetition()], ReproductionRule(margins={"loss": 0.05}))
+    assert [metric.holds for metric in found.metrics] == [True]
+    assert (found.level, "no suite has measured a metric with a margin" in found.why) == (None, True)
+
+
 def test_a_recorded_metric_that_is_no_number_is_met_by_nothing() -> None:
-    """The card's `grad` is NaN."""
-    found = judged([repetition(), repetition()], ReproductionRule(margins={"grad": 10.0}))
+    """The card's `grad` is NaN, and the accuracy that agrees does not make up for it."""
+    rule = ReproductionRule(margins={"accuracy": 0.01, "grad": 10.0})
+    found = judged([repetition(metrics={"grad": 1.0}), repetition(metrics={"grad": 1.0})], rule)
     assert found.level is None
+    assert [metric.problem for metric in found.metrics] == [None, "the version is recorded with no finite number"]
+
+
+def test_a_version_without_weights_has_none_that_could_come_out_the_same() -> None:
+    made = Made().dataset().version().reproduction()
+    card = made.registry.card("digits", 1)
+    config = tuple(artifact for artifact in card.artifacts if not artifact.path.endswith(".safetensors"))
+    bare = card.model_copy(update={"artifacts": config})
+    files = {artifact.path: artifact.digest for artifact in config}
+    again = made.registry.reproduction("models/digits/versions/1/reproductions/again.yaml")
+    found = judge_reproduction(
+        bare, {}, again.model_copy(update={"repetitions": (Repetition(files=files),)}), ReproductionRule()
+    )
+    assert (found.level, found.why) == (None, "the version has no weights (.safetensors) that could come out the same")
 
 
 def test_a_training_that_left_no_model_is_no_reproduction() -> None:

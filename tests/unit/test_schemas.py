@@ -89,6 +89,15 @@ def valid(document: str) -> str:
                 }
             ]
         },
+        "revocation": {
+            "format": "modelbook/revocation/v1",
+            "model": "digits",
+            "version": 1,
+            "card": digest("card"),
+            "by": "alice",
+            "revoked": NOW,
+            "reason": "trained on leaked labels",
+        },
         "run": {name: value for name, value in run.items() if name != "metrics"}
         | {
             "tags": ["a b"],

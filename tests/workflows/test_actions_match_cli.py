@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 NOT_IN_CI = {
     "init": "a person makes a registry, once",
     "data": "a person decides what a dataset version is",
+    "revoke": "a person decides it, and says why",
     "show": "for reading",
     "list": "for reading",
     "runs": "for reading",

@@ -31,3 +31,10 @@ def checkout(repository: Repository, commit: str, target: Path, patch: bytes = b
         if done.returncode:
             words = done.stderr.decode(errors="replace").strip()
             raise BadInput(f"the recorded patch does not fit the commit {commit}: {words}", where=str(repository.root))
+
+
+def inside(top: Path, path: str, what: str) -> Path:
+    """The place of `path` in the checkout `top`. Raises BadInput, naming `what`, where it leads out of it."""
+    if "\0" in path or not (top / path).resolve().is_relative_to(top.resolve()):
+        raise BadInput(f"{what} lies outside the repository that its commit holds")
+    return top / path

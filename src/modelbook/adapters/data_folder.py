@@ -56,7 +56,7 @@ def _below(folder: Path, prefix: str) -> Iterator[FoundFile]:
         names = sorted(f"{each.name}/" if each.is_dir(follow_symlinks=False) else each.name for each in entries)
     for name in names:
         place = prefix + name
-        if name == ".git/":
+        if name.rstrip("/") == ".git":  # in a submodule it is a file
             continue
         if name.endswith("/"):
             yield from _below(folder / name, place)

@@ -110,7 +110,7 @@ def _caches(home: Path) -> list[Path]:
         except (configparser.Error, UnicodeDecodeError) as error:
             raise BadInput("is no settings file of DVC", where=str(home / SUFFIX / name), remedy=str(error)) from None
         if told := settings.get("cache", "dir", fallback="").strip("'\""):
-            folders.append(Path(os.path.normpath(home / SUFFIX / Path(told).expanduser())))
+            folders.append(Path(os.path.normpath(home / SUFFIX / os.path.expanduser(told))))  # noqa: PTH111 - never fails
     return [*folders[:1], home / SUFFIX / "cache"]
 
 

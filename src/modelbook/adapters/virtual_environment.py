@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -53,8 +54,17 @@ def install_folders(python: Path, folders: Sequence[Path], target: Path, environ
     _run([*pip, "--target", str(target), *map(str, folders)], outside(environ), "installing the project's own packages")
 
 
+def minor_version(version: str) -> str:
+    """ "3.11" for "3.11.7". Raises BadInput for what is no version of Python."""
+    if not (found := re.match(r"(3\.[0-9]{1,3})(?![0-9])", version)):
+        raise BadInput(
+            f"{version[:40]!r} is no version of Python", remedy="Use what this machine has: --environment machine."
+        )
+    return found[1]
+
+
 def _interpreter(version: str) -> str:
-    minor = ".".join(version.split(".")[:2])
+    minor = minor_version(version)
     if minor == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
     if found := shutil.which(f"python{minor}"):
@@ -77,7 +87,10 @@ def _run(command: list[str], environ: Mapping[str, str], what: str) -> None:
 
 def _join_modelbook(python: Path, folder: Path, environ: Mapping[str, str]) -> None:
     """Let the environment import the modelbook that runs now; alone, without the packages beside it."""
-    if subprocess.run([python, "-c", "import modelbook"], env=environ, capture_output=True, check=False).returncode:
+    # Isolated (-I): a folder of that name where the command was given is no package.
+    if subprocess.run(
+        [python, "-I", "-c", "import modelbook"], env=environ, capture_output=True, check=False
+    ).returncode:
         alone = folder / "modelbook"
         alone.mkdir(exist_ok=True)
         link = alone / "modelbook"

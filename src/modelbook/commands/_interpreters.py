@@ -6,7 +6,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from modelbook.adapters.virtual_environment import install_folders, make_environment, outside
+from pydantic import ValidationError
+
+from modelbook.adapters.checkout import inside
+from modelbook.adapters.virtual_environment import install_folders, make_environment, minor_version, outside
 from modelbook.commands._console import say
 from modelbook.commands._workspace import Workspace
 from modelbook.core.card import ModelCard
@@ -15,6 +18,7 @@ from modelbook.core.run_record import Environment
 from modelbook.core.storage import key_in
 from modelbook.errors import BadInput, IntegrityError, ModelbookError
 from modelbook.training.child_environment import without_secrets
+from modelbook.training.installed import installable
 from modelbook.training.provenance import REQUIREMENTS
 
 LIMIT = 4 * 1024 * 1024  # bytes of a lock file
@@ -37,25 +41,31 @@ def interpreter(
     Raises BadInput where the lock or the Python is not at hand, ModelbookError where pip fails.
     """
     # pip runs code of others while it installs: it sees nothing that signs, stores or speaks for somebody.
-    told = {name: value for name, value in without_secrets(os.environ).items() if not name.startswith("AWS_")}
-    environ = dict(os.environ)
+    environ = without_secrets(os.environ)
+    told = {name: value for name, value in environ.items() if not name.startswith("AWS_")}
     python = Path(sys.executable)
     if own:
         python, environ = _own(workspace, card, told), outside(environ)
     if local := card.lineage.environment.local:
         target = scratch / "local"
-        install_folders(python, [scratch / "code" / folder for folder in local.values()], target, told)
+        folders = [
+            inside(scratch / "code", folder, f"the package {name} in {folder}") for name, folder in local.items()
+        ]
+        install_folders(python, folders, target, told)
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(target), environ.get("PYTHONPATH"))))
     return python, environ, _capture(python, scratch / "code", environ)
 
 
 def _own(workspace: Workspace, card: ModelCard, environ: Mapping[str, str]) -> Path:
-    lock = recorded_file(workspace, card, REQUIREMENTS, LIMIT)
-    folder = workspace.repository.main_root / ".modelbook" / "environments" / hex_of(digest_of(lock))[:16]
+    python = card.lineage.environment.python
+    sources = workspace.registry.policy.reproduce.sources
+    lock = installable(recorded_file(workspace, card, REQUIREMENTS, LIMIT), REQUIREMENTS, sources)
+    key = f"{minor_version(python)}-{hex_of(digest_of(lock))[:16]}"
+    folder = workspace.repository.main_root / ".modelbook" / "environments" / key
     say(f"the recorded packages: {folder}", as_json=True)
     if lost := [name for name in card.lineage.environment.unlocked if name != "modelbook"]:
         say(f"warning: nobody can install these again: {', '.join(lost)}", as_json=True)
-    return make_environment(lock, folder, card.lineage.environment.python, environ)
+    return make_environment(lock, folder, python, environ)
 
 
 def recorded_file(workspace: Workspace, card: ModelCard, path: str, limit: int) -> bytes:
@@ -75,4 +85,9 @@ def _capture(python: Path, code: Path, environ: Mapping[str, str]) -> Environmen
     if asked.returncode:
         said = asked.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise ModelbookError(f"these packages cannot run Modelbook: {''.join(said)}", where=str(python), remedy=HERE)
-    return Environment.model_validate_json(asked.stdout)
+    try:
+        return Environment.model_validate_json(asked.stdout.strip().rpartition(b"\n")[2])  # packages may talk before it
+    except ValidationError:
+        raise ModelbookError(
+            "the Modelbook in these packages is another version", where=str(python), remedy=HERE
+        ) from None

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelbook.adapters.checkout import checkout
+from modelbook.adapters.checkout import checkout, inside
 from modelbook.adapters.clock import now
 from modelbook.adapters.git import Repository
 from modelbook.adapters.person import person
@@ -116,10 +116,11 @@ def _measured(
     """What the suite measures of the model in the folder `model`, by the code and data of the evaluation on record."""
     evaluation = again.evaluations[suite]
     code, use = evaluation.code, evaluation.dataset
-    own = scratch / suite
-    own.mkdir()
+    own = scratch / "suites" / suite
+    own.mkdir(parents=True)
     if code.commit is None or code.dirty:
         raise Refused(f"nobody can measure with suite {suite} again: no commit holds its code")
     checkout(workspace.repository, code.commit, own / "code")
     pull_dataset(workspace, use.dataset, use.version, own / "dataset")
-    return measure(own / "code" / code.entry_point, model, own / "dataset", own, ground.python, ground.environ)
+    entry_point = inside(own / "code", code.entry_point, f"the entry point {code.entry_point}")
+    return measure(entry_point, model, own / "dataset", own, ground.python, ground.environ)

@@ -43,6 +43,11 @@ def json_option(function: Function) -> Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program to read.")(function)
 
 
+def _keep_from_children(_context: click.Context, _parameter: click.Parameter, uri: str) -> str:
+    os.environ["MODELBOOK_SIGNER"] = uri  # by which `without_secrets` knows the variable that holds a key
+    return uri
+
+
 def signer_option(function: Function) -> Function:
     """`--signer`: whose key signs."""
     return click.option(
@@ -50,6 +55,7 @@ def signer_option(function: Function) -> Function:
         envvar="MODELBOOK_SIGNER",
         metavar="URI",
         default=lambda: f"file:{default_key()}",
+        callback=_keep_from_children,
         help="The key to sign with: file:PATH or env:VARIABLE.  [default: the key that `modelbook init` made]",
     )(function)
 

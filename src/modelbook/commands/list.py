@@ -10,6 +10,7 @@ from modelbook.commands._workspace import json_option, open_workspace, registry_
 from modelbook.core.layout import model_folder
 from modelbook.core.names import check_name
 from modelbook.core.registry import Registry
+from modelbook.core.revocation import is_revoked
 from modelbook.errors import BadInput
 
 SHOWN = 3  # metrics in the list
@@ -37,16 +38,32 @@ def command(model: str | None, rev: str, registry_folder: str | None, as_json: b
         if model not in registry.models():
             raise BadInput(f"no registered model is named {model!r}", remedy="See `modelbook list`.")
         print_table(
-            _versions(registry, model),
+            _told(_versions(registry, model), as_json=as_json),
             as_json=as_json,
             empty=f"{model} has no version yet: `modelbook register {model} --run ID`.",
         )
     else:
         print_table(
-            _models(registry),
+            _told(_models(registry), as_json=as_json),
             as_json=as_json,
             empty="No model yet: `modelbook train SCRIPT`, then `modelbook register NAME --run ID`.",
         )
+
+
+def _told(rows: list[dict[str, object]], *, as_json: bool) -> list[dict[str, object]]:
+    """A person is told of revocations where there are any, and loudly."""
+    if as_json:
+        return rows
+    if not any(row["revoked"] for row in rows):
+        return [{name: value for name, value in row.items() if name != "revoked"} for row in rows]
+    words = {True: "REVOKED", False: None}
+    return [
+        row | {"revoked": words[held] if isinstance(held := row["revoked"], bool) else _serving(held)} for row in rows
+    ]
+
+
+def _serving(stages: object) -> str | None:
+    return f"REVOKED, and in {', '.join(stages)}" if isinstance(stages, list) and stages else None
 
 
 def _models(registry: Registry) -> list[dict[str, object]]:
@@ -58,11 +75,10 @@ def _models(registry: Registry) -> list[dict[str, object]]:
             "model": model,
             "versions": len(versions),
             "latest": versions[-1] if versions else None,
+            "revoked": [name for name, pointer in held.items() if is_revoked(registry, model, pointer.version)],
         }
-        rows.append(
-            row
-            | {stage.name: held[stage.name].version if stage.name in held else None for stage in registry.policy.stages}
-        )
+        serving = {stage: pointer.version for stage, pointer in held.items()}
+        rows.append(row | {stage.name: serving.get(stage.name) for stage in registry.policy.stages})
     return rows
 
 
@@ -80,6 +96,7 @@ def _versions(registry: Registry, model: str) -> list[dict[str, object]]:
             {
                 "version": f"{model}@{version}",
                 "stages": ", ".join(name for name, holder in held.items() if holder == version) or None,
+                "revoked": is_revoked(registry, model, version),
                 "created": card.created,
                 "by": card.run.user.partition(" <")[0],
                 "commit": (card.lineage.code.commit or "")[:12] or None,

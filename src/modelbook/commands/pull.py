@@ -10,6 +10,7 @@ from modelbook.commands._pulling import pull_version, refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 from modelbook.core.layout import model_folder
 from modelbook.core.names import parse_reference
+from modelbook.core.revocation import in_use
 from modelbook.core.verification import verify_stage
 
 
@@ -35,6 +36,11 @@ def command(reference: str, target: Path | None, rev: str, registry_folder: str 
     version = workspace.registry.resolve(wanted)
     if wanted.stage:
         refuse(str(wanted), verify_stage(workspace.registry, wanted.name, wanted.stage).findings)
+    revoked = tuple(in_use(workspace.registry, wanted.name, version))
+    if wanted.version is None and wanted.digest is None:
+        refuse(str(wanted), revoked)  # who names a stage wants what may serve
+    for finding in revoked:
+        say(f"warning: {finding.message}", as_json=True)
     folder = target or Path(f"{wanted.name}-{version}")
     pull_version(workspace, wanted.name, version, folder)
     name = f"{wanted.name}@{version}"

@@ -133,7 +133,9 @@ def _report(workspace: Workspace, verdict: VersionVerdict, reproduction: Reprodu
     rule = workspace.registry.policy.reproduce
     found = judge_reproduction(card, verdict.evaluations, reproduction, rule)
     steps = []
-    if found.level is None and found.metrics and len(reproduction.repetitions) < ENOUGH:
+    if found.level is None and found.metrics and all(metric.holds for metric in found.metrics):
+        steps = [f"modelbook evaluate {card.model}@{card.version}"]
+    elif found.level is None and found.metrics and len(reproduction.repetitions) < ENOUGH:
         steps = [f"modelbook reproduce {card.model}@{card.version} --runs {ENOUGH}"]
     elif found.level is None and found.other_weights and not found.metrics:
         steps = ["say in policy.yaml how far a metric may lie off: `reproduce: {margins: {accuracy: 0.005}}`"]

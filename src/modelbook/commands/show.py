@@ -13,6 +13,7 @@ from modelbook.core.names import parse_reference
 from modelbook.core.records import Frozen
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import judge_reproduction
+from modelbook.core.revocation import revocation_of
 from modelbook.core.verification import verify_version
 from modelbook.errors import BadInput
 
@@ -61,6 +62,7 @@ def _version(workspace: Workspace, model: str, version: int) -> dict[str, Any]:
     path = registry.card_path(model, version)
     return {
         "stages": held,
+        **({"revoked": _record(revoked)} if (revoked := revocation_of(registry, model, version)) else {}),
         "digest": registry.digest(path),
         "card": _record(registry.card(model, version)),
         "evaluations": evaluations,

@@ -12,6 +12,7 @@ from modelbook.core.layout import POLICY, TRUST, model_folder
 from modelbook.core.names import parse_reference
 from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
+from modelbook.core.revocation import in_use
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 from modelbook.errors import Exit
 
@@ -79,7 +80,7 @@ def _reference(workspace: Workspace, text: str) -> Report:
         findings += stage.findings
         facts |= {"stage": wanted.stage, "promoted by": stage.signed_by or "nobody whom trust.yaml allows"}
     verdict = verify_version(registry, wanted.name, version)
-    findings += verdict.findings
+    findings += [*verdict.findings, *in_use(registry, wanted.name, version)]
     facts["signed by"] = verdict.signed_by or "nobody whom trust.yaml allows"
     facts["evaluations"] = ", ".join(verdict.evaluations) or "none"
     return findings_report(f"Verify {text}", facts, findings)
@@ -132,8 +133,10 @@ def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: lis
         findings += verify_version(registry, model, version).findings
     stages = {(p.name, p.part) for p in registry.places.values() if p.kind in {"stage", "verification summary"}}
     for model, stage in sorted((name or "", part or "") for name, part in stages):
-        findings += verify_stage(registry, model, stage).findings
-    return findings
+        verdict = verify_stage(registry, model, stage)
+        findings += verdict.findings
+        findings += in_use(registry, model, verdict.pointer.version) if verdict.pointer else []
+    return list(dict.fromkeys(findings))
 
 
 def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:

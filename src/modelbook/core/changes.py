@@ -23,6 +23,7 @@ _IMMUTABLE = {
     "provenance": "a provenance",
     "evaluation": "an evaluation",
     "evaluation signature": "an evaluation's signature",
+    "revocation": "a revocation",
     "reproduction": "a reproduction",
     "reproduction signature": "a reproduction's signature",
     "dataset": "a dataset card",
@@ -100,6 +101,7 @@ def _words(head: Registry, path: str, place: Place | None) -> str | None:
         "card": f"registers {place.name}@{place.version}",
         "evaluation": f"adds the evaluation {place.part} of {place.name}@{place.version}",
         "reproduction": f"adds the reproduction {place.part} of {place.name}@{place.version}",
+        "revocation": f"revokes {place.name}@{place.version}",
         "dataset": f"adds the dataset {place.name}@{place.version}",
         "stage": f"moves {place.part} of {place.name}",
     }

@@ -57,9 +57,10 @@ class DatasetCard(Frozen):
 
 def _plain_path(path: str) -> str:
     parts = path.split("/")
-    if any(part in {"", ".", ".."} for part in parts) or _UNSAFE.search(path) or len(path) > MAX_PATH:
+    # git runs what the settings in a folder `.git` say, wherever somebody looks at the data with it.
+    if any(part.lower() in {"", ".", "..", ".git"} for part in parts) or _UNSAFE.search(path) or len(path) > MAX_PATH:
         raise ValueError(
-            "not a path below the dataset's folder: no '..', no empty part, no control character or '\\\\'"
+            "not a path below the dataset's folder: no '..', '.git', empty part, control character or '\\\\'"
         )
     return path
 
@@ -72,7 +73,8 @@ def check_data_path(path: str, where: str) -> str:
         raise BadInput(
             "a file of this name cannot be in a dataset",
             where=ascii(where)[1:-1],
-            remedy=f"Rename it: UTF-8 without control characters and '\\', at most {MAX_PATH} characters in its path.",
+            remedy="Rename it: not '.git'; UTF-8 without control characters and '\\'; in its path at most "
+            f"{MAX_PATH} characters.",
         ) from None
 
 

@@ -85,15 +85,15 @@ def cache_paths(md5: str) -> tuple[str, str]:
 def read_listing(data: bytes, where: str) -> list[ListedFile]:
     """The files that a `.dir` object lists, by path. Raises BadInput for anything else."""
     try:
-        found = [ListedFile(each["relpath"], each["md5"]) for each in json.loads(data)]
-        well_formed = all(_MD5.fullmatch(file.md5) and not file.md5.endswith(DIR) for file in found)
-    except (ValueError, TypeError, KeyError):
+        rows = [(each["relpath"], each["md5"]) for each in json.loads(data)]
+        well_formed = all(isinstance(path, str) and _MD5.fullmatch(md5) and not md5.endswith(DIR) for path, md5 in rows)
+    except (ValueError, TypeError, KeyError, RecursionError):
         well_formed = False
     if not well_formed:
         raise BadInput("is not a folder of DVC", where=where, remedy="Fetch it again: `dvc fetch`.")
-    for file in found:
-        check_data_path(file.path, where)
-    return sorted(found)
+    for path, _ in rows:
+        check_data_path(path, where)
+    return sorted(ListedFile(path, md5) for path, md5 in rows)
 
 
 def write_listing(files: Iterable[ListedFile]) -> bytes:

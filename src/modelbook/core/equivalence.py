@@ -39,7 +39,10 @@ def equivalence(values: Sequence[float], recorded: float, margin: float) -> Equi
 
 def _p(values: Sequence[float], middle: float, recorded: float, margin: float) -> float:
     within = margin - abs(middle - recorded)  # of the two one-sided tests, the one towards the nearer bound decides
-    error = stdev(values) / math.sqrt(len(values))
+    try:
+        error = stdev(values) / math.sqrt(len(values))
+    except OverflowError:  # at the very end of what a float can hold
+        return 1.0
     if not error:
         return 0.0 if within > 0 else 1.0
     return 1 - student_t(within / error, len(values) - 1)

@@ -158,10 +158,12 @@ def _levels(tokens: list[tuple[str, str, int]]) -> frozenset[str]:
     """The levels of reproduction that are asked for. Like a metric's name, a level is written, never computed."""
     found = set()
     for i, (kind, word, at) in enumerate(tokens):
-        if (kind, word) != ("name", REPRODUCED) or (i and tokens[i - 1][1] == "."):
-            continue
         follows = [text for _, text, _ in tokens[i + 1 : i + 4]]
-        level = follows[1].strip("rR")[1:-1] if len(follows) == 3 and (follows[0], follows[2]) == ("(", ")") else ""
+        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
+        if (kind, word) != ("name", REPRODUCED) or (member and follows[:1] != ["("]):
+            continue
+        called = not member and len(follows) == 3 and (follows[0], follows[2]) == ("(", ")")
+        level = follows[1].strip("rR")[1:-1] if called else ""
         if level not in LEVELS:
             known = " or ".join(f'{REPRODUCED}("{one}")' for one in LEVELS)
             raise ExpressionError(f"at character {at + 1}: write {known}")

@@ -19,6 +19,7 @@ _FORMS = {
     "evaluation signature": (
         rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/evaluations/(?P<part>{_NAME})\.sigstore\.json"
     ),
+    "revocation": rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/revoked\.yaml",
     "reproduction": rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/reproductions/(?P<part>{_NAME})\.yaml",
     "reproduction signature": (
         rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/reproductions/(?P<part>{_NAME})\.sigstore\.json"

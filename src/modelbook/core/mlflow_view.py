@@ -33,6 +33,7 @@ RUN = "modelbook.run"
 
 _NAME, _PARAM, _TAG = 250, 6000, 5000  # characters that every MLflow server takes
 _NOT_ALLOWED = re.compile(r"[^\w.\- :/]")
+_USER_INFO = re.compile(r"(?<=://)[^\s/]+@")
 
 
 class Point(NamedTuple):
@@ -91,6 +92,11 @@ def mlflow_name(name: str) -> str:
     if posixpath.normpath(plain) != plain or plain.startswith(("/", "..")) or plain == ".":
         plain = plain.replace("/", "_").replace("..", "__")
     return "_" if plain == "." else plain
+
+
+def without_user_info(text: str) -> str:
+    """`text` with no user or password in the URLs in it: what the client says of a server tells its whole address."""
+    return _USER_INFO.sub("", text)
 
 
 def _of_start(start: RunStarted) -> dict[str, str]:

@@ -35,15 +35,23 @@ class Stage(Frozen):
     gates: Annotated[tuple[Gate | GateText, ...], Field(min_length=1, max_length=200)]
 
 
+# It ends in a slash, so that no longer name of another host or owner begins with it.
+Source = Annotated[
+    str, StringConstraints(pattern=r"^((git\+)?(https?|ssh)|git\+git)://[A-Za-z0-9][!#&-;=@-\[\]-~]*/$", max_length=500)
+]
+
+
 class ReproductionRule(Frozen):
     """When a version that was trained again counts as met, though its weights are not the same bits.
 
     `margins` says for each metric how far its mean may lie from what is recorded, in the metric's own unit, and still
-    be as good as equal; `confidence` how sure the test has to be of it.
+    be as good as equal; `confidence` how sure the test has to be of it. `sources` are beginnings of URLs from which
+    packages may be installed that a lock file names by URL, such as `git+https://github.com/acme/`.
     """
 
     confidence: Annotated[FiniteFloat, Field(ge=0.5, lt=1)] = 0.95
     margins: Annotated[dict[MetricName, Annotated[FiniteFloat, Field(gt=0)]], Field(max_length=1000)] = {}
+    sources: Annotated[tuple[Source, ...], Field(max_length=100)] = ()
 
 
 class Policy(Frozen):

@@ -11,6 +11,7 @@ from modelbook.core.pointer import Evidence, Holder, StagePointer
 from modelbook.core.policy import Stage
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import standing
+from modelbook.core.revocation import in_use
 from modelbook.core.verification import StageVerdict, VersionVerdict, verify_stage, verify_version
 
 
@@ -58,7 +59,7 @@ def decide(
     findings = [*verdict.findings, *found]
     baseline, found = _baseline(registry, stands, evaluations)
     findings += found
-    findings += _order(registry, model, version, stage)
+    findings += [*in_use(registry, model, version), *_order(registry, model, version, stage)]
     gates: tuple[GateResult, ...] = ()
     if verdict.card:
         card, rule = verdict.card, registry.policy.reproduce

@@ -49,7 +49,8 @@ class Registry:
         """`path` as a person would name it: from the top of the repository."""
         return f"{self.prefix}/{path}" if self.prefix else path
 
-    def _load(self, kind: type[Record], path: str) -> Record:
+    def load(self, kind: type[Record], path: str) -> Record:
+        """The record at `path`. Raises BadInput where there is no such file."""
         return load(kind, self._bytes(path), self.shown(path))
 
     def _bytes(self, path: str) -> bytes:
@@ -69,7 +70,7 @@ class Registry:
     @cached_property
     def trust(self) -> Trust:
         """trust.yaml."""
-        return self._load(Trust, layout.TRUST)
+        return self.load(Trust, layout.TRUST)
 
     def digest(self, path: str) -> str:
         """The digest of a file's raw bytes."""
@@ -122,16 +123,16 @@ class Registry:
 
     def card(self, model: str, version: int) -> ModelCard:
         """The card of a version."""
-        return self._load(ModelCard, self.card_path(model, version))
+        return self.load(ModelCard, self.card_path(model, version))
 
     def dataset_card(self, dataset: str, version: int) -> DatasetCard:
         """The card of a dataset version."""
-        return self._load(DatasetCard, f"{layout.dataset_folder(dataset, version)}/card.yaml")
+        return self.load(DatasetCard, f"{layout.dataset_folder(dataset, version)}/card.yaml")
 
     def model(self, model: str) -> RegisteredModel | None:
         """model.yaml, or None where there is none."""
         path = f"{layout.model_folder(model)}/model.yaml"
-        return self._load(RegisteredModel, path) if path in self.files else None
+        return self.load(RegisteredModel, path) if path in self.files else None
 
     def evaluation_paths(self, model: str, version: int) -> dict[str, str]:
         """The path of each evaluation of a version, by suite."""
@@ -139,7 +140,7 @@ class Registry:
 
     def evaluation(self, path: str) -> Evaluation:
         """The evaluation at `path`."""
-        return self._load(Evaluation, path)
+        return self.load(Evaluation, path)
 
     def reproduction_paths(self, model: str, version: int) -> dict[str, str]:
         """The path of each reproduction of a version, by its id."""
@@ -147,12 +148,12 @@ class Registry:
 
     def reproduction(self, path: str) -> Reproduction:
         """The reproduction at `path`."""
-        return self._load(Reproduction, path)
+        return self.load(Reproduction, path)
 
     def pointer(self, model: str, stage: str) -> StagePointer | None:
         """What stands in a stage, or None while it is empty."""
         path = layout.pointer_path(model, stage)
-        return self._load(StagePointer, path) if path in self.files else None
+        return self.load(StagePointer, path) if path in self.files else None
 
     def stages_of(self, model: str) -> dict[str, StagePointer]:
         """The pointer of every stage of the policy that is not empty, in the policy's order."""

@@ -86,12 +86,11 @@ def reproduction_report(
         "packages": source,
         "environment": f"{len(drifts)} differences from the recorded one" if drifts else "as recorded",
     }
-    facts["weights"] = f"other: {', '.join(verdict.other_weights)}" if verdict.other_weights else "the same bits"
-    if any(one.error for one in reproduction.repetitions):
-        facts["weights"] = "none"
+    identical = verdict.level == "identical"
+    others = f"other: {', '.join(verdict.other_weights)}" if verdict.other_weights else "none"
+    facts["weights"] = "the same bits" if identical else others
     for metric in verdict.metrics:
         facts[metric.name] = _equivalence_words(metric)
-    identical = verdict.level == "identical"
     suspects = tuple(
         Finding(
             "", None, "suspect", f"{one.part} is {one.right or 'absent'}, was {one.left or 'absent'}", level="warning"

@@ -84,12 +84,15 @@ def judge_reproduction(
     """Compare what was trained anew with the version of `card` and its verified `evaluations`, by suite.
 
     A metric that a suite measured is compared with that suite's number, any other with what the training logged. What
-    `rule` gives no margin for is not compared. All must agree: one metric that strays is a model that was not met.
+    `rule` gives no margin for is not compared. All must agree: one metric that strays is a model that was not met. At
+    least one must be a suite's: what a training says of itself can speak against it, and never for it.
     """
     repetitions = reproduction.repetitions
     if failed := next((one.error for one in repetitions if one.error), None):
         return ReproductionVerdict(None, f"a training anew left no model: {failed}")
     recorded = weights_of({artifact.path: artifact.digest for artifact in card.artifacts})
+    if not recorded:
+        return ReproductionVerdict(None, "the version has no weights (.safetensors) that could come out the same")
     other = sorted(
         {
             path
@@ -101,13 +104,16 @@ def judge_reproduction(
     if not other:
         again = "once" if len(repetitions) == 1 else f"{len(repetitions)} times"
         return ReproductionVerdict("identical", f"the weights came out bit for bit the same, {again}")
-    names = sorted(name for name in rule.margins if _recorded(card, evaluations, name) is not None)
+    names = sorted(name for name in rule.margins if _suite_of(evaluations, name) or name in card.run.metrics)
     metrics = tuple(_judge_metric(card, evaluations, repetitions, name, rule) for name in names)
     if not metrics:
         why = "the weights are others, and policy.yaml gives no margin for a metric that this version has"
         return ReproductionVerdict(None, why, tuple(other))
     if strays := [metric.name for metric in metrics if not metric.holds]:
         why = f"the weights are others, and equivalence is not proven for {', '.join(strays)}"
+        return ReproductionVerdict(None, why, tuple(other), metrics)
+    if not any(_suite_of(evaluations, name) for name in names):
+        why = "the weights are others, and no suite has measured a metric with a margin: trainings speak for themselves"
         return ReproductionVerdict(None, why, tuple(other), metrics)
     why = f"the weights are others, but {', '.join(names)} {'is' if len(names) == 1 else 'are'} equivalent"
     return ReproductionVerdict("statistical", why, tuple(other), metrics)
@@ -141,14 +147,6 @@ def suites_to_measure(evaluations: Mapping[str, Evaluation], rule: ReproductionR
     return sorted(suite for suite, one in evaluations.items() if rule.margins.keys() & one.metrics.keys())
 
 
-def _recorded(card: ModelCard, evaluations: Mapping[str, Evaluation], name: str) -> float | None:
-    """What the version is recorded with; None where it never had that number."""
-    if suite := _suite_of(evaluations, name):
-        return evaluations[suite].metrics[name].value
-    logged = card.run.metrics.get(name)
-    return logged if isinstance(logged, float) else None
-
-
 def _suite_of(evaluations: Mapping[str, Evaluation], name: str) -> str | None:
     return next((suite for suite in sorted(evaluations) if name in evaluations[suite].metrics), None)
 
@@ -161,13 +159,16 @@ def _judge_metric(
     rule: ReproductionRule,
 ) -> MetricVerdict:
     suite = _suite_of(evaluations, name)
+    recorded = evaluations[suite].metrics[name].value if suite else card.run.metrics[name]
+    if not isinstance(recorded, float):
+        return MetricVerdict(name, None, False, "the version is recorded with no finite number")
     values: list[float] = []
     for one in repetitions:
         value = one.suites.get(suite, {}).get(name, Metric()).value if suite else one.metrics.get(name)
         if value is None:
             return MetricVerdict(name, None, False, "a training anew has no such number")
         values.append(value)
-    measured = equivalence(values, _recorded(card, evaluations, name) or 0.0, rule.margins[name])
+    measured = equivalence(values, recorded, rule.margins[name])
     if measured.p is None:
         return MetricVerdict(name, measured, False, "one repetition proves nothing of its spread")
     return MetricVerdict(name, measured, measured.holds(rule.confidence))

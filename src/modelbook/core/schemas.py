@@ -15,6 +15,7 @@ from modelbook.core.policy import Policy
 from modelbook.core.records import Frozen
 from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.reproduction import Reproduction
+from modelbook.core.revocation import Revocation
 from modelbook.core.run_record import RunRecord
 from modelbook.core.trust import Trust
 
@@ -25,6 +26,7 @@ DOCUMENTS: dict[str, type[Frozen]] = {
     "model": RegisteredModel,
     "policy": Policy,
     "reproduction": Reproduction,
+    "revocation": Revocation,
     "run": RunRecord,
     "stage": StagePointer,
     "trust": Trust,
@@ -42,6 +44,7 @@ BEYOND_SCHEMA: dict[str, tuple[str, ...]] = {
     "model": ("the name in a dataset reference has at most 63 characters",),
     "policy": ("two stages of one name", "a stage named `latest`", "a stage named by a number"),
     "reproduction": (),
+    "revocation": (),
     "run": (),
     "stage": (),
     "trust": ("two signers of one name", "a rule that names an unknown signer", "a rule that allows nothing"),

@@ -17,6 +17,7 @@ from modelbook.core.findings import Finding
 from modelbook.core.pointer import StagePointer
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import Reproduction
+from modelbook.core.revocation import check_revocation
 from modelbook.core.signatures import check_signature
 from modelbook.core.signed_files import no_such, problem, signed
 from modelbook.core.statements import (
@@ -95,6 +96,7 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
     findings += found
     reproductions, found = verify_reproductions(registry, model, version, card)
     findings += found
+    findings += check_revocation(registry, model, version)
     return VersionVerdict(model, version, card, signer, evaluations, reproductions, tuple(findings))
 
 

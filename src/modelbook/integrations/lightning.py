@@ -12,6 +12,7 @@ from modelbook.errors import BadInput
 from modelbook.integrations.parts import Part, missing, settings
 from modelbook.training.generators import generator_states, set_generator_states
 from modelbook.training.opening import run as open_run
+from modelbook.training.peers import among_others
 from modelbook.training.run import Run
 
 try:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _PLACE = "modelbook:checkpoint"
 _WEIGHTS = "state_dict"
+_MANY = "checkpoints of a training in several processes are left to Lightning: add a ModelCheckpoint to the callbacks"
 # They may hold anything, a resume does not read them, and the run's parameters have them.
 _NOT_KEPT = {
     f"{owner}{name}" for owner in ("", "datamodule_") for name in ("hyper_parameters", "hparams_name", "hparams_type")
@@ -101,7 +103,7 @@ class ModelbookCheckpoints(Checkpoint):
 
     def restore(self) -> str | None:
         """What to go on from, for `trainer.fit(..., ckpt_path=…)`; None where the run begins."""
-        if self._savers().restore() is None:
+        if among_others() or self._savers().restore() is None:
             return None
         self._generators = generator_states()
         return _PLACE
@@ -113,6 +115,8 @@ class ModelbookCheckpoints(Checkpoint):
                 "the weights of this run are stored already, by the fit() before this one",
                 remedy="ModelbookCheckpoints(weights=False), and at the end run.save_weights(module.state_dict()).",
             )
+        if stage == "fit" and trainer.world_size > 1 and trainer.is_global_zero:
+            self.run.note(_MANY)
         if stage == "fit" and not isinstance(trainer.strategy.checkpoint_io, _Between):
             trainer.strategy.checkpoint_io = _Between(trainer.strategy.checkpoint_io, self._model, self._trainer)
 
@@ -124,11 +128,12 @@ class ModelbookCheckpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep a checkpoint."""
-        trainer.save_checkpoint(_PLACE)  # every process takes part
-        if trainer.is_global_zero:
-            measured = self._metric is not None and self._metric in trainer.callback_metrics
-            # Counted in epochs, which validation and several optimizers leave alone.
-            self._savers().step(trainer.current_epoch, trainer.callback_metrics if measured else None)
+        if trainer.world_size > 1:
+            return
+        trainer.save_checkpoint(_PLACE)
+        measured = self._metric is not None and self._metric in trainer.callback_metrics
+        # Counted in epochs, which validation and several optimizers leave alone.
+        self._savers().step(trainer.current_epoch, trainer.callback_metrics if measured else None)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the weights."""

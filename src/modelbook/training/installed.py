@@ -4,12 +4,13 @@ import importlib.metadata
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from modelbook.errors import BadInput
 from modelbook.training.code_version import without_credentials
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -18,6 +19,7 @@ _VERSION = re.compile(r"[A-Za-z0-9]+([._+!-][A-Za-z0-9]+)*")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:[!#%-\[\]-~]+")
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_CLIMBS = re.compile(r"/(\.|%2e){1,2}(?=[/@#?]|$)", re.IGNORECASE)
 _HEAD = """\
 # What was installed where this model was trained. To install it again:
 #   python -m pip install --no-deps -r requirements.txt
@@ -102,6 +104,39 @@ def requirements(distributions: Iterable[Installed]) -> bytes:
     """
     lines = [each.requirement or f"# {_plain(each)}: {_why(each)}" for each in distributions]
     return (_HEAD + "".join(f"{line}\n" for line in lines)).encode()
+
+
+def installable(lock: bytes, where: str, sources: Sequence[str]) -> bytes:
+    """The lines of a requirements file that install something, if they are such as `requirements` writes.
+
+    Raises BadInput for any other, since pip reads options there too, and for a URL that begins with none of `sources`.
+    """
+    lines = []
+    # Split as pip splits it: not at line feeds alone.
+    for number, line in enumerate(lock.decode("ascii", errors="replace").splitlines(), start=1):
+        if not line or line.startswith("#"):
+            continue
+        name, _, url = line.partition(" @ ")
+        _, _, version = line.partition("==")
+        if not (_NAME.fullmatch(name) and _URL.fullmatch(url)) and not (
+            _NAME.fullmatch(line.removesuffix(f"=={version}")) and _VERSION.fullmatch(version)
+        ):
+            raise BadInput(
+                f"{line[:100]!r} is no exact line for one package",
+                where=where,
+                line=number,
+                remedy="Modelbook wrote no such line. Use what this machine has: --environment machine.",
+            )
+        if url and (_CLIMBS.search(url) or not url.startswith(tuple(sources))):
+            raise BadInput(
+                f"{name} comes from {url[:200]}, which policy.yaml does not allow",
+                where=where,
+                line=number,
+                remedy=f"Allow it there, as in `reproduce: {{sources: [{url.rpartition('/')[0]}/]}}`, or use what this "
+                "machine has: --environment machine.",
+            )
+        lines.append(line)
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _plain(each: Installed) -> str:

@@ -13,7 +13,7 @@ from select import select
 
 from modelbook.adapters.mlflow_run import MlflowRun
 from modelbook.adapters.open_store import open_store
-from modelbook.core.mlflow_view import STATUS, View, view_of
+from modelbook.core.mlflow_view import STATUS, View, view_of, without_user_info
 from modelbook.core.records import StoredFile
 from modelbook.core.run_log import NoteWritten, decode
 from modelbook.core.storage import file_key
@@ -87,7 +87,7 @@ class Mirroring:
                 self._mlflow.add(view, fetch)
             except Exception as error:  # noqa: BLE001 - whatever the client raises, the training is not to know
                 first = str(error).strip().splitlines()[:1]
-                self._warn(f"MLflow does not show this run: {''.join(first) or type(error).__name__}"[:500])
+                self._warn(f"MLflow does not show this run: {''.join(first) or type(error).__name__}")
                 return False
         return True
 
@@ -96,6 +96,7 @@ class Mirroring:
         if self._warned:
             return
         self._warned = True
+        text = without_user_info(text)[:500]  # the note goes wherever the run's log goes
         print(f"modelbook: {text}", file=sys.stderr)
         self._folder.append(NoteWritten(time=timestamp(utc_now()), text=text))
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelbook.adapters.checkout import inside
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.core.card import ModelCard
 from modelbook.core.reproduction import Repetition
 from modelbook.core.run_record import Environment
 from modelbook.core.storage import artifact_key
-from modelbook.errors import BadInput
 from modelbook.training.launch import LaunchPlan, launch
 from modelbook.training.process import Terminal
 from modelbook.training.run_config import RunPlan
@@ -39,9 +39,9 @@ def repeat(
     A training that fails is a result. Raises BadInput where the card names no entry point that can be run.
     """
     code, trained = card.lineage.code, card.run
-    cwd = ground.code / (code.folder or ".")
-    if not (cwd / code.entry_point).resolve().is_relative_to(ground.code.resolve()):
-        raise BadInput(f"the entry point {code.entry_point} lies outside the repository that its commit holds")
+    place = code.folder or "."
+    cwd = inside(ground.code, place, f"the folder {place}")
+    inside(ground.code, str(Path(place, code.entry_point)), f"the entry point {code.entry_point}")
     store = DirectoryStore(scratch / "store", f"file:{scratch / 'store'}")
     plan = RunPlan(
         run=run,

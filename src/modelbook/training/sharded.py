@@ -188,18 +188,19 @@ def _check_seen(folder: Path, rank: int) -> None:
 
 @contextmanager
 def _while_together() -> Iterator[None]:
-    """Raises StoreError if the training parts the processes meanwhile; DCP would let each write as if it were alone."""
+    """Raises StoreError if the processes part meanwhile; DCP would let each write as if it were alone."""
     import torch.distributed as dist
 
+    lost, parted = None, False
     try:
         yield
         parted = not dist.is_initialized()
-    except (RuntimeError, ValueError):
-        parted = not dist.is_initialized()
-        if not parted:
-            raise
+    except (RuntimeError, ValueError) as error:  # what gloo raises where another process is gone
+        lost, parted = _reasons(error), not dist.is_initialized()
     if parted:
         raise StoreError("the processes parted while it was written: call run.finish() before destroy_process_group()")
+    if lost:
+        raise StoreError(f"the processes lost each other while it was written: {lost}")
 
 
 def _on_disk(path: Path, do: Callable[[], T]) -> T:
