@@ -1,7 +1,6 @@
 """A run in a notebook: a real Jupyter kernel, which is shut down, restarted, interrupted or killed."""
 
 import gc
-import getpass
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,9 +28,13 @@ class Notebook:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for command in (["init", "-q", "-b", "idea"], ["commit", "-q", "--allow-empty", "-m", "first"]):
-            who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-            subprocess.run(["git", *who, *command], cwd=folder, check=True, capture_output=True)
+        for command in (
+            ["init", "-q", "-b", "idea"],
+            ["config", "user.name", "Ada"],
+            ["config", "user.email", "ada@example.org"],
+            ["commit", "-q", "--allow-empty", "-m", "first"],
+        ):
+            subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
         self.client: BlockingKernelClient | None = None
 
     def begin(self) -> None:
@@ -112,7 +115,7 @@ def test_cells_share_one_run_until_it_is_finished(notebook: Notebook) -> None:
     assert (first.status, first.params["lr"]) == ("completed", 0.1)
     assert {name: point.value for name, point in first.metrics.items()} == {"m": 1, "n": 2}
     assert (second.status, second.params["lr"]) == ("completed", 0.2)
-    assert (first.start.code.branch, first.start.user) == ("idea", getpass.getuser())
+    assert (first.start.code.branch, first.start.user) == ("idea", "Ada <ada@example.org>")
     assert first.start.code.commit is not None
     assert notebook.left() == []
 

@@ -52,7 +52,7 @@ def test_a_mistyped_option_is_not_handed_to_the_script(bench: Workbench) -> None
     assert done.code == 2
     assert "No such option '--dta'" in done.err
     assert "come after `--`" in done.err
-    assert "--data" in done.err
+    assert "'--data'" in done.err
 
 
 def test_a_dirty_registry_is_refused_where_it_would_count(bench: Workbench) -> None:

@@ -114,6 +114,24 @@ def test_a_version_is_a_whole_number_and_nothing_that_looks_like_one(value: str)
     assert [line for line, _, _, _ in problems(ModelCard, text)] == [3]
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        (
+            Policy,
+            "store: /data",
+            "store: a store is s3://bucket/prefix (a bucket has 3 characters or more) or file:folder",
+        ),
+        (Policy, "reproduce: {margins: {a b: 1}}", "a metric is named by letters, digits and '_'"),
+        (RegisteredModel, "model: Digits", "model: a name is of a-z, 0-9 and '-'"),
+        (RegisteredModel, MODEL.replace("@1", ""), "dataset: a dataset version is written as in digits@1"),
+    ],
+)
+def test_what_a_pattern_asks_for_is_said_in_words(kind: type[Frozen], text: str, words: str) -> None:
+    assert any(words in said for _, _, said, _ in problems(kind, text))
+    assert not any("pattern" in said for _, _, said, _ in problems(kind, text))
+
+
 def test_a_rule_between_fields_is_reported_too() -> None:
     assert problems(Policy, POLICY.replace("name: production", "name: staging"))[0][2].endswith(
         "two stages are named 'staging'"

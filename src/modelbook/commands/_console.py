@@ -16,6 +16,8 @@ from modelbook.core.strict_yaml import UNSEEN
 if TYPE_CHECKING:
     from rich.console import Console
 
+_LAST = 24  # what the last column of a table needs at least: its cells may be folded, the others never
+
 
 def console(*, stderr: bool = False) -> "Console":
     """A Rich console; plain where output is no terminal, and in a workflow's log, which has no width."""
@@ -84,18 +86,38 @@ def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: s
     if as_json:
         print_json(list(rows))
         return
-    from rich.table import Table
-    from rich.text import Text
-
     if not rows:
         console().print(empty)
         return
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    headings = list(rows[0])
+    cells = [["-" if value is None else plain(str(value)) for value in row.values()] for row in rows]
+    widths = [max(cell_len(line[at]) for line in (headings, *cells)) for at in range(len(headings))]
+    if sum(widths[:-1]) + 2 * len(widths) + min(widths[-1], _LAST) > console().width:
+        _print_stacked(headings, cells, widths, console().width)
+        return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for at, heading in enumerate(rows[0]):
-        table.add_column(heading, overflow="fold", no_wrap=at == 0)
-    for row in rows:
-        table.add_row(*(Text("-" if value is None else plain(str(value))) for value in row.values()))
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading != headings[-1])
+    for row in cells:
+        table.add_row(*map(Text, row))
     console().print(table)
+
+
+def _print_stacked(headings: list[str], cells: list[list[str]], widths: list[int], room: int) -> None:
+    """A table that is too wide: the columns that fit stand in a line, the others by name in a line below it."""
+    from rich.cells import set_cell_size
+
+    fit = max(1, sum(sum(widths[:at]) + 2 * (at - 1) <= room for at in range(1, len(widths))))
+    for line in (headings, *cells):
+        shown = [set_cell_size(cell, width) for cell, width in zip(line[:fit], widths, strict=False)]
+        say("  ".join(shown).rstrip())
+        rest = [f"{name}: {cell}" for name, cell in zip(headings[fit:], line[fit:], strict=True) if cell != "-"]
+        if rest and line is not headings:
+            say("    " + "  ".join(rest))
 
 
 def print_nested(data: Any) -> None:

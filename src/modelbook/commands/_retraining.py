@@ -8,11 +8,12 @@ from pathlib import Path
 from modelbook.adapters.checkout import checkout, inside
 from modelbook.adapters.clock import now
 from modelbook.adapters.git import Repository
+from modelbook.adapters.person import person
 from modelbook.commands._console import say
 from modelbook.commands._dataset_pull import pull_dataset, pull_datasets
 from modelbook.commands._interpreters import interpreter, recorded_file
 from modelbook.commands._measuring import measure
-from modelbook.commands._workspace import Workspace, person, this_job
+from modelbook.commands._workspace import Workspace, this_job
 from modelbook.core.card import ModelCard
 from modelbook.core.evaluation import Evaluation, Metric
 from modelbook.core.reproduction import Repetition, Reproduction, suites_to_measure, weights_of
@@ -55,7 +56,7 @@ def retrain(workspace: Workspace, again: Again) -> Reproduction:
             environ,
             environment,
             this_job(),
-            person(workspace.repository),
+            person(workspace.repository.root),
         )
         repetitions = _repetitions(workspace, again, ground, scratch, number)
     return Reproduction(

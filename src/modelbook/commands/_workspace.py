@@ -1,6 +1,5 @@
 """What every command gathers first: the repository, the registry at a commit, its store, and where to propose."""
 
-import getpass
 import os
 import socket
 from collections.abc import Callable, Iterable
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from modelbook.adapters.forge import Forge
-from modelbook.adapters.git import Repository, run_git
+from modelbook.adapters.git import Repository
 from modelbook.adapters.registry_files import find_registry, read_registry
 from modelbook.adapters.store import Store
 from modelbook.adapters.workflow import job_identity
@@ -137,16 +136,6 @@ def open_workspace(folder: str | None, *, rev: str = "HEAD", scope: Iterable[str
     commit = repository.commit(rev)
     registry, findings = read_registry(repository, found, commit, scope)
     return Workspace(repository, found, commit, registry, tuple(findings), is_head=rev == "HEAD")
-
-
-def person(repository: Repository) -> str:
-    """Who is doing this: the workflow's actor, else git's user, else the login name."""
-    if actor := os.environ.get("GITHUB_ACTOR"):
-        return f"@{actor}"
-    told = run_git(["var", "GIT_AUTHOR_IDENT"], repository.root).stdout.decode(errors="replace")
-    if ">" in told:
-        return told[: told.rindex(">") + 1]
-    return getpass.getuser()
 
 
 def this_job() -> str:

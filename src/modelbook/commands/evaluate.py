@@ -8,6 +8,7 @@ import click
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change
 from modelbook.adapters.key_signer import KeySigner
+from modelbook.adapters.person import person
 from modelbook.commands._console import print_json, say
 from modelbook.commands._dataset_pull import pull_dataset
 from modelbook.commands._measurement import read_measurement, store_measurement
@@ -20,7 +21,6 @@ from modelbook.commands._workspace import (
     forge_option,
     json_option,
     open_workspace,
-    person,
     registry_option,
     signer_option,
     this_job,
@@ -151,7 +151,7 @@ def _measure(workspace: Workspace, model: str, version: int, suite_name: str) ->
         suite=suite_name,
         dataset=use,
         job=this_job(),
-        user=person(workspace.repository),
+        user=person(workspace.repository.root),
         started=started,
         ended=now(),
         code=code,

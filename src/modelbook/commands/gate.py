@@ -3,10 +3,11 @@
 import click
 
 from modelbook.adapters.clock import now
+from modelbook.adapters.person import person
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._pulling import refuse
-from modelbook.commands._workspace import json_option, open_workspace, person, registry_option, rev_option
+from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 from modelbook.core.layout import model_folder
 from modelbook.core.names import parse_reference
 from modelbook.core.promotion import decide
@@ -33,7 +34,7 @@ def command(reference: str, stage: str, rev: str, registry_folder: str | None, a
     if workspace.is_head:
         workspace.refuse_uncommitted()
     version = workspace.registry.resolve(wanted)
-    decision = decide(workspace.registry, wanted.name, version, stage, by=person(workspace.repository), now=now())
+    decision = decide(workspace.registry, wanted.name, version, stage, by=person(workspace.repository.root), now=now())
     report = promotion_report(decision)
     set_outputs({"passed": str(report.passed).lower()})
     print_report(report, as_json=as_json)

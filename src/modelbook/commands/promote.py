@@ -4,6 +4,7 @@ import click
 
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change, Forge
+from modelbook.adapters.person import person
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._proposing import proposal_fields, tell
@@ -14,7 +15,6 @@ from modelbook.commands._workspace import (
     forge_option,
     json_option,
     open_workspace,
-    person,
     registry_option,
     signer_option,
 )
@@ -72,7 +72,7 @@ def command(
         wanted.name,
         version,
         stage,
-        by=person(workspace.repository),
+        by=person(workspace.repository.root),
         now=now(),
         reason=reason,
     )

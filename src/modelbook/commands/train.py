@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from modelbook.adapters.person import person
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_json, say, to_stderr
 from modelbook.commands._dataset_files import resolve_dataset
@@ -17,7 +18,6 @@ from modelbook.commands._workspace import (
     Workspace,
     json_option,
     open_workspace,
-    person,
     registry_option,
     this_job,
 )
@@ -48,8 +48,8 @@ class _Train(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            message = f"{error.message} (options of the script itself come after `--`)"
-            raise click.NoSuchOption(error.option_name, message, error.possibilities, error.ctx) from None
+            message = f"{error.format_message()} Options of the script itself come after `--`."
+            raise click.UsageError(message, ctx) from None
 
 
 @click.command(cls=_Train, short_help="Train a model and keep all that it was made from.")
@@ -134,7 +134,7 @@ def command(
         run=resume or (_run_id(run_id) if run_id else new_run_id(os.environ)),
         experiment=experiment or _experiment(entry_point),
         job=this_job(),
-        user=person(workspace.repository),
+        user=person(workspace.repository.root),
         params=(began.params if began else {}) | _params(params),
         seed=seed,
         tags=_tags(tags),

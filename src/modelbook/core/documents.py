@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from modelbook.core import strict_yaml
 from modelbook.core.findings import Finding
+from modelbook.core.patterns import in_words
 from modelbook.core.records import Frozen
 from modelbook.errors import BadInput
 
@@ -87,6 +88,8 @@ def _finding(kind: type[Frozen], problem: Any, parsed: strict_yaml.Parsed, path:
             f"this Modelbook does not know the format {problem['input']!r}; {problem['msg'].lower()}",
         )
     message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "string_pattern_mismatch":
+        message = in_words(problem["ctx"]["pattern"]) or message
     shown = json.dumps(problem["input"])
     value = f" (it is {shown})" if len(shown) <= 80 and not isinstance(problem["input"], dict | list) else ""
     return Finding(path, line, "invalid", f"{dotted or 'the document'}: {message}{value}")

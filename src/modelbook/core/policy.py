@@ -6,13 +6,14 @@ from pydantic import Field, StringConstraints, model_validator
 
 from modelbook.core.documents import repeated
 from modelbook.core.names import RESERVED, Name
+from modelbook.core.patterns import STORE_PATTERN
 from modelbook.core.records import FiniteFloat, Frozen, MetricName, Text
 
 GateText = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"[^ ]")]
 StoreUri = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_][A-Za-z0-9._-]*)*|file:[^#?%\x00-\x20]+)$",
+        pattern=STORE_PATTERN,
         max_length=500,
     ),
 ]

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from modelbook.core.digests import Digest
+from modelbook.core.patterns import METRIC_PATTERN
 
 RunId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=100)]
 CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
@@ -17,7 +18,7 @@ Timestamp = Annotated[
 ]
 Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
 FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
-MetricName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+MetricName = Annotated[str, StringConstraints(pattern=METRIC_PATTERN, max_length=64)]
 # What a training script may call a metric of its own, such as `val/loss`; no gate reads it.
 LoggedName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=200)]
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/+-]*$", max_length=64)]

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from modelbook.core.names import Name
+from modelbook.core.patterns import DATASET_PATTERN
 from modelbook.core.policy import Gate, GateText
 from modelbook.core.records import FilePath, Frozen, Tag, Text
 
-DatasetReference = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?@[1-9][0-9]{0,8}$", max_length=80)]
+DatasetReference = Annotated[str, Field(pattern=DATASET_PATTERN, max_length=80)]
 
 
 class Suite(Frozen):

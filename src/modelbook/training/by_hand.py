@@ -1,6 +1,5 @@
 """A run of a script or notebook that nobody launched: it finds out by itself what `modelbook train` would tell it."""
 
-import getpass
 import os
 import sys
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modelbook.adapters.open_store import open_store
+from modelbook.adapters.person import person
 from modelbook.adapters.store import Store
 from modelbook.adapters.workflow import job_identity
 from modelbook.training.clock import utc_now
@@ -48,7 +48,7 @@ def begin_by_hand(
         run=run,
         experiment=experiment or (script.stem if script else "notebook"),
         job=job_identity() or f"local:{run}",
-        user=os.environ.get("GITHUB_ACTOR") or _user(),
+        user=person(root),
         params=json_params(params),
         seed=None if seed is None else check_seed(seed),
         tags=tags,
@@ -72,13 +72,6 @@ def _script() -> Path | None:
     """The file that Python was started with; a notebook or a prompt has none."""
     file = getattr(sys.modules.get("__main__"), "__file__", None)
     return Path(file).resolve() if file else None
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a number without a name
-        return f"uid-{os.getuid()}"
 
 
 def _provenance(script: Path | None) -> Provenance:

@@ -1,0 +1,19 @@
+"""What a person may write by hand in a file of the registry, as a pattern for a program and in words for a person."""
+
+from modelbook.core.names import NAME_PATTERN
+
+STORE_PATTERN = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_][A-Za-z0-9._-]*)*|file:[^#?%\x00-\x20]+)$"
+DATASET_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?@[1-9][0-9]{0,8}$"
+METRIC_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+_WORDS = {
+    NAME_PATTERN: "a name is of a-z, 0-9 and '-', and neither begins nor ends with '-'",
+    STORE_PATTERN: "a store is s3://bucket/prefix (a bucket has 3 characters or more) or file:folder",
+    DATASET_PATTERN: "a dataset version is written as in digits@1",
+    METRIC_PATTERN: "a metric is named by letters, digits and '_', and does not begin with a digit",
+}
+
+
+def in_words(pattern: str) -> str | None:
+    """What `pattern` asks for; None where nobody writes by hand what it is for."""
+    return _WORDS.get(pattern)
