@@ -4,10 +4,11 @@ import click
 
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change
+from modelbook.adapters.person import person
 from modelbook.commands._console import say
 from modelbook.commands._proposing import tell
 from modelbook.commands._pulling import refuse
-from modelbook.commands._workspace import forge_option, json_option, open_workspace, person, registry_option
+from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option
 from modelbook.core.documents import dump
 from modelbook.core.names import parse_reference
 from modelbook.core.revocation import Revocation, is_revoked, revocation_path
@@ -47,7 +48,7 @@ def command(reference: str, reason: str, forge_name: str, registry_folder: str |
         model=wanted.name,
         version=version,
         card=registry.digest(registry.card_path(wanted.name, version)),
-        by=person(workspace.repository),
+        by=person(workspace.repository.root),
         revoked=now(),
         reason=reason,
     )
