@@ -48,7 +48,7 @@ def command(reference: str, reason: str, forge_name: str, registry_folder: str |
         model=wanted.name,
         version=version,
         card=registry.digest(registry.card_path(wanted.name, version)),
-        by=person(workspace.repository),
+        by=person(workspace.repository.root),
         revoked=now(),
         reason=reason,
     )
