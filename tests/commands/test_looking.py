@@ -123,3 +123,15 @@ def test_an_unknown_model_leads_to_the_list_whatever_is_registered(bench: Workbe
     done = bench.run("list", "tyo")
     assert done.code == 2
     assert done.err == "error: no registered model is named 'tyo'\n  See `modelbook list`.\n"
+
+
+def test_runs_of_a_script_by_hand_are_seen_without_a_registry(bench: Workbench, tmp_path: Path) -> None:
+    (tmp_path / "alone").mkdir()
+    script = tmp_path / "alone/own.py"
+    script.write_text("import modelbook\nwith modelbook.run() as run:\n    run.log({'loss': 0.5}, step=1)\n")
+    refused = bench.run("runs", cwd=script.parent)
+    assert (refused.code, "not a git repository" in refused.err) == (2, True), "there is nothing yet"
+    subprocess.run([sys.executable, script], cwd=script.parent, env=bench.env, check=True, capture_output=True)
+    (row,) = json.loads(bench.run("runs", "--json", cwd=script.parent).out)
+    assert (row["experiment"], row["status"], row["metrics"]) == ("own", "completed", {"loss": 0.5})
+    assert "loss" in bench.run("runs", "show", row["run"], cwd=script.parent).out

@@ -227,3 +227,10 @@ def test_the_level_of_a_reproduction_is_written_and_never_computed(text: str) ->
 def test_a_condition_knows_which_levels_of_reproduction_it_asks_for() -> None:
     assert parse("reproduced('identical') || metrics.reproduced > 0.5").levels == {"identical"}
     assert parse("metrics.reproduced > 0.5").levels == frozenset()
+
+
+def test_a_mistyped_name_is_answered_with_the_one_that_was_meant() -> None:
+    with pytest.raises(ExpressionError, match=r"did you mean metrics\?"):
+        parse("metric.accuracy > 0.9")
+    with pytest.raises(ExpressionError, match=r"always be the same$"):
+        parse("1.0 > 0.9")

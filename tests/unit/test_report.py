@@ -176,7 +176,7 @@ def test_the_report_of_a_reproduction_names_what_agrees_and_what_may_be_the_reas
     drifts = (Drift("python", "3.11.7", "3.12.1"), Drift("package numpy", None, "2.1"))
     same = reproduced("", None, drifts)
     assert (same.passed, same.findings, same.facts["weights"]) == (True, (), "the same bits")
-    assert same.facts["environment"] == "2 differences from the recorded one"
+    assert same.facts["environment"] == "other than recorded: python, package numpy"
     other = {"files": {}, "suites": {"default": {"accuracy": {"value": 0.95}}}}
     told = reproduced("reproduce: {margins: {accuracy: 0.01}}\n", [other, other], drifts)
     assert told.passed

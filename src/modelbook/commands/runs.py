@@ -8,10 +8,12 @@ from pathlib import Path
 import click
 from pydantic import JsonValue
 
+from modelbook.adapters.registry_files import FOLDER
 from modelbook.adapters.store import Store
 from modelbook.commands._console import print_json, print_table, say
 from modelbook.commands._pulling import fetch_all, whole_folder
 from modelbook.commands._workspace import json_option, open_workspace, registry_option
+from modelbook.core.layout import POLICY
 from modelbook.core.run_log import (
     ArtifactStored,
     CheckpointStored,
@@ -26,6 +28,7 @@ from modelbook.core.run_log import (
 from modelbook.core.run_state import RunState, replay
 from modelbook.core.storage import artifact_key, file_key, run_key
 from modelbook.errors import BadInput, Exit
+from modelbook.training.by_hand import root_of, store_by_hand
 from modelbook.training.run_reader import read_events
 
 POLL = 2.0  # seconds between two looks at a run that is followed: about as often as its log grows
@@ -49,7 +52,7 @@ def command(
     """
     if context.invoked_subcommand:
         return
-    store = open_workspace(registry_folder).store
+    store = _store(registry_folder)
     states = [replay(events) for run in _run_ids(store) if (events := read_events(store, run))]
     wanted = [
         state
@@ -77,7 +80,7 @@ def show(run_id: str, follow: bool, registry_folder: str | None, as_json: bool) 
       modelbook runs show 20261123t120000-1a2b3c4d --follow
     """
     run_key(run_id)  # refuses an id that is no id
-    store = open_workspace(registry_folder).store
+    store = _store(registry_folder)
     if as_json and not follow:
         print_json(replay(_events(store, run_id)).model_dump(mode="json", exclude_none=True))
         return Exit.YES
@@ -108,7 +111,7 @@ def files(run_id: str, target: Path | None, registry_folder: str | None, as_json
       modelbook runs files 20261123t120000-1a2b3c4d ./files
     """
     run_key(run_id)  # refuses an id that is no id
-    store = open_workspace(registry_folder).store
+    store = _store(registry_folder)
     state = replay(_events(store, run_id))
     kept = [(f"files/{file.path}", file, file_key(run_id, file.path, file.digest)) for file in state.files]
     kept += [(f"artifacts/{file.path}", file, artifact_key(run_id, file.path)) for file in state.artifacts]
@@ -142,6 +145,18 @@ def _followed(store: Store, run_id: str) -> Iterator[Event]:
         if isinstance(events[-1], RunEnded):
             return
         time.sleep(POLL)
+
+
+def _store(registry_folder: str | None) -> Store:
+    """The registry's store; without a registry, that of the scripts and notebooks which were started by hand here."""
+    try:
+        return open_workspace(registry_folder).store
+    except BadInput:
+        root = root_of(Path.cwd())
+        by_hand = store_by_hand(root)
+        if registry_folder or (root / FOLDER / POLICY).exists() or next(iter(by_hand.list("runs/")), None) is None:
+            raise
+        return by_hand
 
 
 def _run_ids(store: Store) -> list[str]:

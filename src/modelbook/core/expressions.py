@@ -9,6 +9,7 @@ import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -71,7 +72,9 @@ def parse(text: str) -> Expression:
     metrics, baseline, others = _references(tokens)
     levels = _levels(tokens)
     if not (metrics or baseline or others or levels):
-        raise ExpressionError("it reads nothing of the model, so its verdict would always be the same")
+        near = {name for word in _names(tokens) for name in get_close_matches(word, [*VARIABLES, REPRODUCED], n=1)}
+        hint = f"; did you mean {' or '.join(sorted(near))}?" if near else ""
+        raise ExpressionError(f"it reads nothing of the model, so its verdict would always be the same{hint}")
     _compile(text)
     return Expression(
         text, frozenset(metrics), frozenset(baseline), _comparisons(text, tokens), _operands(text, tokens), levels
@@ -152,6 +155,11 @@ def _references(tokens: list[tuple[str, str, int]]) -> tuple[set[str], set[str],
         elif word in VARIABLES:
             others.add(word)
     return metrics, baseline, others
+
+
+def _names(tokens: list[tuple[str, str, int]]) -> list[str]:
+    """The names that stand by themselves, not as a member of another."""
+    return [word for i, (kind, word, _) in enumerate(tokens) if kind == "name" and (not i or tokens[i - 1][1] != ".")]
 
 
 def _levels(tokens: list[tuple[str, str, int]]) -> frozenset[str]:

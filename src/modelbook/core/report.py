@@ -11,6 +11,8 @@ from modelbook.core.gates import GateResult
 from modelbook.core.promotion import Decision
 from modelbook.core.reproduction import MetricVerdict, Reproduction, ReproductionVerdict
 
+_SHOWN = 5  # differences of an environment in one line
+
 
 @dataclass(frozen=True)
 class Report:
@@ -84,7 +86,7 @@ def reproduction_report(
         "candidate": name,
         "trained again": f"{len(reproduction.repetitions)} times" if len(reproduction.repetitions) > 1 else "once",
         "packages": source,
-        "environment": f"{len(drifts)} differences from the recorded one" if drifts else "as recorded",
+        "environment": f"other than recorded: {_few([one.part for one in drifts])}" if drifts else "as recorded",
     }
     identical = verdict.level == "identical"
     others = f"other: {', '.join(verdict.other_weights)}" if verdict.other_weights else "none"
@@ -101,6 +103,10 @@ def reproduction_report(
     text = f"{name} {how[verdict.level]}: {verdict.why}"
     passed = verdict.level is not None
     return Report(f"Reproduce {name}", passed, text, facts, findings=suspects, next_steps=tuple(next_steps))
+
+
+def _few(parts: Sequence[str]) -> str:
+    return ", ".join(parts[:_SHOWN]) + (f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else "")
 
 
 def _equivalence_words(metric: MetricVerdict) -> str:

@@ -34,13 +34,13 @@ def begin_by_hand(
 
     A relative store lies in the repository around the current folder, or in that folder if there is none.
     """
-    root = _root(Path.cwd())
+    root = root_of(Path.cwd())
     private = root / FOLDER
     private.mkdir(exist_ok=True)
     ignore = private / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n")
-    store = open_store(store_uri or os.environ.get(STORE) or f"file:{FOLDER}/store", base=root)
+    store = store_by_hand(root, store_uri)
     script = _script()
     run = new_run_id(os.environ)
     origin = _provenance(script)
@@ -64,7 +64,13 @@ def begin_by_hand(
     return begun, store
 
 
-def _root(folder: Path) -> Path:
+def store_by_hand(root: Path, uri: str | None = None) -> Store:
+    """The store of runs that nobody launched, for a repository or folder `root`: named, or as the environment says."""
+    return open_store(uri or os.environ.get(STORE) or f"file:{FOLDER}/store", base=root)
+
+
+def root_of(folder: Path) -> Path:
+    """The top of the repository around `folder`; `folder` itself where there is none."""
     return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
 
 

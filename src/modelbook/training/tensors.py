@@ -103,7 +103,7 @@ def _check(name: object, value: object, torch: Any) -> None:
     if not isinstance(value, torch.Tensor):
         raise BadInput(
             f"{label} is a {type(value).__name__}, not a tensor: only tensors can be weights",
-            remedy="Convert it, as in torch.from_numpy(array), leave it out, or hand it to checkpoint() as a keyword.",
+            remedy="Convert it, as in torch.from_numpy(array), leave it out, or hand it to checkpoint() by keyword.",
         )
     if hasattr(value, "full_tensor"):
         raise BadInput(
