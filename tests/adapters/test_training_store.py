@@ -45,7 +45,7 @@ def test_a_re_run_continues_the_run_and_after_it_completed_does_nothing(bench: B
     assert starts == [1, 2]
     third = bench.launch("raise SystemExit(1)")
     assert (third.status, third.repeated, third.record) == ("completed", True, second.record)
-    with pytest.raises(Refused, match="with other seed, parameters"):
+    with pytest.raises(Refused, match=r"with other settings:\n    parameter lr 1, was not given\n    seed 3, was none"):
         bench.launch(working, seed=3, params={"lr": 1})
 
 

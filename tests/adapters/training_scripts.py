@@ -13,9 +13,13 @@ from modelbook.core.run_record import Code, DatasetUse, Environment
 from modelbook.training.launch import LaunchPlan, LaunchResult, launch
 from modelbook.training.run_config import RunPlan
 
-# The tests may run from a checkout that is not installed.
-ENVIRON = os.environ | {"PYTHONPATH": str(Path(modelbook.__file__).parents[1])}
 
+def environment() -> dict[str, str]:
+    """The environment as it is now; the tests may run from a checkout that is not installed."""
+    return os.environ | {"PYTHONPATH": str(Path(modelbook.__file__).parents[1])}
+
+
+ENVIRON = environment()
 TRAIN = """
     import torch
     import modelbook
@@ -68,7 +72,7 @@ class Bench:
         self,
         text: str,
         *,
-        environ: Mapping[str, str] = ENVIRON,
+        environ: Mapping[str, str] | None = None,
         grace: float = 10.0,
         patience: float = 5.0,
         **more: Any,
@@ -76,7 +80,9 @@ class Bench:
         """Write `text` as train.py and run it as a run."""
         self.write(text)
         plan = self.plan(**more)
-        return launch(plan, self.store, terminal=self.show, environ=environ, grace=grace, patience=patience)
+        return launch(
+            plan, self.store, terminal=self.show, environ=environ or environment(), grace=grace, patience=patience
+        )
 
     def show(self, name: str, data: bytes) -> None:
         self.shown[name] += data

@@ -93,7 +93,7 @@ def test_the_tiny_size_learns_and_its_weights_are_measured_again(tmp_path: Path,
     assert measured["bits_per_byte"]["value"] < measured["loss"]["value"] / math.log(2)
 
 
-@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+@pytest.mark.parametrize("parallel", [pytest.param("ddp", marks=pytest.mark.campaign), "fsdp"])
 def test_two_processes_train_one_model(tmp_path: Path, parallel: str) -> None:
     (tmp_path / "text").mkdir()
     (tmp_path / "text/a.txt").write_text("The same sentence, time and again.\n" * 200)

@@ -117,6 +117,7 @@ def test_without_transformers_the_extra_is_named() -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.campaign
 def test_in_two_processes_one_of_them_logs_and_saves(bench: Workbench) -> None:
     bench.env["HF_HUB_OFFLINE"] = "1"
     bench.commit({"train.py": TRAIN.replace("num_train_epochs=3", "num_train_epochs=1"), ".gitignore": "out\n"})

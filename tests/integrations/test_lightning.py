@@ -83,6 +83,7 @@ def test_a_lightning_training_becomes_a_run_and_goes_on_where_it_was_killed(benc
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.campaign
 def test_in_two_processes_one_of_them_logs_and_saves(bench: Workbench) -> None:
     train = TRAIN.replace('accelerator="cpu"', 'accelerator="cpu", devices=2, strategy="ddp"')
     bench.commit({"train.py": train.replace("max_epochs=6", "max_epochs=2"), ".gitignore": ".modelbook\n"})
