@@ -92,6 +92,10 @@ class Campaign:
         with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as driver:
             assert driver.stdout is not None
             words = driver.stdout.readline().split()
+            if not words and driver.wait() == 0:
+                # The kill before this had hit a run that was over, but not yet in the store: nothing was left to train.
+                assert read_record(self.bench.store, self._run) is not None
+                return
             assert words[:1] == ["from"], words
             begin, pid = int(words[1]), int(words[2])
             # Whatever was whole on this machine, in the store or on its way there, was found again.
