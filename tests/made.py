@@ -283,4 +283,4 @@ def _signed(signer: str, statement: str) -> bytes:
 
 def _summarises(path: str, model: str, stage: str) -> bool:
     place = layout.place_of(path)
-    return bool(place and (place.kind, place.name, place.part) == ("verification summary", model, stage))
+    return bool(place and place.kind in layout.STAGE_SIGNATURES and (place.name, place.part) == (model, stage))

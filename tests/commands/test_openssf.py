@@ -29,7 +29,7 @@ def pulled(bench: Workbench, tmp_path: Path) -> tuple[Path, Path]:
     bench.ok("pull", "toy@1", str(tmp_path / "pulled"))
     trust = load(Trust, (bench.root / "registry/trust.yaml").read_bytes(), "trust.yaml")
     key = tmp_path / "owner.pem"
-    key.write_text(trust.signers[0].key)
+    key.write_text(trust.signers[0].key or "")
     return tmp_path / "pulled", key
 
 

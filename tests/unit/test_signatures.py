@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from modelbook.core.envelope import key_hint, read_bundle, statement
 from modelbook.core.findings import Finding
-from modelbook.core.signatures import check_signature, hint_of, is_good, load_public_key
+from modelbook.core.signatures import Authority, check_signature, hint_of, is_good, load_public_key
 from modelbook.core.trust import Signer
 from tests.made import key
 from tests.made_fields import EARLIER, LATER, NOW
@@ -28,7 +28,7 @@ def check(
     bundle: bytes, *signers: Signer, made: str = NOW, expected: object = SAID
 ) -> tuple[Signer | None, list[Finding]]:
     assert isinstance(expected, dict)
-    return check_signature(bundle, expected, signers, path="registry/x.sig", what="card of x@1", made=made)
+    return check_signature(bundle, expected, Authority(signers), path="registry/x.sig", what="card of x@1", made=made)
 
 
 def code(found: tuple[Signer | None, list[Finding]]) -> str:

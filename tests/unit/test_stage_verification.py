@@ -29,7 +29,7 @@ def stage_codes(made: Made) -> set[str]:
 
 def test_a_stage_that_was_moved_by_those_who_may_verifies() -> None:
     stage = verify_stage(staged().registry, "digits", "staging")
-    assert (stage.findings, stage.signed_by, stage.summaries) == ((), "promoter", {SUMMARY: "promoter"})
+    assert (stage.findings, stage.signed_by, stage.signatures) == ((), "promoter", {SUMMARY: "promoter"})
     assert stage.pointer
     assert stage.pointer.version == 1
 
@@ -106,6 +106,6 @@ def test_evidence_that_was_changed_or_removed_later_is_noticed() -> None:
 def test_a_second_signer_may_confirm_and_a_bad_confirmation_is_refused() -> None:
     """Invariant 1: every summary beside a pointer counts; a good one does not hide a bad one."""
     both = verify_stage(staged().approve("digits", "staging", "deputy").registry, "digits", "staging")
-    assert (both.findings, sorted(both.summaries.values())) == ((), ["deputy", "promoter"])
+    assert (both.findings, sorted(both.signatures.values())) == ((), ["deputy", "promoter"])
     assert stage_codes(staged().approve("digits", "staging", "mallory")) == {"bad-signature"}
     assert stage_codes(staged().put(SUMMARY.replace("promoter", "deputy"), "junk")) == {"bad-bundle"}

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelbook.core.documents import DocumentError, load
-from modelbook.core.trust import Trust, allowed
+from modelbook.core.trust import Trust, allowed, unreachable
 from tests.made import RULES, SIGNERS, key, trust_yaml
 from tests.made_fields import NOW
 
@@ -76,9 +76,18 @@ def test_a_glob_names_models(glob: str, fits: list[str], other: list[str]) -> No
     assert not any(names(found, name, statement="model") for name in other)
 
 
-def test_rules_add_up_and_each_signer_is_named_once() -> None:
-    rule = {"models": "*", "statements": ["model"], "signers": ["bob", "alice", "alice"]}
-    assert names(trust(rule, rule), "fraud", statement="model") == ["alice", "bob"]
+def test_the_first_rule_that_speaks_of_a_thing_decides() -> None:
+    """A special rule before the general one narrows it; after it, it would never be asked, and that is told."""
+    special = {"models": "fraud", "stages": ["production"], "signers": ["bob"]}
+    general = {"models": "*", "stages": ["*"], "statements": ["model"], "signers": ["bob", "alice", "alice"]}
+    found = trust(special, general)
+    assert names(found, "fraud", stage="production") == ["bob"]
+    assert names(found, "fraud", stage="staging") == names(found, "spam", stage="production") == ["alice", "bob"]
+    assert names(found, "fraud", statement="model") == ["alice", "bob"]
+    assert unreachable(found) == []
+    assert unreachable(trust(general, special)) == [(1, 0)]
+    assert unreachable(trust(special, special)) == [(1, 0)]
+    assert unreachable(trust(special, {**special, "models": "fraud-*"}, {**special, "statements": ["model"]})) == []
 
 
 @given(

@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelbook.core.envelope import Statement, key_hint, payload_of, pre_authentication_encoding, write_bundle
+from modelbook.core.signatures import hint_of
+from modelbook.core.trust import Signer
 from modelbook.errors import BadInput
 
 _REMEDY = "Make a key with `modelbook init`, and name it with --signer file:PATH or MODELBOOK_SIGNER."
@@ -29,17 +31,30 @@ class KeySigner:
         form = serialization.PublicFormat.SubjectPublicKeyInfo
         return self.key.public_key().public_bytes(serialization.Encoding.PEM, form)
 
+    @property
+    def hint(self) -> str:
+        """The hex sha256 of the public key, by which a bundle names it."""
+        return key_hint(self._public_bytes())
+
+    @property
+    def claim(self) -> str:
+        """See StatementSigner."""
+        return f"the key sha256:{self.hint[:16]}…"
+
+    def is_signer(self, signer: Signer) -> bool:
+        """See StatementSigner."""
+        return signer.key is not None and hint_of(signer.key) == self.hint
+
     def sign(self, content: Statement) -> bytes:
-        """The bundle that holds `content` and its signature."""
+        """See StatementSigner."""
         payload = payload_of(content)
         signature = self.key.sign(pre_authentication_encoding(payload), ec.ECDSA(hashes.SHA256()))
-        return write_bundle(payload, signature, key_hint(self._public_bytes()))
+        return write_bundle(payload, signature, self.hint)
 
 
-def open_signer(uri: str) -> KeySigner:
-    """The signer that `uri` names. Raises BadInput where there is no such key, or it is not P-256."""
-    scheme, _, rest = uri.partition(":")
-    if scheme == "file" and rest:
+def open_key(scheme: str, rest: str) -> KeySigner:
+    """The key in the file (`file`) or variable (`env`) named `rest`. Raises BadInput where there is none of P-256."""
+    if scheme == "file":
         path = Path(rest).expanduser()
         try:
             pem = path.read_bytes()
@@ -48,16 +63,14 @@ def open_signer(uri: str) -> KeySigner:
         except OSError as error:
             raise BadInput(f"the key cannot be read: {error.strerror}", where=str(path), remedy=_REMEDY) from None
         return KeySigner(_private_key(pem, str(path)))
-    if scheme == "env" and rest:
-        text = os.environ.get(rest, "")
-        if not text.strip():
-            raise BadInput(
-                "the variable is empty or not set",
-                where=f"${rest}",
-                remedy="Put the PEM key into it (a secret).",
-            )
-        return KeySigner(_private_key(text.encode(), f"${rest}"))
-    raise BadInput(f"{uri!r} names no signer", remedy="Signers are file:PATH and env:VARIABLE.")
+    text = os.environ.get(rest, "")
+    if not text.strip():
+        raise BadInput(
+            "the variable is empty or not set",
+            where=f"${rest}",
+            remedy="Put the PEM key into it (a secret).",
+        )
+    return KeySigner(_private_key(text.encode(), f"${rest}"))
 
 
 def _private_key(pem: bytes, where: str) -> ec.EllipticCurvePrivateKey:

@@ -1,24 +1,22 @@
 """The key to sign with, refused before any work is done if trust.yaml would not believe it."""
 
 from modelbook.adapters.clock import now
-from modelbook.adapters.key_signer import KeySigner, open_signer
+from modelbook.adapters.signer import StatementSigner, open_signer
 from modelbook.commands._workspace import Workspace
-from modelbook.core.signatures import hint_of
 from modelbook.core.trust import allowed
 from modelbook.errors import Refused
 
 
 def open_allowed_signer(
     workspace: Workspace, uri: str, name: str, *, statement: str | None = None, stage: str | None = None
-) -> tuple[KeySigner, str]:
-    """The key at `uri`, and what trust.yaml calls its owner.
+) -> tuple[StatementSigner, str]:
+    """The signer at `uri`, and what trust.yaml calls it.
 
     Raises Refused unless trust.yaml allows it to make `statement` about `name`, or to promote `name` into `stage`.
     """
     key = open_signer(uri)
-    hint = hint_of(key.public_pem)
     for signer in allowed(workspace.registry.trust, name, statement=statement, stage=stage):
-        if hint_of(signer.key) == hint:
+        if key.is_signer(signer):
             if signer.expires and signer.expires < now():
                 message = f"the key of {signer.name!r} expired on {signer.expires}"
                 raise Refused(message, where=workspace.path("trust.yaml"), remedy="Sign with a key that is valid now.")
@@ -26,7 +24,7 @@ def open_allowed_signer(
     what = f"promote {name} into {stage}" if stage else f"sign the {statement} of {name}"
     grant = f"stages: [{stage}]" if stage else f"statements: [{statement}]"
     raise Refused(
-        f"trust.yaml does not allow this key to {what}",
+        f"trust.yaml does not allow {key.claim} to {what}",
         where=workspace.path("trust.yaml"),
-        remedy=f"Sign with another key (--signer), or add a rule with `{grant}` for the owner of sha256:{hint[:16]}….",
+        remedy=f"Sign with another key (--signer), or add a rule with `{grant}` for its owner.",
     )

@@ -7,8 +7,8 @@ import click
 
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change
-from modelbook.adapters.key_signer import KeySigner
 from modelbook.adapters.person import person
+from modelbook.adapters.signer import StatementSigner
 from modelbook.commands._console import print_json, say
 from modelbook.commands._dataset_pull import pull_dataset
 from modelbook.commands._measurement import read_measurement, store_measurement
@@ -192,7 +192,7 @@ def _dataset_digest(workspace: Workspace, dataset: str, version: int) -> str:
     return workspace.registry.digest(path)
 
 
-def _change(workspace: Workspace, evaluation: Evaluation, key: KeySigner) -> Change:
+def _change(workspace: Workspace, evaluation: Evaluation, key: StatementSigner) -> Change:
     data = dump(evaluation)
     model, version, suite = evaluation.model, evaluation.version, evaluation.suite
     folder = workspace.path(f"{version_folder(model, version)}/evaluations")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from modelbook.adapters.git import Repository, git, run_git
-from modelbook.adapters.key_signer import KeySigner, create_key, open_signer
+from modelbook.adapters.key_signer import KeySigner, create_key, open_key
 from modelbook.commands._console import print_json, say
 from modelbook.commands._workspace import default_key, json_option
 from modelbook.core.documents import dump
@@ -55,7 +55,7 @@ def command(folder: Path, store: str, key: Path, as_json: bool) -> None:
             where=str(registry),
             remedy="Edit its policy.yaml and trust.yaml.",
         )
-    signer = open_signer(f"file:{key}") if key.exists() else create_key(key)
+    signer = open_key("file", str(key)) if key.exists() else create_key(key)
     written = _write(root, store, signer)
     git(["add", "--", *written], root)
     done = run_git(["commit", "--quiet", "-m", "Make a model registry", "--", *written], root)

@@ -20,7 +20,7 @@ from modelbook.commands._workspace import (
 )
 from modelbook.core.documents import DocumentError, dump, load
 from modelbook.core.envelope import EnvelopeError, Statement, read_bundle
-from modelbook.core.layout import model_folder, pointer_path, summary_path
+from modelbook.core.layout import STAGE_SIGNATURES, model_folder, pointer_path, summary_path
 from modelbook.core.markdown import markdown
 from modelbook.core.names import parse_reference
 from modelbook.core.pointer import StagePointer
@@ -100,7 +100,7 @@ def _change(workspace: Workspace, decision: Decision, pointer: StagePointer, sig
     files: dict[str, bytes | None] = {
         workspace.path(path): None
         for path, place in workspace.registry.places.items()
-        if (place.kind, place.name, place.part) == ("verification summary", model, stage)
+        if place.kind in STAGE_SIGNATURES and (place.name, place.part) == (model, stage)
     }
     files[workspace.path(pointer_path(model, stage))] = data
     files[workspace.path(summary_path(model, stage, who))] = summary

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from modelbook.adapters.artifact_check import check_artifact
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change, Forge, Proposal
-from modelbook.adapters.key_signer import KeySigner
 from modelbook.adapters.parallel import move_all
+from modelbook.adapters.signer import StatementSigner
 from modelbook.adapters.store import Progress, Store
 from modelbook.commands._console import progress
 from modelbook.commands._numbering import next_number, proposed_numbers, submit_numbered
@@ -182,7 +182,7 @@ def _check_artifacts(store: Store, record: RunRecord) -> None:
         )
 
 
-def _change(base: Workspace, card: ModelCard, key: KeySigner) -> Change:
+def _change(base: Workspace, card: ModelCard, key: StatementSigner) -> Change:
     data = dump(card)
     folder = base.path(version_folder(card.model, card.version))
     size = sum(file.size for file in card.artifacts)

@@ -6,7 +6,7 @@ import click
 
 from modelbook.adapters.forge import Change, Proposal
 from modelbook.adapters.git import Repository
-from modelbook.adapters.key_signer import KeySigner
+from modelbook.adapters.signer import StatementSigner
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report, say, to_stderr
 from modelbook.commands._measurement import read_measurement, store_measurement
@@ -145,7 +145,7 @@ def _report(workspace: Workspace, verdict: VersionVerdict, reproduction: Reprodu
 
 
 def _propose(
-    workspace: Workspace, reproduction: Reproduction, report: Report, key: KeySigner, forge_name: str
+    workspace: Workspace, reproduction: Reproduction, report: Report, key: StatementSigner, forge_name: str
 ) -> Proposal:
     """Bring it into the registry. The same result twice is one proposal."""
     model, version, number = reproduction.model, reproduction.version, reproduction.id

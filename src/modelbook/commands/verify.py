@@ -6,13 +6,14 @@ from modelbook.adapters.clock import now
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
-from modelbook.core.changes import check_change, check_rules
+from modelbook.core.changes import check_change
 from modelbook.core.findings import Finding
-from modelbook.core.layout import POLICY, TRUST, model_folder
+from modelbook.core.layout import POLICY, STAGE_SIGNATURES, TRUST, model_folder
 from modelbook.core.names import parse_reference
 from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
 from modelbook.core.revocation import in_use
+from modelbook.core.rules import JUDGING, check_rules
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 from modelbook.errors import Exit
 
@@ -122,7 +123,7 @@ def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: lis
     findings = [
         finding
         for path, place in registry.places.items()
-        if place.kind in {"policy", "trust", "model"}
+        if place.kind in JUDGING
         for finding in check_rules(registry, path, place)
     ]
     if findings:
@@ -131,7 +132,7 @@ def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: lis
         findings += verify_dataset(registry, dataset, version)[1]
     for model, version in versions:
         findings += verify_version(registry, model, version).findings
-    stages = {(p.name, p.part) for p in registry.places.values() if p.kind in {"stage", "verification summary"}}
+    stages = {(p.name, p.part) for p in registry.places.values() if p.kind in STAGE_SIGNATURES | {"stage"}}
     for model, stage in sorted((name or "", part or "") for name, part in stages):
         verdict = verify_stage(registry, model, stage)
         findings += verdict.findings

@@ -7,14 +7,12 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 from modelbook.core import layout
-from modelbook.core.documents import DocumentError, load_lines
-from modelbook.core.expressions import ExpressionError, parse
+from modelbook.core.documents import DocumentError
 from modelbook.core.findings import Finding, blocks
-from modelbook.core.layout import Place, place_of
+from modelbook.core.layout import STAGE_SIGNATURES, Place, place_of
 from modelbook.core.promotion import Decision, decide
-from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.registry import Registry
-from modelbook.core.signatures import load_public_key
+from modelbook.core.rules import JUDGING, check_rules
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 
 _IMMUTABLE = {
@@ -29,7 +27,8 @@ _IMMUTABLE = {
     "dataset": "a dataset card",
     "dataset signature": "a dataset's signature",
 }
-_RULES = {"policy", "trust", "model"}
+_RULES = JUDGING | {"trust signature", "trusted root"}
+_TOLD = JUDGING | {"trusted root"}
 _OF_DATASETS = {"dataset", "dataset signature"}
 _OF_VERSIONS = _IMMUTABLE.keys() - _OF_DATASETS
 
@@ -72,7 +71,7 @@ def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
         {
             (place.name or "", place.part or "")
             for place in places.values()
-            if place and place.kind in {"stage", "verification summary"}
+            if place and place.kind in STAGE_SIGNATURES | {"stage"}
         }
     )
     promotions = []
@@ -96,7 +95,7 @@ def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
 def _words(head: Registry, path: str, place: Place | None) -> str | None:
     """What a changed file means, for a person; None for the signatures that come with it."""
     if place is None or path not in head.files:
-        return f"removes {path}" if place and place.kind in _RULES else None
+        return f"removes {path}" if place and place.kind in _TOLD else None
     texts = {
         "card": f"registers {place.name}@{place.version}",
         "evaluation": f"adds the evaluation {place.part} of {place.name}@{place.version}",
@@ -105,7 +104,7 @@ def _words(head: Registry, path: str, place: Place | None) -> str | None:
         "dataset": f"adds the dataset {place.name}@{place.version}",
         "stage": f"moves {place.part} of {place.name}",
     }
-    return texts.get(place.kind) or (f"changes {path}" if place.kind in _RULES else None)
+    return texts.get(place.kind) or (f"changes {path}" if place.kind in _TOLD else None)
 
 
 def _rules_of(registry: Registry) -> dict[str, bytes]:
@@ -158,10 +157,10 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
                 remedy,
             )
         ]
-    if place.kind == "verification summary" and path in base.files:
+    if place.kind in STAGE_SIGNATURES and path in base.files:
         pointer = layout.pointer_path(place.name or "", place.part or "")
         if base.files.get(pointer) == head.files.get(pointer):
-            message = "the verdict on a promotion was changed or removed, and the stage was not moved"
+            message = "a signature on a promotion was changed or removed, and the stage was not moved"
             return [Finding(shown, None, "immutable", message, "Restore it, or promote another version.")]
     if place.kind in {"policy", "trust"} and path not in head.files:
         return [Finding(shown, None, "rules-removed", f"without {path} nothing in the registry can be judged")]
@@ -175,71 +174,9 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
                 "Promote another version into the stage instead.",
             )
         ]
-    if place.kind in _RULES and path in head.files:
+    if place.kind in JUDGING and path in head.files:
         return check_rules(head, path, place)
     return []
-
-
-def check_rules(registry: Registry, path: str, place: Place) -> list[Finding]:
-    """Whether policy.yaml, trust.yaml or a model.yaml can be read, and whether every gate in it can be judged."""
-    try:
-        if place.kind == "trust":
-            return _unusable_keys(registry, path)
-        if place.kind == "model" and (findings := _model_meaning(registry, path, place)):
-            return findings
-        if place.kind == "model" and layout.POLICY not in registry.files:
-            return []
-        gates = [gate for stage in registry.policy.stages for gate in registry.gates(place.name or "", stage)]
-    except DocumentError as error:
-        return list(error.findings)
-    findings = []
-    for gate in gates:
-        if gate.path == registry.shown(path):
-            try:
-                parse(gate.gate.require)
-            except ExpressionError as error:
-                findings.append(
-                    Finding(
-                        gate.path,
-                        gate.line,
-                        "invalid-gate",
-                        f"the gate {gate.gate.name!r} is invalid: {error}",
-                    )
-                )
-    return findings
-
-
-def _unusable_keys(registry: Registry, path: str) -> list[Finding]:
-    findings = []
-    for signer in registry.trust.signers:
-        try:
-            load_public_key(signer.key)
-        except ValueError:
-            message = f"the key of {signer.name!r} is not a P-256 public key, so it can sign nothing"
-            findings.append(Finding(registry.shown(path), None, "invalid-key", message, "Paste the whole PEM."))
-    return findings
-
-
-def _model_meaning(registry: Registry, path: str, place: Place) -> list[Finding]:
-    shown = registry.shown(path)
-    model, parsed = load_lines(RegisteredModel, registry.files[path], shown)
-    if model.model != place.name:
-        message = f"it describes {model.model!r}, but its path says {place.name!r}"
-        return [Finding(shown, parsed.line_of(("model",)), "other-name", message)]
-    if layout.POLICY not in registry.files:
-        return []
-    known = [stage.name for stage in registry.policy.stages]
-    return [
-        Finding(
-            shown,
-            parsed.line_of(("gates", stage)),
-            "no-such-stage",
-            f"no stage is named {stage!r}, so nothing would ask its gates",
-            f"The stages of policy.yaml: {', '.join(known)}.",
-        )
-        for stage in model.gates
-        if stage not in known
-    ]
 
 
 def _promotion(
@@ -253,11 +190,11 @@ def _promotion(
     proposed = held.pointer
     if proposed is None:
         return None, findings
-    for summary, signer in held.summaries.items():
-        name = judged.places[summary].signer
-        if name != signer and base.files.get(summary) != judged.files[summary]:
+    for signature, signer in held.signatures.items():
+        name = judged.places[signature].signer
+        if name != signer and base.files.get(signature) != judged.files[signature]:
             message = f"the file bears the name {name!r}, but {signer!r} signed it"
-            findings.append(Finding(judged.shown(summary), None, "other-signer", message))
+            findings.append(Finding(judged.shown(signature), None, "other-signer", message))
     if judged.policy.stage(stage) is None:
         findings.append(Finding(shown, None, "no-such-stage", f"policy.yaml has no stage {stage!r}"))
         return None, findings
@@ -295,4 +232,4 @@ def _promotion(
 
 def _of_stages(path: str, model: str) -> bool:
     place = place_of(path)
-    return bool(place and place.kind in {"stage", "verification summary"} and place.name == model)
+    return bool(place and place.kind in STAGE_SIGNATURES | {"stage"} and place.name == model)

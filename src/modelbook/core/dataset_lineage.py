@@ -5,9 +5,8 @@ from typing import NamedTuple
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.layout import dataset_folder
 from modelbook.core.registry import Registry
-from modelbook.core.signatures import check_signature
+from modelbook.core.signed_files import signed
 from modelbook.core.statements import dataset_statement
-from modelbook.core.trust import allowed
 
 
 class Use(NamedTuple):
@@ -20,13 +19,9 @@ class Use(NamedTuple):
 def dataset_signer(registry: Registry, card: DatasetCard) -> str | None:
     """The name in trust.yaml of whoever signed the card; None where the signature is missing or not good."""
     folder = dataset_folder(card.dataset, card.version)
-    bundle = registry.files.get(f"{folder}/dataset.sig")
-    if bundle is None:
-        return None
     expected = dataset_statement(card, registry.files[f"{folder}/card.yaml"])
-    signers = allowed(registry.trust, card.dataset, statement="dataset")
-    signer, _ = check_signature(bundle, expected, signers, path="", what="", made=card.created)
-    return signer.name if signer else None
+    path, made = f"{folder}/dataset.sig", card.created
+    return signed(registry, path, expected, card.dataset, "dataset", what="dataset", made=made)[0]
 
 
 def uses_of(registry: Registry, dataset: str, version: int) -> list[Use]:

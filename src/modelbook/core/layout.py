@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from modelbook.core.names import NAME_PATTERN
 
-POLICY, TRUST = "policy.yaml", "trust.yaml"
+POLICY, TRUST, TRUSTED_ROOT = "policy.yaml", "trust.yaml", "trusted_root.json"
 _NAME = f"(?:{NAME_PATTERN[1:-1]})"
 _VERSION = r"[1-9][0-9]{0,9}"
 _FORMS = {
     "policy": r"policy\.yaml",
     "trust": r"trust\.yaml",
+    "trust signature": rf"trust\.(?P<signer>{_NAME})\.(?:sigstore\.json|sshsig)",
+    "trusted root": r"trusted_root\.json",
     "model": rf"models/(?P<name>{_NAME})/model\.yaml",
     "card": rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/card\.yaml",
     "signature": rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/model\.sig",
@@ -28,9 +30,12 @@ _FORMS = {
     "verification summary": (
         rf"models/(?P<name>{_NAME})/stages/(?P<part>{_NAME})\.(?P<signer>{_NAME})\.sigstore\.json"
     ),
+    "approval": rf"models/(?P<name>{_NAME})/stages/(?P<part>{_NAME})\.(?P<signer>{_NAME})\.sshsig",
     "dataset": rf"datasets/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/card\.yaml",
     "dataset signature": rf"datasets/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/dataset\.sig",
 }
+# What stands beside a stage's pointer: who signed that it may stand there.
+STAGE_SIGNATURES = frozenset({"verification summary", "approval"})
 _COMPILED = {kind: re.compile(form) for kind, form in _FORMS.items()}
 
 
@@ -87,3 +92,8 @@ def pointer_path(model: str, stage: str) -> str:
 def summary_path(model: str, stage: str, signer: str) -> str:
     """`models/<model>/stages/<stage>.<signer>.sigstore.json`."""
     return f"models/{model}/stages/{stage}.{signer}.sigstore.json"
+
+
+def approval_path(model: str, stage: str, signer: str) -> str:
+    """`models/<model>/stages/<stage>.<signer>.sshsig`."""
+    return f"models/{model}/stages/{stage}.{signer}.sshsig"

@@ -1,16 +1,35 @@
-"""Whether a signature is good, and whose it is. P-256 with SHA-256 over DSSE, as the OpenSSF tools make and check."""
+"""Whether a signature is good, and whose it is: P-256 with SHA-256 over DSSE, as the OpenSSF tools make and check, and
+for people SSH.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from modelbook.core import ssh_signature
+from modelbook.core.digests import digest_of, prefixed
 from modelbook.core.envelope import Envelope, EnvelopeError, Statement, key_hint, read_bundle
 from modelbook.core.findings import Finding
 from modelbook.core.statements import difference
-from modelbook.core.trust import Signer
+from modelbook.core.trust import Signer, Withdrawal
+
+Verdict = tuple[Signer | None, list[Finding]]
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Who may sign the thing at hand, and what trust.yaml has taken back."""
+
+    signers: Sequence[Signer]
+    withdrawn: Sequence[Withdrawal] = ()
+
+    def names(self) -> str:
+        """The signers, for a person."""
+        return ", ".join(signer.name for signer in self.signers)
 
 
 @lru_cache(maxsize=256)
@@ -32,8 +51,20 @@ def hint_of(pem: str) -> str:
     return key_hint(load_public_key(pem).public_bytes(serialization.Encoding.PEM, form))
 
 
+def key_digest(signer: Signer) -> str | None:
+    """What names the signer's key, as in `sha256:…`; None for a workflow, which has none.
+
+    Raises ValueError if the key is of no use.
+    """
+    if signer.key is not None:
+        return prefixed(hint_of(signer.key))
+    return ssh_signature.key_digest(ssh_signature.key_blob(signer.ssh)) if signer.ssh is not None else None
+
+
 def is_good(envelope: Envelope, signer: Signer) -> bool:
-    """Whether `signer` made the signature. A key in trust.yaml that is not P-256 signs nothing."""
+    """Whether `signer` made the signature with a P-256 key. A key in trust.yaml that is not P-256 signs nothing."""
+    if signer.key is None:
+        return False
     try:
         key = load_public_key(signer.key)
         key.verify(envelope.signature, envelope.signed_bytes, ec.ECDSA(hashes.SHA256()))
@@ -43,40 +74,92 @@ def is_good(envelope: Envelope, signer: Signer) -> bool:
 
 
 def check_signature(
-    bundle: bytes, expected: Statement, signers: Sequence[Signer], *, path: str, what: str, made: str
-) -> tuple[Signer | None, list[Finding]]:
-    """Whether `bundle` holds `expected`, signed by one of `signers`, whose key had not expired when it was `made`.
+    bundle: bytes, expected: Statement, authority: Authority, *, path: str, what: str, made: str
+) -> Verdict:
+    """Whether `bundle` holds `expected`, signed by one of those who may, whose key was good when it was `made`.
 
     `what` names the thing for a person, as in "evaluation default of digits@3". Returns the signer, or findings.
     """
-
-    def refuse(code: str, message: str, remedy: str | None = None) -> tuple[None, list[Finding]]:
-        return None, [Finding(path, None, code, message, remedy)]
-
     try:
         envelope = read_bundle(bundle)
     except EnvelopeError as error:
-        return refuse("bad-bundle", f"not a signature that Modelbook accepts: {error}")
-    if not signers:
-        return refuse(
-            "nobody-allowed",
-            f"trust.yaml allows nobody to sign the {what}",
-            "Add a rule to trust.yaml that names a signer for it.",
-        )
-    signer = next((one for one in signers if is_good(envelope, one)), None)
+        return _refuse(path, "bad-bundle", f"not a signature that Modelbook accepts: {error}")
+    if not authority.signers:
+        return _nobody(path, what)
+    signer = next((one for one in authority.signers if is_good(envelope, one)), None)
     if signer is None:
-        names = ", ".join(one.name for one in signers)
-        return refuse(
-            "bad-signature",
-            f"the {what} is not signed by anybody whom trust.yaml allows to ({names}), or the bytes were changed",
-            "Find out who changed it. If the signer is right, add a rule to trust.yaml for the key "
-            f"sha256:{envelope.hint[:16]}….",
-        )
-    if signer.expires is not None and made > signer.expires:
-        return refuse("expired-key", f"the key of {signer.name!r} expired on {signer.expires}; the {what} is of {made}")
+        return _not_allowed(path, what, authority, prefixed(envelope.hint))
+    if refused := _taken_back(signer, digest_of(envelope.payload), authority, path=path, what=what, made=made):
+        return refused
     if place := difference(expected, envelope.statement):
-        return refuse(
-            "other-statement",
-            f"the signature is good but speaks of something else: {place} differs from the {what}",
-        )
+        message = f"the signature is good but speaks of something else: {place} differs from the {what}"
+        return _refuse(path, "other-statement", message)
     return signer, []
+
+
+def check_approval(
+    data: bytes, message: bytes, namespace: str, authority: Authority, *, path: str, what: str, made: str
+) -> Verdict:
+    """As `check_signature`, for a person's SSH signature over the very bytes of a file, for one purpose alone."""
+    try:
+        signature = ssh_signature.read_signature(data)
+    except ssh_signature.SshError as error:
+        return _refuse(path, "bad-bundle", f"not an SSH signature that Modelbook accepts: {error}")
+    if not authority.signers:
+        return _nobody(path, what)
+    claimed = ssh_signature.key_digest(signature.key)
+    signer = next((one for one in authority.signers if one.ssh and _same_key(one.ssh, signature.key)), None)
+    if signer is None:
+        return _not_allowed(path, what, authority, claimed)
+    if signature.namespace != namespace:
+        says = f"it was made for {signature.namespace[:80]!r}, and this needs {namespace!r}"
+        return _refuse(path, "other-namespace", f"the signature by {signer.name!r} is not for the {what}: {says}")
+    if not ssh_signature.is_good(signature, message):
+        return _not_allowed(path, what, authority, claimed)
+    if refused := _taken_back(signer, digest_of(message), authority, path=path, what=what, made=made):
+        return refused
+    return signer, []
+
+
+def _same_key(line: str, blob: bytes) -> bool:
+    try:
+        return ssh_signature.key_blob(line) == blob
+    except ssh_signature.SshError:
+        return False
+
+
+def _taken_back(
+    signer: Signer, payload: str, authority: Authority, *, path: str, what: str, made: str
+) -> tuple[None, list[Finding]] | None:
+    """The refusal of a good signature whose key had expired, or that trust.yaml revokes."""
+    if signer.expires is not None and made > signer.expires:
+        message = f"the key of {signer.name!r} expired on {signer.expires}; the {what} is of {made}"
+        return _refuse(path, "expired-key", message)
+    identities = {signer.name, signer.who} | ({signer.workflow.identity} if signer.workflow else set())
+    for one in authority.withdrawn:
+        if not (one.payload == payload or one.identity in identities or (one.key and one.key == key_digest(signer))):
+            continue
+        if one.since is not None and made < one.since:
+            continue
+        subject = f"the {what}" if one.payload else f"what {signer.name!r} signs"
+        since = f" since {one.since}" if one.since else ""
+        return _refuse(path, "revoked-signature", f"trust.yaml revokes {subject}{since}: {one.reason}")
+    return None
+
+
+def _nobody(path: str, what: str) -> tuple[None, list[Finding]]:
+    message = f"trust.yaml allows nobody to sign the {what}"
+    return _refuse(path, "nobody-allowed", message, "Add a rule to trust.yaml that names a signer for it.")
+
+
+def _not_allowed(path: str, what: str, authority: Authority, claimed: str) -> tuple[None, list[Finding]]:
+    who = f"signed by anybody whom trust.yaml allows to ({authority.names()})"
+    remedy = (
+        "Find out who changed it. If the signer is right, add a rule to trust.yaml for the key "
+        f"{claimed[: len('sha256:') + 16]}…."
+    )
+    return _refuse(path, "bad-signature", f"the {what} is not {who}, or the bytes were changed", remedy)
+
+
+def _refuse(path: str, code: str, message: str, remedy: str | None = None) -> tuple[None, list[Finding]]:
+    return None, [Finding(path, None, code, message, remedy)]

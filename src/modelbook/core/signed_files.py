@@ -3,13 +3,18 @@
 from modelbook.core.envelope import Statement
 from modelbook.core.findings import Finding
 from modelbook.core.registry import Registry
-from modelbook.core.signatures import check_signature
+from modelbook.core.signatures import Authority, check_signature
 from modelbook.core.trust import allowed
 
 
 def problem(registry: Registry, path: str, code: str, message: str, remedy: str | None = None) -> Finding:
     """A finding about the file at `path`, named as a person would."""
     return Finding(registry.shown(path), None, code, message, remedy)
+
+
+def authority(registry: Registry, name: str, *, statement: str | None = None, stage: str | None = None) -> Authority:
+    """Whose signature counts for a statement about `name`, or for its promotion into `stage`."""
+    return Authority(allowed(registry.trust, name, statement=statement, stage=stage), registry.trust.revocations)
 
 
 def signed(
@@ -22,11 +27,10 @@ def signed(
     if path not in registry.files:
         remedy = "Whoever made it signs it: it was never signed, or the signature was removed."
         return None, [problem(registry, path, "unsigned", f"the signature of the {what} is missing", remedy)]
-    signers = allowed(registry.trust, name, statement=statement)
     signer, findings = check_signature(
         registry.files[path],
         expected,
-        signers,
+        authority(registry, name, statement=statement),
         path=registry.shown(path),
         what=what,
         made=registry.signed_at(path, made),

@@ -20,6 +20,12 @@ TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
 BUILD_TYPE = "urn:modelbook:training/v1"
 VERIFIER = "urn:modelbook:gates/v1"
+TRUST_NAMESPACE = "modelbook/trust"
+
+
+def stage_namespace(stage: str) -> str:
+    """What an SSH signature on a promotion is made for: a signature for one stage is none for another."""
+    return f"modelbook/stages/{stage}"
 
 
 def model_statement(card: ModelCard, card_bytes: bytes) -> Statement:

@@ -18,16 +18,17 @@ from modelbook.core.pointer import StagePointer
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import Reproduction
 from modelbook.core.revocation import check_revocation
-from modelbook.core.signatures import check_signature
-from modelbook.core.signed_files import no_such, problem, signed
+from modelbook.core.signatures import check_approval, check_signature
+from modelbook.core.signed_files import authority, no_such, problem, signed
 from modelbook.core.statements import (
     dataset_statement,
     model_statement,
     provenance_statement,
+    stage_namespace,
     summary_statement,
 )
 from modelbook.core.storage import key_in
-from modelbook.core.trust import allowed
+from modelbook.core.trust import rule_for
 from modelbook.errors import BadInput
 
 
@@ -49,14 +50,18 @@ class VersionVerdict:
 
 @dataclass(frozen=True)
 class StageVerdict:
-    """What holds of one stage pointer; `summaries` names the signer of each that is good, by path."""
+    """What holds of one stage pointer; `signatures` names the signer of each that is good, by path."""
 
     model: str
     stage: str
     pointer: StagePointer | None
-    signed_by: str | None = None
-    summaries: Mapping[str, str] = field(default_factory=dict)
+    signatures: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def signed_by(self) -> str | None:
+        """The signers of the promotion, for a person; None where nobody's signature is good."""
+        return ", ".join(sorted(set(self.signatures.values()))) or None
 
 
 def verify_version(registry: Registry, model: str, version: int) -> VersionVerdict:
@@ -154,34 +159,52 @@ def verify_dataset(registry: Registry, dataset: str, version: int) -> tuple[Data
 
 
 def verify_stage(registry: Registry, model: str, stage: str) -> StageVerdict:
-    """Check a stage pointer: what it names exists, the evidence is as it was, and a verdict was signed by who may."""
+    """Check a stage pointer: what it names exists, the evidence is as it was, and as many signed it as must."""
     path = layout.pointer_path(model, stage)
     try:
         pointer = registry.pointer(model, stage)
     except DocumentError as error:
         return StageVerdict(model, stage, None, findings=error.findings)
-    beside = registry.beside("verification summary", model)
-    summaries = [summary for summary, place in beside if place.part == stage]
+    beside = [found for kind in sorted(layout.STAGE_SIGNATURES) for found in registry.beside(kind, model)]
+    signatures = {place: found for place, found in beside if found.part == stage}
     if pointer is None:
         message, remedy = "the pointer that this speaks of is not here", "Remove it."
-        orphans = (problem(registry, summary, "no-pointer", message, remedy) for summary in summaries)
+        orphans = (problem(registry, orphan, "no-pointer", message, remedy) for orphan in signatures)
         return StageVerdict(model, stage, None, findings=tuple(orphans))
     findings = _pointer_meaning(registry, path, pointer, model, stage)
-    inputs = {evidence.path: evidence.digest for evidence in pointer.evidence}
-    expected = summary_statement(pointer, registry.files[path], inputs, passed=True)
-    signers = allowed(registry.trust, model, stage=stage)
+    data = registry.files[path]
+    expected = summary_statement(pointer, data, {one.path: one.digest for one in pointer.evidence}, passed=True)
+    who_may = authority(registry, model, stage=stage)
     what = f"promotion of {model}@{pointer.version} into {stage}"
-    if not summaries:
-        findings.append(problem(registry, path, "unsigned", f"nobody signed the {what}"))
     good = {}
-    for summary in summaries:
-        bundle, shown = registry.files[summary], registry.shown(summary)
-        signer, found = check_signature(bundle, expected, signers, path=shown, what=what, made=pointer.decided)
+    for place, kind in signatures.items():
+        bundle, shown = registry.files[place], registry.shown(place)
+        made = registry.signed_at(place, pointer.decided)
+        if kind.kind == "approval":
+            namespace = stage_namespace(stage)
+            signer, found = check_approval(bundle, data, namespace, who_may, path=shown, what=what, made=made)
+        else:
+            signer, found = check_signature(bundle, expected, who_may, path=shown, what=what, made=made)
         findings += found
         if signer:
-            good[summary] = signer.name
-    signed_by = next(iter(good.values()), None)
-    return StageVerdict(model, stage, pointer, signed_by, good, tuple(findings))
+            good[place] = signer.name
+    if not signatures:
+        findings.append(problem(registry, path, "unsigned", f"nobody signed the {what}"))
+    elif good:
+        findings += _enough(registry, path, model, stage, set(good.values()), what)
+    return StageVerdict(model, stage, pointer, good, tuple(findings))
+
+
+def _enough(registry: Registry, path: str, model: str, stage: str, names: set[str], what: str) -> list[Finding]:
+    """That fewer people signed than the rule asks for. One person with two keys is one."""
+    rule = rule_for(registry.trust, model, stage=stage)
+    people = {registry.trust.signer(name).who for name in names}
+    if rule is None or len(people) >= rule.threshold:
+        return []
+    others = sorted({registry.trust.signer(name).who for name in rule.signers} - people)
+    message = f"{len(people)} of {rule.threshold} people have signed the {what}: {', '.join(sorted(people))}"
+    remedy = f"It waits for {', '.join(others)}: `modelbook approve {model} --to {stage}`."
+    return [problem(registry, path, "too-few-signers", message, remedy)]
 
 
 def _pointer_meaning(registry: Registry, path: str, pointer: StagePointer, model: str, stage: str) -> list[Finding]:

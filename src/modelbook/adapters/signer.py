@@ -1,0 +1,33 @@
+"""What signs a statement, and the one that a URI names: a file or a variable with a key."""
+
+from typing import Protocol
+
+from modelbook.adapters.key_signer import open_key
+from modelbook.core.envelope import Statement
+from modelbook.core.trust import Signer
+from modelbook.errors import BadInput
+
+
+class StatementSigner(Protocol):
+    """Signs statements. Every method may raise ModelbookError."""
+
+    @property
+    def claim(self) -> str:
+        """Whose signatures they will be, for a person: `the key sha256:1a2b…`."""
+        ...
+
+    def is_signer(self, signer: Signer) -> bool:
+        """Whether this is the one whom trust.yaml means by `signer`."""
+        ...
+
+    def sign(self, content: Statement) -> bytes:
+        """The bundle that holds `content` and its signature."""
+        ...
+
+
+def open_signer(uri: str) -> StatementSigner:
+    """The signer that `uri` names. Raises BadInput where there is none, or it is of no use."""
+    scheme, _, rest = uri.partition(":")
+    if scheme in {"file", "env"} and rest:
+        return open_key(scheme, rest)
+    raise BadInput(f"{uri!r} names no signer", remedy="Signers are file:PATH and env:VARIABLE.")

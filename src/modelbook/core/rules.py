@@ -1,0 +1,98 @@
+"""Whether the files by which everything is judged can judge: policy.yaml, trust.yaml and each model.yaml."""
+
+from modelbook.core import layout
+from modelbook.core.documents import DocumentError, load_lines
+from modelbook.core.expressions import ExpressionError, parse
+from modelbook.core.findings import Finding
+from modelbook.core.layout import Place
+from modelbook.core.registered_model import RegisteredModel
+from modelbook.core.registry import Registry
+from modelbook.core.signatures import key_digest
+from modelbook.core.ssh_signature import SshError
+from modelbook.core.trust import Trust, unreachable
+
+# The files that say how everything else is judged.
+JUDGING = frozenset({"policy", "trust", "model"})
+
+
+def check_rules(registry: Registry, path: str, place: Place) -> list[Finding]:
+    """Whether policy.yaml, trust.yaml or a model.yaml can be read, and whether every gate in it can be judged."""
+    try:
+        if place.kind == "trust":
+            return _useless_parts(registry, path)
+        if place.kind == "model" and (findings := _model_meaning(registry, path, place)):
+            return findings
+        if place.kind == "model" and layout.POLICY not in registry.files:
+            return []
+        gates = [gate for stage in registry.policy.stages for gate in registry.gates(place.name or "", stage)]
+    except DocumentError as error:
+        return list(error.findings)
+    findings = []
+    for gate in gates:
+        if gate.path == registry.shown(path):
+            try:
+                parse(gate.gate.require)
+            except ExpressionError as error:
+                findings.append(
+                    Finding(
+                        gate.path,
+                        gate.line,
+                        "invalid-gate",
+                        f"the gate {gate.gate.name!r} is invalid: {error}",
+                    )
+                )
+    return findings
+
+
+def _useless_parts(registry: Registry, path: str) -> list[Finding]:
+    """Keys that can sign nothing, one key under two names, and rules that are never asked."""
+    shown, trust = registry.shown(path), registry.trust
+    findings, owners = [], dict[str, str]()
+    for signer in trust.signers:
+        try:
+            digest = key_digest(signer)
+        except ValueError as error:
+            kind = "an SSH public key" if isinstance(error, SshError) else "a P-256 public key"
+            message = f"the key of {signer.name!r} is not {kind}, so it can sign nothing: {error}"
+            findings.append(Finding(shown, None, "invalid-key", message, "Paste the whole key."))
+            continue
+        if digest and (owner := owners.setdefault(digest, signer.name)) != signer.name:
+            message = f"{owner!r} and {signer.name!r} have the same key"
+            findings.append(Finding(shown, None, "invalid-key", message, "Remove one of them."))
+    return findings + _shadowed(registry, shown, trust)
+
+
+def _shadowed(registry: Registry, shown: str, trust: Trust) -> list[Finding]:
+    _, parsed = load_lines(Trust, registry.files[layout.TRUST], shown)
+    return [
+        Finding(
+            shown,
+            parsed.line_of(("rules", late)),
+            "unreachable-rule",
+            f"this rule is never asked: rule {early + 1} speaks of all that it speaks of, and the first one decides",
+            f"Put it above rule {early + 1}, or remove it.",
+        )
+        for late, early in unreachable(trust)
+    ]
+
+
+def _model_meaning(registry: Registry, path: str, place: Place) -> list[Finding]:
+    shown = registry.shown(path)
+    model, parsed = load_lines(RegisteredModel, registry.files[path], shown)
+    if model.model != place.name:
+        message = f"it describes {model.model!r}, but its path says {place.name!r}"
+        return [Finding(shown, parsed.line_of(("model",)), "other-name", message)]
+    if layout.POLICY not in registry.files:
+        return []
+    known = [stage.name for stage in registry.policy.stages]
+    return [
+        Finding(
+            shown,
+            parsed.line_of(("gates", stage)),
+            "no-such-stage",
+            f"no stage is named {stage!r}, so nothing would ask its gates",
+            f"The stages of policy.yaml: {', '.join(known)}.",
+        )
+        for stage in model.gates
+        if stage not in known
+    ]
