@@ -6,9 +6,10 @@ from pathlib import Path
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository
 from modelbook.core.envelope import MAX_BUNDLE
 from modelbook.core.findings import Finding
-from modelbook.core.history import check_history
+from modelbook.core.history import History, check_history
 from modelbook.core.registry import Registry
 from modelbook.core.strict_yaml import MAX_BYTES
+from modelbook.core.tenure import Tenures, tenures
 from modelbook.errors import BadInput
 
 FOLDER = "registry"
@@ -86,6 +87,16 @@ def read_history(
         entries = repository.entries(then, paths)
         history = history.then(repository.about(then), {path: entry.oid for path, entry in entries.items()})
     history = history.below(folder)
+    return check_history(history, _pointers(repository, history), folder)
+
+
+def read_tenures(repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()) -> Tenures:
+    """Since when each stage has held its version, as the commits up to `commit` tell it."""
+    history = repository.history(commit, [f"{folder}/{path}" for path in scope] or [folder]).below(folder)
+    return tenures(history, _pointers(repository, history))
+
+
+def _pointers(repository: Repository, history: History) -> dict[str, bytes]:
+    """The bytes of every stage pointer that there was, by object id."""
     stages = history.of(["stage"]).values()
-    pointers = repository.blobs(one.oid for revisions in stages for one in revisions if one.oid)
-    return check_history(history, pointers, folder)
+    return repository.blobs(one.oid for revisions in stages for one in revisions if one.oid)

@@ -12,11 +12,12 @@ import click
 
 from modelbook.adapters.forge import Forge
 from modelbook.adapters.git import Repository
-from modelbook.adapters.registry_files import find_registry, read_registry
+from modelbook.adapters.registry_files import find_registry, read_registry, read_tenures
 from modelbook.adapters.store import Store
 from modelbook.adapters.workflow import job_identity
 from modelbook.core.findings import Finding
 from modelbook.core.registry import Registry
+from modelbook.core.tenure import Tenures
 from modelbook.errors import BadInput
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -109,6 +110,16 @@ class Workspace:
         from modelbook.adapters.git_forge import GitForge
 
         return GitForge(self.repository)
+
+    def tenures(self, *scope: str) -> Tenures:
+        """Since when each stage has held its version, below the paths `scope`: read where a stage asks for a soak."""
+        try:
+            asked = any(stage.soak for stage in self.registry.policy.stages)
+        except BadInput:  # whoever judges by this policy says what is wrong with it
+            asked = False
+        if not asked:
+            return Tenures()
+        return read_tenures(self.repository, self.folder, self.commit, scope)
 
     def path(self, inside: str) -> str:
         """A path of the registry, from the top of the repository."""

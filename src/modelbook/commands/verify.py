@@ -165,7 +165,7 @@ def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:
 def _change(workspace: Workspace, base: str) -> Report:
     start = workspace.repository.commit(base)
     before = workspace.at(start)
-    verdict = check_change(before.registry, workspace.registry, now=now())
+    verdict = check_change(before.registry, workspace.registry, now=now(), tenures=before.tenures())
     old, new = before.registry.files, workspace.registry.files
     kept = [
         path

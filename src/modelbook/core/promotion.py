@@ -13,14 +13,19 @@ from modelbook.core.policy import Stage
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import standing
 from modelbook.core.revocation import in_use
+from modelbook.core.tenure import Tenures
+from modelbook.core.timing import NOTHING, UNKNOWN, Override, Timing, check_time
 from modelbook.core.verification import StageVerdict, VersionVerdict, verify_stage, verify_version
+
+NO_HISTORY = Tenures()
 
 
 @dataclass(frozen=True)
 class Decision:
     """The verdict on one promotion. `pointer` is what the stage would hold; None where none could be made.
 
-    `already` means that the version holds the stage now, so that there is nothing to do.
+    `already` means that the version holds the stage now, so that there is nothing to do. `timing` is what the clock
+    says; its findings are among the others.
     """
 
     model: str
@@ -31,11 +36,19 @@ class Decision:
     findings: tuple[Finding, ...]
     pointer: StagePointer | None
     already: bool = False
+    timing: Timing = UNKNOWN
 
     @property
     def passed(self) -> bool:
         """Whether every check was made and every gate lets the version through."""
         return bool(self.gates) and all(gate.passed for gate in self.gates) and not blocks(self.findings)
+
+    @property
+    def opens(self) -> str | None:
+        """When it will pass (UTC, with Z), if it waits for nothing but that time; None otherwise."""
+        others = [finding for finding in self.findings if finding not in self.timing.findings]
+        waits = bool(self.timing.findings) and bool(self.gates) and all(gate.passed for gate in self.gates)
+        return self.timing.opens if waits and not blocks(others) else None
 
 
 def decide(
@@ -47,10 +60,13 @@ def decide(
     by: str,
     now: str,
     reason: str | None = None,
+    tenures: Tenures = NO_HISTORY,
+    override: Override = NOTHING,
 ) -> Decision:
     """Judge `model@version` for a stage against the version that holds it now.
 
-    `by` and `now` (UTC, ISO 8601 with Z) are recorded. Raises BadInput where the stage does not exist.
+    `by` and `now` (UTC, ISO 8601 with Z) are recorded. `tenures` are those of the branch that the stage is on: without
+    them no soak is over. Raises BadInput where the stage does not exist.
     """
     stage = registry.stage(stage_name)
     stands = verify_stage(registry, model, stage_name)
@@ -68,9 +84,13 @@ def decide(
         facts = Facts(numbers_of(evaluations), baseline, card.tags, card.run.params, met)
         gates = judge(registry.gates(model, stage), facts, first=stage.first)
     already = current is not None and current.version == version
-    pointer = None
+    pointer, timing = None, UNKNOWN
+    if verdict.card:
+        holder = Holder(version=version, card=registry.digest(registry.card_path(model, version)))
+        timing = check_time(registry, holder, model, stage, now=now, tenures=tenures, override=override)
+        findings += timing.findings
     if verdict.card and verdict.evaluations:
-        pointer = _pointer(registry, verdict, stage_name, current, by=by, now=now, reason=reason)
+        pointer = _pointer(registry, verdict, stage_name, current, by=by, now=now, reason=reason, override=override)
     if not verdict.evaluations:
         findings.append(
             Finding(
@@ -82,7 +102,7 @@ def decide(
             )
         )
     held = current.holder() if current else None
-    return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already)
+    return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already, timing)
 
 
 def _baseline(
@@ -151,6 +171,7 @@ def _pointer(
     by: str,
     now: str,
     reason: str | None,
+    override: Override,
 ) -> StagePointer:
     folder = layout.version_folder(verdict.model, verdict.version)
     paths = ["model.sig", "provenance.sigstore.json"]
@@ -167,6 +188,7 @@ def _pointer(
         decided=now,
         by=by,
         reason=reason,
+        overrides=override.windows or None,
         policy=registry.digest(layout.POLICY),
         gates=registry.digest(own) if own in registry.files else None,
         baseline=current.holder() if current else None,

@@ -52,6 +52,8 @@ def promotion_report(decision: Decision, *, next_steps: Sequence[str] = ()) -> R
     name = f"{decision.model}@{decision.version}"
     baseline = f"{decision.model}@{decision.baseline.version}" if decision.baseline else "none: the stage is empty"
     facts = {"candidate": name, "stage": decision.stage, "baseline": baseline}
+    facts |= decision.timing.facts
+    facts |= {"may enter from": decision.opens} if decision.opens else {}
     if decision.pointer:
         facts["card"] = decision.pointer.card
         facts["policy"] = decision.pointer.policy
@@ -60,6 +62,8 @@ def promotion_report(decision: Decision, *, next_steps: Sequence[str] = ()) -> R
         verdict = f"all {len(decision.gates)} gates let {name} into {decision.stage}"
     elif failed:
         verdict = f"{len(failed)} of {len(decision.gates)} gates refuse {name}"
+    elif decision.opens:
+        verdict = f"{name} may enter {decision.stage} from {decision.opens} on"
     else:
         verdict = f"{name} cannot enter {decision.stage}: see the findings"
     return Report(
@@ -151,5 +155,6 @@ def change_report(verdict: ChangeVerdict, *, base: str, head: str, also: Sequenc
     for one in verdict.promotions:
         held = f"{one.model}@{one.baseline.version}" if one.baseline else "none: the stage is empty"
         facts[f"baseline in {one.stage}"] = held
+        facts |= {f"{one.stage}: {what}": text for what, text in one.timing.facts.items()}
     passed = verdict.passed and not blocks(also)
     return Report("Modelbook: " + (facts["change"]), passed, text, facts, gates, findings)
