@@ -126,7 +126,7 @@ def approves(trust: Trust, key: SshKey, namespace: str, made: str) -> bool:
 
 
 def test_exported_to_ssh_keygen_trust_yaml_says_the_same() -> None:
-    people = {
+    people: dict[str, Any] = {
         "alice": {},
         "bob": {"expires": "2026-06-01T12:00:00Z"},
         "carol": {},
