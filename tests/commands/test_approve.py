@@ -1,14 +1,21 @@
 """People approve a promotion with their SSH keys; until enough of them have, nothing of it can be merged."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from modelbook.core.allowed_signers import allowed_signers
+from modelbook.core.documents import load
+from modelbook.core.trust import Trust
 from tests.parts.desks import Desk, made_for_people, quiet_environment, trust_of_people, write
 from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer
-from tests.parts.ssh_keys import ssh_key
+from tests.parts.ssh_keys import accepts, ssh_key
 
 BRANCH = "promote/digits-1-to-staging"
 POINTER = "registry/models/digits/stages/staging.yaml"
@@ -78,8 +85,29 @@ def test_a_promotion_waits_until_enough_people_have_signed(desk: Desk) -> None:
     assert (told["signed"], told["needed"], told["lacking"]) == (["alice", "bob", "promoter"], 3, 0)
     assert codes(desk) == []
     desk.git("merge", "-q", BRANCH)
+    listed = allowed_signers(load(Trust, trust_of_people(), "trust.yaml"))
+    pointer = (desk.root / POINTER).read_bytes()
+    for name in ("alice", "bob"):  # as anybody checks it who has no Modelbook
+        signature = (desk.root / POINTER.replace(".yaml", f".{name}.sshsig")).read_bytes()
+        assert accepts(listed, name, "modelbook/stages/staging", signature, pointer)
     assert "promoted by: alice, bob, promoter" in desk.ok("verify", "digits@staging")
     assert desk.run("approve", "digits", "--key", BOB, "--yes")[0] == 2, "what is merged waits for nobody"
+
+
+def test_a_person_is_asked_before_anything_is_signed(desk: Desk) -> None:
+    promote(desk)
+    tip = desk.git("rev-parse", BRANCH)
+    for answer, code in (("n", 1), ("y", 0)):
+        terminal, side = pty.openpty()
+        os.write(terminal, f"{answer}\n".encode())
+        command = [sys.executable, "-m", "modelbook", "approve", "digits", "--key", ALICE]
+        done = subprocess.run(command, stdin=side, capture_output=True, text=True, check=False)
+        os.close(terminal)
+        os.close(side)
+        assert done.returncode == code, done.stderr
+        said = done.stdout
+        assert said.index("all 1 gates let digits@1 into staging") < said.index("Sign it as alice?")
+        assert (desk.git("rev-parse", BRANCH) == tip) == ("nothing was signed" in said) == bool(code)
 
 
 def test_a_key_in_a_file_approves_as_well(desk: Desk) -> None:

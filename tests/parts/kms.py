@@ -38,7 +38,8 @@ class MotoKms(MotoS3):
         """A plain boto3 client of any service of this server."""
         import boto3
 
-        return boto3.session.Session().client(
+        session: Any = boto3.session.Session()
+        return session.client(
             service,
             endpoint_url=self.endpoint,
             aws_access_key_id=self.access_key,

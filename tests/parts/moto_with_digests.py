@@ -32,6 +32,7 @@ def sign(self: Any, message: bytes, signing_algorithm: str) -> bytes:
 
 
 if __name__ == "__main__":
-    KmsResponse.sign = respond
-    ECDSAPrivateKey.sign = sign
+    taught: Any
+    for taught, better in ((KmsResponse, respond), (ECDSAPrivateKey, sign)):
+        taught.sign = better
     main()
