@@ -27,6 +27,8 @@ MAX_BUNDLE = 8 * 1024 * 1024  # bytes: a card of 10,000 artifacts needs about 2 
 MAX_INTEGER = 2**53 - 1
 MAX_TIMESTAMPS = 8
 _DIGITS = re.compile(r"0|[1-9][0-9]{0,18}")  # protobuf writes 64-bit integers as text
+_HINT = re.compile(r"[0-9a-f]{64}")
+_IN_ENVELOPE, _IN_SIGNATURE = {"payload", "payloadType", "signatures"}, {"sig", "keyid"}
 
 Statement = dict[str, Any]
 
@@ -109,6 +111,13 @@ def read_bundle(data: bytes) -> Envelope:
         raise EnvelopeError(f"the payload is not {PAYLOAD_TYPE}")
     if not isinstance(signatures, list) or len(signatures) != 1 or not isinstance(signatures[0], dict):
         raise EnvelopeError("a bundle holds exactly one signature")
+    keyid = signatures[0].get("keyid")
+    if (
+        dsse.keys() - _IN_ENVELOPE
+        or signatures[0].keys() - _IN_SIGNATURE
+        or not (keyid is None or isinstance(keyid, str))
+    ):
+        raise EnvelopeError("the DSSE envelope holds what DSSE v1 does not know")
     payload = _base64(dsse.get("payload"), "payload")
     content = strict_json(payload)
     if not isinstance(content, dict) or content.get("_type") != STATEMENT_TYPE:
@@ -121,11 +130,12 @@ def _signed_by(material: Any) -> tuple[str | None, bytes | None]:
     if isinstance(material, dict) and "certificate" in material:
         return None, _keyless(material)
     key = material.get("publicKey") if isinstance(material, dict) else None
-    if not isinstance(key, dict) or not isinstance(key.get("hint"), str):
+    hint = key.get("hint") if isinstance(key, dict) else None
+    if not isinstance(hint, str) or not _HINT.fullmatch(hint):
         raise EnvelopeError("the bundle names no public key and no certificate")
-    if not material.keys() <= {"publicKey", "tlogEntries"} or material.get("tlogEntries", []) != []:
-        raise EnvelopeError("a bundle that names a key holds nothing of a log or a timestamp")
-    return key["hint"], None
+    if material != {"publicKey": {"hint": hint}, "tlogEntries": []}:
+        raise EnvelopeError("beside its public key the bundle holds an empty `tlogEntries`, and nothing else")
+    return hint, None
 
 
 def _keyless(material: dict[str, Any]) -> bytes:
@@ -224,6 +234,9 @@ def _base64(text: Any, what: str) -> bytes:
     if not isinstance(text, str):
         raise EnvelopeError(f"the {what} is missing")
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise EnvelopeError(f"the {what} is not base64") from None
+    if base64.b64encode(data).decode() != text:  # unused bits that are set: some readers refuse them
+        raise EnvelopeError(f"the {what} is not base64 in its one spelling")
+    return data
