@@ -119,8 +119,11 @@ def check_approval(
     if signature.namespace != namespace:
         says = f"it was made for {signature.namespace[:80]!r}, and this needs {namespace!r}"
         return _refuse(path, "other-namespace", f"the signature by {signer.name!r} is not for the {what}: {says}")
-    if not ssh_signature.is_good(signature, message):
-        return _not_allowed(path, what, authority, claimed)
+    try:
+        ssh_signature.check(signature, message)
+    except ssh_signature.SshError as error:
+        says = f"the signature by {signer.name!r} on the {what} is not good: {error}"
+        return _refuse(path, "bad-signature", says, "Sign the file as it is now, with a key that trust.yaml names.")
     if refused := _taken_back(signer, digest_of(message), authority, path=path, what=what, made=made):
         return refused
     return signer, []
