@@ -1,9 +1,11 @@
 """The one envelope of every signature: in-toto Statement v1 in DSSE in a Sigstore bundle v0.3, as JSON.
 
     {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
-     "verificationMaterial": {"publicKey": {"hint": "<hex sha256 of the key's PEM>"}, "tlogEntries": []},
+     "verificationMaterial": {"publicKey": {"hint": "<hex>"}, "tlogEntries": []},
      "dsseEnvelope": {"payload": "<base64>", "payloadType": "application/vnd.in-toto+json",
                       "signatures": [{"sig": "<base64>", "keyid": ""}]}}
+
+The hint is the sha256 of the key's PEM.
 
 Sources: in-toto attestation spec v1, DSSE v1, sigstore protobuf-specs (bundle v0.3).
 """
