@@ -4,6 +4,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from modelbook.core import layout
+from modelbook.core.approvals import OVERRIDE_NOT_SIGNED
 from modelbook.core.findings import Finding
 from modelbook.core.freeze import Freeze, frozen, thaws
 from modelbook.core.moments import moment, span, spoken, written
@@ -111,7 +112,7 @@ def _shut(registry: Registry, one: Freeze, model: str, stage: str, until: str, o
     signed = ", ".join(sorted(override.people)) or "nobody"
     message = f"{one.name!r} is overridden, which only {who} may do, and {signed} signed"
     remedy = f"It waits for a signature of {who}: `modelbook approve {model} --to {stage}`."
-    finding = _finding(registry, (*at, "override"), "override-not-signed", message, remedy)
+    finding = _finding(registry, (*at, "override"), OVERRIDE_NOT_SIGNED, message, remedy)
     return replace(finding, level="warning") if override.proposed else finding
 
 
