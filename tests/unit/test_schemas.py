@@ -56,7 +56,8 @@ def valid(document: str) -> str:
         "card": card,
         "dataset": made.registry.dataset_card("digits", 1).model_dump() | {"tags": ["a"], "source": "scans"},
         "evaluation": made.registry.evaluation("models/digits/versions/1/evaluations/default.yaml").model_dump()
-        | {"metrics": {"accuracy": metric, "by_country.de.accuracy": metric}},
+        | {"metrics": {"accuracy": metric, "by_country.de.accuracy": metric}}
+        | {"examples": {"size": 9, "digest": digest("examples")}},
         "model": {
             "format": "modelbook/model/v1",
             "model": "digits",

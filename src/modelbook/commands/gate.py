@@ -42,6 +42,7 @@ def command(reference: str, stage: str, rev: str, registry_folder: str | None, a
         by=person(workspace.repository.root),
         now=now(),
         tenures=workspace.tenures(model_folder(wanted.name)),
+        results=workspace.results(wanted.name, version),
     )
     report = promotion_report(decision)
     set_outputs({"passed": str(report.passed).lower()})

@@ -27,7 +27,10 @@ def command(rev: str, forge_name: str, registry_folder: str | None, as_json: boo
     """
     workspace = open_workspace(registry_folder, rev=rev)
     refuse("the registry", workspace.findings)
-    todo = plan(workspace.registry, now=now(), tenures=workspace.tenures())
+    registry, results = workspace.registry, dict[str, bytes | str]()
+    for model in registry.models():
+        results |= workspace.results(model, *registry.versions(model)[-1:])
+    todo = plan(registry, now=now(), tenures=workspace.tenures(), results=results)
     proposed = workspace.forge(forge_name).proposed("evaluate/") if todo.evaluations else {}
     fields = {
         "evaluate": [

@@ -90,6 +90,7 @@ def command(
         now=now(),
         reason=reason,
         tenures=workspace.tenures(model_folder(wanted.name)),
+        results=workspace.results(wanted.name, version),
         override=_override(workspace, windows, wanted.name, stage, signer),
     )
     if decision.already:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from modelbook.core.examples import Results
+from modelbook.core.numbers import NONE
 from modelbook.core.promotion import NO_HISTORY, decide
 from modelbook.core.registry import Registry
 from modelbook.core.tenure import Tenures
@@ -33,7 +35,7 @@ class Plan:
     later: tuple[Later, ...] = ()
 
 
-def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY) -> Plan:
+def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results: Results = NONE) -> Plan:
     """Of the latest version of each model: suites that have not measured it, automatic stages whose gates it passes."""
     evaluations, promotions, later = [], [], []
     for model in registry.models():
@@ -48,7 +50,9 @@ def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY) -> Plan
             continue
         for stage in registry.policy.stages:
             if stage.auto:
-                decision = decide(registry, model, versions[-1], stage.name, by="plan", now=now, tenures=tenures)
+                decision = decide(
+                    registry, model, versions[-1], stage.name, by="plan", now=now, tenures=tenures, results=results
+                )
                 todo = Todo(model, versions[-1], stage.name)
                 if decision.passed and not decision.already:
                     promotions.append(todo)

@@ -1,13 +1,17 @@
 """Whether a version may move into a stage, and the pointer that says so."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from modelbook.core import layout
-from modelbook.core.evaluation import Evaluation
+from modelbook.core.documents import DocumentError
+from modelbook.core.evaluation import Evaluation, Examples
+from modelbook.core.examples import Results
+from modelbook.core.expressions import ExpressionError, parse
 from modelbook.core.findings import Finding, blocks
-from modelbook.core.gates import Facts, GateResult, judge
-from modelbook.core.numbers import Numbers, numbers_of
+from modelbook.core.gates import Facts, GateResult, PlacedGate, judge
+from modelbook.core.numbers import NONE, Numbers, numbers_of
 from modelbook.core.pointer import Evidence, Holder, StagePointer
 from modelbook.core.policy import Stage
 from modelbook.core.registry import Registry
@@ -62,11 +66,13 @@ def decide(
     reason: str | None = None,
     tenures: Tenures = NO_HISTORY,
     override: Override = NOTHING,
+    results: Results = NONE,
 ) -> Decision:
     """Judge `model@version` for a stage against the version that holds it now.
 
     `by` and `now` (UTC, ISO 8601 with Z) are recorded. `tenures` are those of the branch that the stage is on: without
-    them no soak is over. Raises BadInput where the stage does not exist.
+    them no soak is over. `results` are what suites found for each example, by digest. Raises BadInput where the
+    stage does not exist.
     """
     stage = registry.stage(stage_name)
     stands = verify_stage(registry, model, stage_name)
@@ -74,14 +80,14 @@ def decide(
     verdict = verify_version(registry, model, version)
     evaluations, found = _as_pinned(registry, verdict)
     findings = [*verdict.findings, *found]
-    baseline, found = _baseline(registry, stands, evaluations)
+    baseline, found = _baseline(registry, stands, evaluations, results)
     findings += found
     findings += [*in_use(registry, model, version), *_order(registry, model, version, stage)]
     gates: tuple[GateResult, ...] = ()
     if verdict.card:
         card, rule = verdict.card, registry.policy.reproduce
         met = standing(card, verdict.evaluations, verdict.reproductions.values(), rule)
-        facts = Facts(numbers_of(evaluations), baseline, card.tags, card.run.params, met)
+        facts = Facts(numbers_of(evaluations, results), baseline, card.tags, card.run.params, met)
         gates = judge(registry.gates(model, stage), facts, first=stage.first)
     already = current is not None and current.version == version
     pointer, timing = None, UNKNOWN
@@ -105,8 +111,27 @@ def decide(
     return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already, timing)
 
 
+def results_needed(rules: Registry, files: Registry, model: str, versions: Iterable[int]) -> tuple[Examples, ...]:
+    """What gates may want to read of the examples of these versions in `files`: nothing where `rules` claim nothing."""
+    if not any(_claims(gate) for stage in rules.policy.stages for gate in rules.gates(model, stage)):
+        return ()
+    paths = [path for one in sorted(set(versions)) for path in files.evaluation_paths(model, one).values()]
+    found = []
+    for path in paths:
+        with suppress(DocumentError):  # the verdict says what is wrong with it
+            found += [one] if (one := files.evaluation(path).examples) else []
+    return tuple(dict.fromkeys(found))
+
+
+def _claims(gate: PlacedGate) -> bool:
+    try:
+        return bool(parse(gate.gate.require).claims)
+    except ExpressionError:
+        return False
+
+
 def _baseline(
-    registry: Registry, stands: StageVerdict, candidate: Mapping[str, Evaluation]
+    registry: Registry, stands: StageVerdict, candidate: Mapping[str, Evaluation], results: Results
 ) -> tuple[Numbers | None, list[Finding]]:
     """The numbers of the version that holds the stage. One that does not verify proves nothing, so it blocks."""
     if stands.pointer is None:
@@ -118,7 +143,7 @@ def _baseline(
         for suite, evaluation in verdict.evaluations.items()
         if suite not in candidate or candidate[suite].dataset.digest == evaluation.dataset.digest
     }
-    return numbers_of(alike), [*stands.findings, *verdict.findings]
+    return numbers_of(alike, results), [*stands.findings, *verdict.findings]
 
 
 def _as_pinned(registry: Registry, verdict: VersionVerdict) -> tuple[dict[str, Evaluation], list[Finding]]:
