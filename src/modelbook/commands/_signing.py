@@ -20,6 +20,8 @@ def open_allowed_signer(
             if signer.expires and signer.expires < now():
                 message = f"the key of {signer.name!r} expired on {signer.expires}"
                 raise Refused(message, where=workspace.path("trust.yaml"), remedy="Sign with a key that is valid now.")
+            if signer.workflow and (problem := workspace.registry.trusted_root.problem()):
+                raise Refused(problem[0], where=workspace.path("trusted_root.json"), remedy=problem[1])
             return key, signer.name
     what = f"promote {name} into {stage}" if stage else f"sign the {statement} of {name}"
     grant = f"stages: [{stage}]" if stage else f"statements: [{statement}]"
