@@ -1,9 +1,10 @@
 """One report object, rendered as a terminal table, Markdown, workflow annotations and JSON: they all say the same."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from modelbook.core.approvals import TOO_FEW, Signing
 from modelbook.core.changes import ChangeVerdict
 from modelbook.core.drift import Drift
 from modelbook.core.findings import Finding, blocks
@@ -73,6 +74,16 @@ def promotion_report(decision: Decision, *, next_steps: Sequence[str] = ()) -> R
     )
 
 
+def approval_report(decision: Decision, findings: Sequence[Finding], standing: Signing) -> Report:
+    """The report of a promotion to whoever is asked to sign it; that it waits for signatures is no fault of it."""
+    report = promotion_report(decision)
+    faults = tuple(one for one in findings if one.code != TOO_FEW)
+    passed = report.passed and not blocks(faults)
+    verdict = report.verdict if passed == report.passed else "it cannot be signed as it is: see the findings"
+    facts = {**report.facts, "signatures": standing.words}
+    return replace(report, passed=passed, verdict=verdict, facts=facts, findings=faults)
+
+
 def reproduction_report(
     reproduction: Reproduction, verdict: ReproductionVerdict, drifts: Sequence[Drift], *, next_steps: Sequence[str] = ()
 ) -> Report:
@@ -136,6 +147,8 @@ def change_report(verdict: ChangeVerdict, *, base: str, head: str, also: Sequenc
     errors = sum(finding.level == "error" for finding in findings)
     if failed:
         text = f"{len(failed)} of {len(gates)} gates refuse it"
+    elif errors and all(one.code == TOO_FEW for one in findings if one.level == "error"):
+        text = f"all {len(gates)} gates let it through, and it waits for signatures"
     elif errors:
         text = f"{errors} problem{'s' if errors > 1 else ''} found"
     else:
