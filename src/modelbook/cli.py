@@ -24,6 +24,7 @@ VERBS = {
     "promote": "Propose to move a version into a stage.",
     "approve": "Sign a promotion that waits for you.",
     "revoke": "Stop a version for good: no promotion, no pull by stage.",
+    "trust": "Show and change who may sign what.",
     "plan": "List what waits to be done.",
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",

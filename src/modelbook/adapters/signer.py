@@ -1,4 +1,4 @@
-"""What signs a statement, and the one that a URI names: a file or a variable with a key, or a key in a KMS."""
+"""What signs a statement, and the one that a URI names: a key in a file, a variable or a KMS, or a workflow itself."""
 
 from typing import Protocol
 
@@ -34,4 +34,10 @@ def open_signer(uri: str) -> StatementSigner:
         from modelbook.adapters.kms_signer import open_kms
 
         return open_kms(rest)
-    raise BadInput(f"{uri!r} names no signer", remedy="Signers are file:PATH, env:VARIABLE and awskms:KEY.")
+    if scheme == "sigstore" and uri != scheme:
+        from modelbook.adapters.sigstore_signer import open_sigstore
+
+        signer: StatementSigner = open_sigstore(rest)
+        return signer
+    remedy = "Signers are file:PATH, env:VARIABLE, awskms:KEY, and in a workflow sigstore:"
+    raise BadInput(f"{uri!r} names no signer", remedy=remedy)
