@@ -227,7 +227,7 @@ def _judge(workspace: Workspace, one: Proposed, files: Mapping[str, bytes]) -> t
     """The verdict on what is proposed, by the rules and the stages of the commit at hand, and who signed it."""
     base = workspace.registry
     kept = {path: data for path, data in base.files.items() if not _is_of(path, one)}
-    head = Registry(kept | dict(files), base.prefix)
+    head = Registry(kept | dict(files), base.prefix, keyless=base.keyless)
     verdict = check_change(base, head, now=now())
     standing = signing(base.trust, one.model, one.stage, verify_stage(head, one.model, one.stage).signatures.values())
     if not verdict.promotions:
