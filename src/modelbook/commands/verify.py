@@ -1,12 +1,16 @@
 """`modelbook verify`: a version, a stage, a model, the whole registry, or a change of it."""
 
+from typing import Literal
+
 import click
 
 from modelbook.adapters.clock import now
+from modelbook.adapters.trust_history import trust_history
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
 from modelbook.core.changes import check_change
+from modelbook.core.documents import DocumentError
 from modelbook.core.findings import Finding
 from modelbook.core.layout import POLICY, STAGE_SIGNATURES, TRUST, model_folder
 from modelbook.core.names import parse_reference
@@ -14,6 +18,8 @@ from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
 from modelbook.core.revocation import in_use
 from modelbook.core.rules import JUDGING, check_rules
+from modelbook.core.trust_change import verify_trust_history
+from modelbook.core.trust_expiry import check_expiry
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 from modelbook.errors import Exit
 
@@ -104,6 +110,8 @@ def _everything(workspace: Workspace) -> Report:
     ]
     if not findings or registry.files.keys() >= {POLICY, TRUST}:
         findings += _contents(registry, versions, datasets)
+    if TRUST in registry.files:
+        findings += _trust(workspace)
     findings += [
         Finding(
             registry.shown(path),
@@ -116,7 +124,24 @@ def _everything(workspace: Workspace) -> Report:
         if path not in registry.places
     ]
     facts = {"commit": workspace.commit, "versions": str(len(versions)), "datasets": str(len(datasets))}
-    return findings_report("Verify the registry", facts, findings)
+    return findings_report("Verify the registry", facts, dict.fromkeys(findings))
+
+
+def _trust(workspace: Workspace) -> list[Finding]:
+    """Whether trust.yaml, and every version before it, was signed by those who might; and who will be missing soon."""
+    registry = workspace.registry
+    try:
+        trust, findings = registry.trust, check_expiry(registry, now())
+    except DocumentError as error:
+        return list(error.findings)
+    past = trust_history(workspace.repository, workspace.folder, workspace.commit)
+    findings += verify_trust_history(past).findings
+    if workspace.repository.is_shallow():
+        message = "the clone is shallow: who signed the first versions of trust.yaml was not looked at"
+        remedy = "Fetch the whole history: `git fetch --unshallow` (in a workflow, `fetch-depth: 0`)."
+        level: Literal["error", "warning"] = "error" if trust.root else "warning"
+        findings.append(Finding(registry.shown(TRUST), None, "shallow", message, remedy, level=level))
+    return findings
 
 
 def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: list[tuple[str, int]]) -> list[Finding]:

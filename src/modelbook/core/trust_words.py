@@ -2,13 +2,11 @@
 
 import base64
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from modelbook.core.digests import hex_of
 from modelbook.core.signatures import key_digest
 from modelbook.core.trust import Rule, Signer, Trust, Withdrawal
 
-SOON = timedelta(days=30)
 _SHORT = len("sha256:") + 16
 _PLURAL = {
     "model": "models",
@@ -45,21 +43,6 @@ def key_bits(signer: Signer) -> str | None:
         return key_digest(signer)
     except ValueError:
         return None
-
-
-def has_expired(signer: Signer, now: str) -> bool:
-    """Whether the signer can sign nothing more."""
-    return signer.expires is not None and signer.expires < now
-
-
-def expires_soon(signer: Signer, now: str) -> bool:
-    """Whether it is good now and will not be in 30 days."""
-    return signer.expires is not None and now <= signer.expires < later(now, SOON)
-
-
-def later(time: str, by: timedelta) -> str:
-    """A time of the registry moved on, to the second."""
-    return (datetime.fromisoformat(time) + by).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def rule_sentence(rule: Rule) -> str:

@@ -12,6 +12,7 @@ from modelbook.core import trust_words
 from modelbook.core.layout import TRUST
 from modelbook.core.trust import Signer, Trust
 from modelbook.core.trust_change import check_trust_change
+from modelbook.core.trust_expiry import expires_soon, has_expired
 
 
 @click.command(name="show", short_help="Show who may sign what.")
@@ -44,15 +45,15 @@ def command(rev: str, registry_folder: str | None, as_json: bool) -> None:
     for one in trust.revocations:
         say(f"Revoked: {trust_words.withdrawal_sentence(one)}")
     for signer in trust.signers:
-        if trust_words.expires_soon(signer, time):
+        if expires_soon(signer, time):
             say(f"warning: {signer.name} expires on {signer.expires}: `modelbook trust rotate {signer.name}`")
 
 
 def _row(signer: Signer, time: str) -> dict[str, object]:
     ends = signer.expires
-    if ends and trust_words.has_expired(signer, time):
+    if ends and has_expired(signer, time):
         ends += " (expired)"
-    elif ends and trust_words.expires_soon(signer, time):
+    elif ends and expires_soon(signer, time):
         ends += " (soon)"
     return {
         "signer": signer.name,
@@ -73,8 +74,8 @@ def _fields(trust: Trust, signed_by: tuple[str, ...], time: str) -> dict[str, An
             "key": trust_words.key_bits(one),
             "workflow": one.workflow.model_dump() if one.workflow else None,
             "expires": one.expires,
-            "expired": trust_words.has_expired(one, time),
-            "expires_soon": trust_words.expires_soon(one, time),
+            "expired": has_expired(one, time),
+            "expires_soon": expires_soon(one, time),
         }
         for one in trust.signers
     ]
