@@ -1,24 +1,22 @@
 """`modelbook verify`: a version, a stage, a model, the whole registry, or a change of it."""
 
-from typing import Literal
+from collections.abc import Sequence
 
 import click
 
 from modelbook.adapters.clock import now
-from modelbook.adapters.trust_history import trust_history
+from modelbook.adapters.registry_files import read_history
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
 from modelbook.core.changes import check_change
-from modelbook.core.documents import DocumentError
 from modelbook.core.findings import Finding
-from modelbook.core.layout import POLICY, STAGE_SIGNATURES, TRUST, model_folder
+from modelbook.core.layout import IMMUTABLE, POLICY, STAGE_SIGNATURES, TRUST, model_folder, place_of, pointer_path
 from modelbook.core.names import parse_reference
 from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
 from modelbook.core.revocation import in_use
 from modelbook.core.rules import JUDGING, check_rules
-from modelbook.core.trust_change import verify_trust_history
 from modelbook.core.trust_expiry import check_expiry
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 from modelbook.errors import Exit
@@ -85,6 +83,7 @@ def _reference(workspace: Workspace, text: str) -> Report:
     if wanted.stage:
         stage = verify_stage(registry, wanted.name, wanted.stage)
         findings += stage.findings
+        findings += _history(workspace, [pointer_path(wanted.name, wanted.stage)])
         facts |= {"stage": wanted.stage, "promoted by": stage.signed_by or "nobody whom trust.yaml allows"}
     verdict = verify_version(registry, wanted.name, version)
     findings += [*verdict.findings, *in_use(registry, wanted.name, version)]
@@ -110,8 +109,6 @@ def _everything(workspace: Workspace) -> Report:
     ]
     if not findings or registry.files.keys() >= {POLICY, TRUST}:
         findings += _contents(registry, versions, datasets)
-    if TRUST in registry.files:
-        findings += _trust(workspace)
     findings += [
         Finding(
             registry.shown(path),
@@ -123,25 +120,9 @@ def _everything(workspace: Workspace) -> Report:
         for path in registry.files
         if path not in registry.places
     ]
+    findings += _history(workspace)
     facts = {"commit": workspace.commit, "versions": str(len(versions)), "datasets": str(len(datasets))}
     return findings_report("Verify the registry", facts, dict.fromkeys(findings))
-
-
-def _trust(workspace: Workspace) -> list[Finding]:
-    """Whether trust.yaml, and every version before it, was signed by those who might; and who will be missing soon."""
-    registry = workspace.registry
-    try:
-        trust, findings = registry.trust, check_expiry(registry, now())
-    except DocumentError as error:
-        return list(error.findings)
-    past = trust_history(workspace.repository, workspace.folder, workspace.commit)
-    findings += verify_trust_history(past).findings
-    if workspace.repository.is_shallow():
-        message = "the clone is shallow: who signed the first versions of trust.yaml was not looked at"
-        remedy = "Fetch the whole history: `git fetch --unshallow` (in a workflow, `fetch-depth: 0`)."
-        level: Literal["error", "warning"] = "error" if trust.root else "warning"
-        findings.append(Finding(registry.shown(TRUST), None, "shallow", message, remedy, level=level))
-    return findings
 
 
 def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: list[tuple[str, int]]) -> list[Finding]:
@@ -153,6 +134,7 @@ def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: lis
     ]
     if findings:
         return findings  # nothing can be judged by rules that cannot be read
+    findings += check_expiry(registry, now())
     for dataset, version in datasets:
         findings += verify_dataset(registry, dataset, version)[1]
     for model, version in versions:
@@ -163,6 +145,11 @@ def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: lis
         findings += verdict.findings
         findings += in_use(registry, model, verdict.pointer.version) if verdict.pointer else []
     return list(dict.fromkeys(findings))
+
+
+def _history(workspace: Workspace, scope: Sequence[str] = ()) -> list[Finding]:
+    """What the commits before it show: a promotion that was taken back or forged, a card that was changed."""
+    return read_history(workspace.repository, workspace.folder, workspace.commit, scope)
 
 
 def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:
@@ -181,4 +168,14 @@ def _change(workspace: Workspace, base: str) -> Report:
     start = workspace.repository.commit(base)
     before = workspace.at(start)
     verdict = check_change(before.registry, workspace.registry, now=now())
-    return change_report(verdict, base=start, head=workspace.commit, also=workspace.findings)
+    old, new = before.registry.files, workspace.registry.files
+    kept = [
+        path
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path) and (place := place_of(path)) and place.kind in IMMUTABLE.keys() | {"stage"}
+    ]
+    past = read_history(workspace.repository, workspace.folder, start, kept, then=workspace.commit) if kept else []
+    # What the verdict says of a path already, it says better.
+    told = {finding.path for finding in verdict.findings if finding.level == "error"}
+    also = (*workspace.findings, *(finding for finding in past if finding.path not in told))
+    return change_report(verdict, base=start, head=workspace.commit, also=also)

@@ -62,11 +62,16 @@ def key_digest(signer: Signer) -> str | None:
 
 
 def is_good(envelope: Envelope, signer: Signer) -> bool:
-    """Whether `signer` made the signature with a P-256 key. A key in trust.yaml that is not P-256 signs nothing."""
+    """Whether `signer` made the signature with the P-256 key that the bundle names.
+
+    A key in trust.yaml that is not P-256 signs nothing.
+    """
     if signer.key is None:
         return False
     try:
         key = load_public_key(signer.key)
+        if envelope.hint != hint_of(signer.key):  # the OpenSSF tool refuses it as well
+            return False
         key.verify(envelope.signature, envelope.signed_bytes, ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, ValueError):
         return False

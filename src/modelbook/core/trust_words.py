@@ -76,3 +76,34 @@ def withdrawal_sentence(one: Withdrawal) -> str:
 def listed(names: Sequence[str], last: str) -> str:
     """`a, b and c`."""
     return f" {last} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def changes_in_words(before: Trust, after: Trust) -> list[str]:
+    """What a new version of trust.yaml changes, one line each; who signs it decides by them."""
+    old, new = ({one.name: one for one in trust.signers} for trust in (before, after))
+    lines = [f"the signer {name} comes: {_signer_sentence(new[name])}" for name in new if name not in old]
+    lines += [f"the signer {name} goes" for name in old if name not in new]
+    lines += [
+        f"the signer {name} becomes: {_signer_sentence(new[name])}"
+        for name in new
+        if name in old and new[name] != old[name]
+    ]
+    was, now = ([rule_sentence(rule) for rule in trust.rules] for trust in (before, after))
+    lines += [f"the rule goes: {rule}" for rule in was if rule not in now]
+    lines += [f"the rule comes: {rule}" for rule in now if rule not in was]
+    if sorted(was) == sorted(now) and was != now:
+        lines.append("the rules stand in another order, and the first that speaks of a thing decides")
+    if before.root != after.root:
+        lines.append(f"who may change trust.yaml: {root_sentence(after)}")
+    was, now = ([withdrawal_sentence(one) for one in trust.revocations] for trust in (before, after))
+    lines += [f"no longer revoked: {one}" for one in was if one not in now]
+    lines += [f"revoked: {one}" for one in now if one not in was]
+    if before.sigstore != after.sigstore:
+        lines.append(f"the roots of Sigstore: {after.sigstore or 'none'}")
+    return lines
+
+
+def _signer_sentence(signer: Signer) -> str:
+    person = f"{signer.person}'s " if signer.person else ""
+    ends = f", until {signer.expires}" if signer.expires else ""
+    return f"{person}{kind_of(signer)} {fingerprint(signer)}{ends}"

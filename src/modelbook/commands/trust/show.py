@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from modelbook.adapters.clock import now
-from modelbook.adapters.trust_history import read_trust
+from modelbook.adapters.trust_files import read_trust
 from modelbook.commands._console import print_json, print_table, say
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 from modelbook.core import trust_words
