@@ -162,11 +162,14 @@ def _rules_of(registry: Registry) -> dict[str, bytes]:
 
 
 def _signatures(base: Registry | None, head: Registry, roots: Sequence[_Root], now: str) -> list[Finding]:
-    """Fill in whose signatures are good, for each root; what is wrong with the others."""
+    """Fill in whose signatures are good, for each root; what is wrong with those that are new."""
     findings = []
+    unmoved = base is not None and base.files[layout.TRUST] == head.files[layout.TRUST]
     for path, place in signatures_of(head).items():
         shown = head.shown(path)
-        if not roots:
+        # Those of the root before are good for it only, and it is not at hand where trust.yaml stays or has no base.
+        standing = base is None or (unmoved and base.files.get(path) == head.files[path])
+        if not roots and not standing:
             message = "trust.yaml has no root, so nobody is asked to sign it"
             findings.append(Finding(shown, None, "no-root", message, f"Remove it: `git rm {shown}`."))
             continue
@@ -179,7 +182,7 @@ def _signatures(base: Registry | None, head: Registry, roots: Sequence[_Root], n
             elif signer is not None:
                 message = f"the file bears the name {place.signer!r}, but {signer.name!r} signed it"
                 refused.append(Finding(shown, None, "other-signer", message, "Rename it."))
-        if not any(path in root.good for root in roots):
+        if not standing and not any(path in root.good for root in roots):
             findings += _why(base, head, path, refused)
     return findings
 

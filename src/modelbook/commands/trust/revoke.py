@@ -37,7 +37,7 @@ def command(
     registry_folder: str | None,
     as_json: bool,
 ) -> None:
-    """Propose to believe something no longer. The lines stay in trust.yaml for good: what they name never counts again.
+    """Propose to believe something no longer. It holds for all that was ever signed so, unless --since says otherwise.
 
     A bad model is for `modelbook revoke`; this is for signatures that should not have been made.
 
