@@ -1,7 +1,7 @@
 """Who may change trust.yaml: the root of the version before lets the next one in, and the new root proves its keys."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -10,42 +10,15 @@ from hypothesis import strategies as st
 
 from modelbook.core.changes import check_change
 from modelbook.core.documents import DocumentError, load
-from modelbook.core.history import Commit
-from modelbook.core.layout import trust_signature_path
 from modelbook.core.registry import Registry
 from modelbook.core.signatures import hint_of
-from modelbook.core.statements import TRUST_NAMESPACE, trust_statement
+from modelbook.core.statements import trust_statement
 from modelbook.core.trust import Trust
-from modelbook.core.trust_change import TrustAt, check_trust_change, verify_trust_history
-from tests.made import POLICY, RULES, SIGNERS, Made, key, trust_yaml
+from modelbook.core.trust_change import check_trust_change
+from tests.made import RULES, SIGNERS, Made, key, trust_yaml
 from tests.made_fields import EARLIER, LATER, NOW, digest
+from tests.made_trust import PEOPLE, signed, trust
 from tests.parts.ssh_keys import ssh_key
-
-PEOPLE: Mapping[str, Mapping[str, Any]] = {"alice": {}, "bob": {}, "carol": {}}
-
-
-def trust(
-    version: int = 1,
-    root: Iterable[str] | None = ("alice",),
-    threshold: int = 1,
-    signers: Mapping[str, Mapping[str, Any]] = PEOPLE,
-    **more: Any,
-) -> bytes:
-    """A trust.yaml; `root` None leaves it without one."""
-    told = {} if root is None else {"root": {"signers": list(root), "threshold": threshold}}
-    return trust_yaml((), signers, version, **told, **more)
-
-
-def signed(data: bytes, *by: str, old: Registry | None = None) -> Registry:
-    """A registry with this trust.yaml, signed by those keys under their own names; `old` lends it other files."""
-    found = load(Trust, data, "trust.yaml")
-    files = {"policy.yaml": POLICY.encode(), **(old.files if old else {}), "trust.yaml": data}
-    for name in by:
-        if name in {one.name for one in found.signers if one.ssh}:
-            files[trust_signature_path(name, ssh=True)] = ssh_key(name).sign(data, TRUST_NAMESPACE)
-        else:
-            files[trust_signature_path(name)] = key(name).sign(trust_statement(found, data))
-    return Registry(files)
 
 
 def codes(base: Registry | None, head: Registry, now: str = NOW) -> set[str]:
@@ -56,18 +29,6 @@ def codes(base: Registry | None, head: Registry, now: str = NOW) -> set[str]:
         assert found <= whole
         assert bool(found) == bool(whole)
     return found
-
-
-def states(*versions: Registry, times: Mapping[int, str] | None = None) -> list[TrustAt]:
-    told = times or {}
-    return [
-        TrustAt(Commit(f"{number:040x}", told.get(number, NOW), (), "a", "a@example.org", ""), registry)
-        for number, registry in enumerate(versions)
-    ]
-
-
-def history(*versions: Registry, times: Mapping[int, str] | None = None) -> set[tuple[str, str]]:
-    return {(one.code, one.level) for one in verify_trust_history(states(*versions, times=times)).findings}
 
 
 FIRST = signed(trust(), "alice")
@@ -266,46 +227,6 @@ def test_an_identity_that_is_no_exact_one_is_refused(identity: str) -> None:
     told = json.dumps({"version": 1, "signers": [{"name": "ci", "workflow": workflow}]}).encode()
     with pytest.raises(DocumentError, match="identity"):
         load(Trust, told, "trust.yaml")
-
-
-def test_a_history_of_signed_versions_is_one() -> None:
-    """Three rotations, and each is proved by the root before it, whatever became of that since."""
-    versions = [FIRST]
-    for number, (old, new) in enumerate([("alice", "b"), ("b", "c"), ("c", "d")], start=2):
-        people: Mapping[str, Mapping[str, Any]] = {old: {"person": "alice", "expires": NOW}, new: {"person": "alice"}}
-        versions.append(signed(trust(number, root=(old, new), signers=people), old, new))
-    times = dict(enumerate([EARLIER, EARLIER, NOW, NOW]))
-    assert history(*versions, times=times) == set()
-    assert verify_trust_history(states(*versions, times=times)).signed_by == ("c", "d")
-    assert ("too-few-root-signers", "error") in history(
-        versions[0], versions[1], signed(trust(3), "alice"), times={2: LATER}
-    )
-    assert history(versions[0], versions[2]) == {("trust-version", "error")}
-    assert history(versions[0], versions[1], versions[0]) == {("trust-version", "error")}
-
-
-def test_a_history_with_a_version_that_nobody_signed_is_refused_until_it_is_put_right() -> None:
-    forged = signed(trust(2, root=("mallory",), signers={"mallory": {}}), "mallory")
-    third = signed(trust(3, root=("mallory",), signers={"mallory": {}}, revocations=[]), "mallory")
-    refused = {("too-few-root-signers", "error"), ("bad-signature", "error")}
-    assert ("too-few-root-signers", "error") in history(FIRST, forged)
-    assert ("too-few-root-signers", "error") in history(FIRST, forged, third)
-    right = {(code, "warning") for code, _ in history(FIRST, forged)}
-    assert history(FIRST, forged, signed(trust(3, revocations=[]), "alice")) == right
-    assert history(FIRST, forged, FIRST) == right
-    assert {code for code, _ in right} <= {code for code, _ in refused}
-
-
-def test_a_history_cannot_be_begun_again_by_removing_trust() -> None:
-    other = signed(trust(2, root=("mallory",), signers={"mallory": {}}), "mallory")
-    assert ("rules-removed", "error") in history(FIRST, Registry({}), other)
-    assert ("too-few-root-signers", "error") in history(FIRST, Registry({}), other)
-
-
-def test_signatures_may_come_in_a_later_commit_than_the_version_and_must_stay() -> None:
-    later = trust(2)
-    assert history(FIRST, signed(later), signed(later, "alice")) == set()
-    assert ("too-few-root-signers", "error") in history(FIRST, signed(later, "alice"), signed(later))
 
 
 KEYS = {"a": {"person": "p"}, "b": {"person": "p"}, "c": {}, "d": {"expires": EARLIER}, "e": {}}
