@@ -136,8 +136,8 @@ def test_an_expired_key_of_the_root_signs_nothing_new() -> None:
     assert codes(base, later, now=NOW) == set()
     assert codes(base, later, now=LATER) == {"too-few-root-signers", "expired-key"}
     # A version that gives the old key more time does not help it.
-    longer = {"alice": {}, "bob": {}}
-    assert "too-few-root-signers" in codes(base, signed(trust(2, root=longer, signers=longer), "alice"), now=LATER)
+    longer = signed(trust(2, root=people, signers={"alice": {}, "bob": {}}), "alice")
+    assert "too-few-root-signers" in codes(base, longer, now=LATER)
 
 
 @pytest.mark.parametrize("what", ["key", "identity", "person"])

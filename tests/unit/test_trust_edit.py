@@ -125,13 +125,14 @@ def test_a_rotation_takes_the_old_keys_place_everywhere_and_ends_it() -> None:
 
 def test_what_is_taken_or_unknown_is_refused() -> None:
     data = trust_yaml((), {"alice": {}, "bob": {}})
-    for edit in (
+    edits: tuple[tuple[str, Sequence[Any], Mapping[str, Any]], ...] = (
         ("add_signer", ("bob", {}), {}),
         ("add_signer", ("Bob", {}), {}),
         ("root", (["carol"], 1), {}),
         ("into_root", ("bob",), {}),
         ("rotate", ("carol", {}), {"until": NOW}),
-    ):
+    )
+    for edit in edits:
         with pytest.raises(BadInput):
             edited(data, edit)
 
