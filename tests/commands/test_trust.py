@@ -71,6 +71,9 @@ def test_nobody_without_a_key_of_the_root_changes_trust_by_a_mere_merge(bench: W
     assert (again.code, "another version 2 is proposed already" in again.err) == (2, True)
     merge(bench, 2)
     assert errors(bench) == {"too-few-root-signers"}
+    # Unless whoever asks vouches for it: a team that lost all its keys begins anew, and says from where.
+    assert errors(bench, "--trust-from", "HEAD~1") == {"too-few-root-signers"}
+    assert errors(bench, "--trust-from", "HEAD") == set()
     refused = bench.run("trust", "sign", env={"MODELBOOK_SIGNER": f"file:{new_key(bench, 'nobody')}"})
     assert refused.code == 2  # nothing is proposed after it
 

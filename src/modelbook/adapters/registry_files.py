@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository
-from modelbook.adapters.trust_files import trust_history
+from modelbook.adapters.trust_files import read_trust, trust_history
 from modelbook.core.envelope import MAX_BUNDLE
 from modelbook.core.findings import Finding
 from modelbook.core.history import check_history
@@ -76,11 +76,18 @@ def read_registry(
 
 
 def read_history(
-    repository: Repository, folder: str, commit: str, scope: Iterable[str] = (), *, then: str | None = None
+    repository: Repository,
+    folder: str,
+    commit: str,
+    scope: Iterable[str] = (),
+    *,
+    then: str | None = None,
+    trust_from: str | None = None,
 ) -> list[Finding]:
     """All that the commits up to `commit` show to be wrong with the registry, or with the paths `scope` below it.
 
-    `then` is a commit that would be the next one.
+    `then` is a commit that would be the next one, `trust_from` one whose trust.yaml is taken for granted. The history
+    of trust.yaml is looked at where the whole registry is.
     """
     paths = [f"{folder}/{path}" for path in scope] or [folder]
     history = repository.history(commit, paths)
@@ -92,5 +99,6 @@ def read_history(
     pointers = repository.blobs(one.oid for revisions in stages for one in revisions if one.oid)
     findings = check_history(history, pointers, folder)
     if paths == [folder]:
-        findings += verify_trust_history(trust_history(repository, history, folder)).findings
+        start = read_trust(repository, folder, trust_from) if trust_from else None
+        findings += verify_trust_history(trust_history(repository, history, folder), start).findings
     return findings

@@ -113,13 +113,20 @@ def check_trust_change(base: Registry | None, head: Registry, *, now: str, follo
     return TrustVerdict(_names(roots), tuple(findings))
 
 
-def verify_trust_history(states: Sequence[TrustAt]) -> TrustVerdict:
+def verify_trust_history(states: Sequence[TrustAt], start: Registry | None = None) -> TrustVerdict:
     """Whether each version of trust.yaml followed from the one before, oldest first; the last is the one in force.
 
     Each is judged by what was in force then, at the time of its commit, with the signatures that lay beside it in the
     end. After a version that did not follow, the next one has to follow from the last that did: then it was put right,
-    and is a warning.
+    and is a warning. With `start`, what lies before the last state that is the same is not looked at: whoever asks
+    vouches for that one himself.
     """
+    if start is not None:
+        same = [number for number, one in enumerate(states) if _rules_of(one.registry) == _rules_of(start)]
+        if not same:
+            message = "the trust.yaml to begin with is none that this history ever had"
+            return TrustVerdict(findings=(Finding(start.shown(layout.TRUST), None, "other-trust", message),))
+        states = states[same[-1] :]
     findings: list[Finding] = []
     wrong: list[Finding] = []  # of the versions since the last good one
     good: Registry | None = None
