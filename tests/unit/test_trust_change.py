@@ -16,7 +16,7 @@ from modelbook.core.statements import trust_statement
 from modelbook.core.trust import Trust
 from modelbook.core.trust_change import check_trust_change
 from tests.made import RULES, SIGNERS, Made, key, trust_yaml
-from tests.made_fields import EARLIER, LATER, NOW, digest
+from tests.made_fields import EARLIER, LATER, NOW
 from tests.made_trust import PEOPLE, signed, trust
 from tests.parts.ssh_keys import ssh_key
 
@@ -203,16 +203,6 @@ def test_trust_that_is_used_in_the_change_that_brings_it_is_refused() -> None:
     used = head.copy().pointer("digits", "staging", 1, signer="mallory")
     found = {one.code for one in check_change(base.registry, used.registry, now=NOW).findings}
     assert found == {"bad-signature", "rules-and-promotion"}
-
-
-def test_the_roots_of_sigstore_are_those_that_the_root_signed() -> None:
-    pinned = trust(2, sigstore=digest("trusted root"))
-    held = dict(signed(pinned, "alice").files)
-    assert codes(FIRST, Registry(held)) == {"other-trusted-root"}
-    assert codes(FIRST, Registry({**held, "trusted_root.json": b"trusted root"})) == set()
-    assert codes(FIRST, Registry({**held, "trusted_root.json": b"of mallory"})) == {"other-trusted-root"}
-    base = Registry({**held, "trusted_root.json": b"trusted root"})
-    assert codes(base, Registry({**held, "trusted_root.json": b"of mallory"})) == {"other-trusted-root"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from modelbook.core import layout
-from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.history import Commit
@@ -105,7 +104,7 @@ def check_trust_change(base: Registry | None, head: Registry, *, now: str, follo
     if before is not None and before.root is not None and not unmoved:
         roots.insert(0, _Root(before, "the present root"))
     roots = [root for root in roots if root.trust.root is not None]
-    findings = [*_signatures(base, head, roots, now), *_pin(head, after)]
+    findings = _signatures(base, head, roots, now)
     for root in roots:
         findings += root.missing(shown)
     if before is not None and not unmoved:
@@ -210,20 +209,6 @@ def _why(base: Registry | None, head: Registry, path: str, refused: Sequence[Fin
         return [Finding(shown, None, "stale-signature", message, f"Remove it: `git rm {shown}`.")]
     telling = [finding for finding in refused if finding.code not in {"bad-signature", "nobody-allowed"}]
     return [*telling, *refused][:1]
-
-
-def _pin(head: Registry, trust: Trust) -> list[Finding]:
-    """That the roots of Sigstore are those whose digest stands in the signed file."""
-    held = head.files.get(layout.TRUSTED_ROOT)
-    if (digest_of(held) if held is not None else None) == trust.sigstore:
-        return []
-    shown = head.shown(layout.TRUSTED_ROOT)
-    message = (
-        "it is not the file whose digest trust.yaml holds as `sigstore`"
-        if held is not None
-        else "trust.yaml holds its digest as `sigstore`, and it is not here"
-    )
-    return [Finding(shown, None, "other-trusted-root", message, "Change both in one pull request, or neither.")]
 
 
 def _unproved(before: Trust, after: Trust, roots: Sequence[_Root], shown: str) -> list[Finding]:

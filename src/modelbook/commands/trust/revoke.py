@@ -13,11 +13,13 @@ from modelbook.core.trust import Trust
 from modelbook.core.trust_words import key_bits
 from modelbook.errors import BadInput
 
+_OF_A_WORKFLOW = re.compile(r"https://\S+|[1-9][0-9]*")  # a file with its ref, a repository, or a repository's number
+
 
 @click.command(name="revoke", short_help="Take trust back from a statement, a key or somebody.")
 @click.option("--payload", metavar="DIGEST|PATH", help="What was signed: its digest, or a signed file of the registry.")
 @click.option("--key", metavar="DIGEST|SIGNER", help="A key: its digest, or its name in trust.yaml.")
-@click.option("--identity", metavar="NAME", help="All keys of a signer or person, or a workflow's identity.")
+@click.option("--identity", metavar="NAME", help="A signer, a person, a workflow or a repository.")
 @click.option("--since", metavar="TIME", help="What was signed before stands.  [default: nothing stands]")
 @click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever meets it later.")
 @dry_run_option
@@ -93,7 +95,7 @@ def _key(trust: Trust, text: str) -> str:
 def _identity(trust: Trust, text: str) -> str:
     known = {one.name for one in trust.signers} | {one.who for one in trust.signers}
     known |= {one.workflow.identity for one in trust.signers if one.workflow}
-    if text in known:
+    if text in known or _OF_A_WORKFLOW.fullmatch(text):
         return text
     raise BadInput(f"trust.yaml knows nobody as {text!r}", remedy=f"It knows: {', '.join(sorted(known)) or 'nobody'}.")
 
