@@ -19,6 +19,7 @@ from modelbook.core.trust import Trust
 
 # trust.yaml, and what lies beside it and speaks of it.
 TRUST_FILES = frozenset({"trust", "trust signature", "trusted root"})
+WAITING = "too-few-root-signers"
 _SIGN = "modelbook trust sign"
 
 
@@ -70,7 +71,7 @@ class _Root:
         who = f": {', '.join(sorted(self.people))}" if self.people else ""
         message = f"{len(self.people)} of {threshold} people of {self.which} have signed this version{who}"
         remedy = f"It waits for {threshold - len(self.people)} of {', '.join(others)}: `{_SIGN}`."
-        return [Finding(path, None, "too-few-root-signers", message, remedy)]
+        return [Finding(path, None, WAITING, message, remedy)]
 
 
 def signatures_of(registry: Registry) -> Mapping[str, layout.Place]:

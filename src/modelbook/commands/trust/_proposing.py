@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from modelbook.adapters.clock import now
-from modelbook.adapters.forge import Change
+from modelbook.adapters.forge import Change, Forge, Proposal
 from modelbook.adapters.key_signer import KeySigner
 from modelbook.adapters.trust_files import read_trust
 from modelbook.commands._console import say
@@ -25,7 +25,7 @@ from modelbook.core.markdown import inert
 from modelbook.core.registry import Registry
 from modelbook.core.rules import check_rules
 from modelbook.core.trust import Trust
-from modelbook.core.trust_change import TrustVerdict, check_trust_change, signatures_of
+from modelbook.core.trust_change import TRUST_FILES, WAITING, TrustVerdict, check_trust_change, signatures_of
 from modelbook.core.trust_edit import Draft
 from modelbook.core.trust_words import changes_in_words, listed
 from modelbook.core.yaml_edit import rewrite
@@ -82,46 +82,53 @@ def propose(
     show_difference(base, head, as_json=as_json)
     if dry_run:
         return
-    branch = branch_of(head.trust.version)
-    forge = workspace.forge(forge_name)
-    standing = forge.proposed(branch).get(branch)
-    if standing and forge.read(standing, workspace.path(TRUST)) != data:
-        raise BadInput(
-            f"another version {head.trust.version} is proposed already",
-            where=branch,
-            remedy="Merge it first, or delete its branch: one change of trust.yaml follows the other.",
-        )
+    version, forge = head.trust.version, workspace.forge(forge_name)
+    branch = branch_of(version)
+    if standing := forge.proposed(branch).get(branch):
+        if forge.read(standing, workspace.path(TRUST)) != data:
+            raise BadInput(
+                f"another version {version} is proposed already",
+                where=branch,
+                remedy="Merge it first, or delete its branch: one change of trust.yaml follows the other.",
+            )
+        verdict = check_trust_change(base, proposed_trust(workspace, forge, standing), now=now())
+        report(version, verdict, forge.resume(branch, labels=LABELS), as_json=as_json)
+        return
     root = workspace.repository.root
     made = sign_at_hand(base.trust, head, signer=signer, ssh_key=None, folder=root, also=also)
-    submit(workspace, base, Registry({**head.files, **made}, workspace.folder), forge_name, as_json=as_json)
-
-
-def submit(workspace: Workspace, base: Registry, head: Registry, forge_name: str, *, as_json: bool) -> None:
-    """Propose the trust.yaml of `head` with the signatures beside it, and say who has to sign it yet."""
-    verdict = check_trust_change(base, head, now=now())
-    waiting = [finding for finding in verdict.findings if finding.code == "too-few-root-signers"]
-    refuse("the new trust.yaml", tuple(finding for finding in verdict.findings if finding not in waiting))
+    verdict = check_trust_change(base, Registry({**head.files, **made}, workspace.folder), now=now())
+    refuse("the new trust.yaml", tuple(finding for finding in verdict.findings if finding.code != WAITING))
     files: dict[str, bytes | None] = {workspace.path(path): None for path in signatures_of(base)}
-    files |= {workspace.path(path): held for path, held in head.files.items() if base.files.get(path) != held}
-    version = head.trust.version
-    proposal = workspace.forge(forge_name).submit(
+    files |= {workspace.path(path): held for path, held in {**made, TRUST: data}.items()}
+    proposal = forge.submit(
         Change(
-            branch=branch_of(version),
+            branch=branch,
             base=workspace.commit,
-            title=f"Change who is trusted: trust.yaml, version {version}",
-            body=_body(base.trust, head.trust, verdict),
+            title=f"Change whom the registry trusts: trust.yaml, version {version}",
+            body="\n".join(f"- {inert(line)}" for line in changes_in_words(base.trust, head.trust)),
             files=files,
             decision=True,
             labels=LABELS,
         )
     )
+    report(version, verdict, proposal, as_json=as_json)
+
+
+def proposed_trust(workspace: Workspace, forge: Forge, commit: str) -> Registry:
+    """trust.yaml and its signatures as they are proposed in a commit."""
+    found = forge.folder(commit, workspace.folder)
+    inside = {path.removeprefix(f"{workspace.folder}/"): data for path, data in found.items()}
+    kept = {path: data for path, data in inside.items() if (place := place_of(path)) and place.kind in TRUST_FILES}
+    return Registry(kept, workspace.folder)
+
+
+def report(version: int, verdict: TrustVerdict, proposal: Proposal, *, as_json: bool) -> None:
+    """Say who has signed what is proposed, and who has to sign it yet."""
     what = f"signed by {listed(verdict.signed_by, 'and')}" if verdict.signed_by else "proposed"
     tell(f"trust.yaml, version {version}", what, proposal, as_json=as_json, key="trust")
-    for finding in waiting:
-        say(f"  not yet: {finding.message}. {finding.remedy}", as_json=as_json)
     for finding in verdict.findings:
-        if finding.level == "warning":
-            say(f"  warning: {finding.message}. {finding.remedy}", as_json=as_json)
+        told = "not yet" if finding.code == WAITING else finding.level
+        say(f"  {told}: {finding.message}. {finding.remedy}", as_json=as_json)
 
 
 def show_difference(base: Registry, head: Registry, *, as_json: bool) -> None:
@@ -132,8 +139,3 @@ def show_difference(base: Registry, head: Registry, *, as_json: bool) -> None:
     names = (f"{TRUST}, version {base.trust.version}", f"{TRUST}, version {head.trust.version}")
     for line in difflib.unified_diff(old, new, *names, lineterm="", n=2):
         say(f"    {line}", as_json=as_json)
-
-
-def _body(before: Trust, after: Trust, verdict: TrustVerdict) -> str:
-    lines: list[str] = [f"- {inert(line)}" for line in changes_in_words(before, after)]
-    return "\n".join([*lines, "", f"Signed by: {listed(verdict.signed_by, 'and') or 'nobody yet'}."])
