@@ -1,7 +1,5 @@
 """`modelbook verify`: a version, a stage, a model, the whole registry, or a change of it."""
 
-from collections.abc import Sequence
-
 import click
 
 from modelbook.adapters.clock import now
@@ -17,6 +15,7 @@ from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
 from modelbook.core.revocation import in_use
 from modelbook.core.rules import JUDGING, check_rules
+from modelbook.core.trust_expiry import check_expiry
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 from modelbook.errors import Exit
 
@@ -26,6 +25,12 @@ from modelbook.errors import Exit
 @click.option("--change", metavar="BASE", help="Judge the change from the commit BASE to --rev, by the rules of BASE.")
 @click.option("--pull-request", type=int, metavar="N", help="With --change: report on this pull request as well.")
 @click.option("--status", is_flag=True, help="With --change: set the status of --rev, as a merge queue needs it.")
+@click.option(
+    "--trust-from",
+    envvar="MODELBOOK_TRUST_FROM",
+    metavar="COMMIT",
+    help="Of the whole registry: take the trust.yaml of COMMIT for granted, and look at what followed.",
+)
 @rev_option
 @registry_option
 @json_option
@@ -34,6 +39,7 @@ def command(
     change: str | None,
     pull_request: int | None,
     status: bool,
+    trust_from: str | None,
     rev: str,
     registry_folder: str | None,
     as_json: bool,
@@ -59,7 +65,7 @@ def command(
     elif reference:
         report = _reference(workspace, reference)
     else:
-        report = _everything(workspace)
+        report = _everything(workspace, trust_from)
     set_outputs({"passed": str(report.passed).lower()})
     print_report(report, as_json=as_json)
     if pull_request is not None:
@@ -82,7 +88,8 @@ def _reference(workspace: Workspace, text: str) -> Report:
     if wanted.stage:
         stage = verify_stage(registry, wanted.name, wanted.stage)
         findings += stage.findings
-        findings += _history(workspace, [pointer_path(wanted.name, wanted.stage)])
+        pointer = [pointer_path(wanted.name, wanted.stage)]
+        findings += read_history(workspace.repository, workspace.folder, workspace.commit, pointer)
         facts |= {"stage": wanted.stage, "promoted by": stage.signed_by or "nobody whom trust.yaml allows"}
     verdict = verify_version(registry, wanted.name, version)
     findings += [*verdict.findings, *in_use(registry, wanted.name, version)]
@@ -91,7 +98,7 @@ def _reference(workspace: Workspace, text: str) -> Report:
     return findings_report(f"Verify {text}", facts, findings)
 
 
-def _everything(workspace: Workspace) -> Report:
+def _everything(workspace: Workspace, trust_from: str | None) -> Report:
     registry = workspace.registry
     findings = list(workspace.findings) + _uncommitted(workspace, "")
     # By any file of theirs, so that what belongs to nothing is seen too.
@@ -119,9 +126,10 @@ def _everything(workspace: Workspace) -> Report:
         for path in registry.files
         if path not in registry.places
     ]
-    findings += _history(workspace)
+    anchor = workspace.repository.commit(trust_from) if trust_from else None
+    findings += read_history(workspace.repository, workspace.folder, workspace.commit, trust_from=anchor)
     facts = {"commit": workspace.commit, "versions": str(len(versions)), "datasets": str(len(datasets))}
-    return findings_report("Verify the registry", facts, findings)
+    return findings_report("Verify the registry", facts, dict.fromkeys(findings))
 
 
 def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: list[tuple[str, int]]) -> list[Finding]:
@@ -133,6 +141,7 @@ def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: lis
     ]
     if findings:
         return findings  # nothing can be judged by rules that cannot be read
+    findings += check_expiry(registry, now())
     for dataset, version in datasets:
         findings += verify_dataset(registry, dataset, version)[1]
     for model, version in versions:
@@ -143,11 +152,6 @@ def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: lis
         findings += verdict.findings
         findings += in_use(registry, model, verdict.pointer.version) if verdict.pointer else []
     return list(dict.fromkeys(findings))
-
-
-def _history(workspace: Workspace, scope: Sequence[str] = ()) -> list[Finding]:
-    """What the commits before it show: a promotion that was taken back or forged, a card that was changed."""
-    return read_history(workspace.repository, workspace.folder, workspace.commit, scope)
 
 
 def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:
