@@ -23,6 +23,7 @@ VERBS = {
     "gate": "Judge a version for a stage, and change nothing.",
     "promote": "Propose to move a version into a stage.",
     "revoke": "Stop a version for good: no promotion, no pull by stage.",
+    "trust": "Show and change who may sign what.",
     "plan": "List what waits to be done.",
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",

@@ -16,6 +16,7 @@ NOT_IN_CI = {
     "init": "a person makes a registry, once",
     "data": "a person decides what a dataset version is",
     "revoke": "a person decides it, and says why",
+    "trust": "people decide whom they trust, each with a key of his own",
     "show": "for reading",
     "list": "for reading",
     "runs": "for reading",

@@ -14,6 +14,7 @@ from modelbook.core.envelope import Statement, statement
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.pointer import StagePointer
 from modelbook.core.reproduction import Reproduction
+from modelbook.core.trust import Trust
 
 MODEL_SIGNATURE = "https://model_signing/signature/v1.0"
 PROVENANCE = "https://slsa.dev/provenance/v1"
@@ -21,6 +22,7 @@ TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
 BUILD_TYPE = "urn:modelbook:training/v1"
 VERIFIER = "urn:modelbook:gates/v1"
+TRUST = "urn:modelbook:trust/v1"
 _IN_URN = "/:@!$&'()*+,;="  # what a name in a URN may hold as it is, beside what `quote` leaves
 TRUST_NAMESPACE = "modelbook/trust"
 
@@ -217,6 +219,17 @@ def summary_statement(
             "verifiedLevels": [] if passed else ["FAILED"],
         },
     )
+
+
+def trust_statement(trust: Trust, trust_bytes: bytes) -> Statement:
+    """This trust.yaml is to be in force. A person with an SSH key signs the very bytes instead, in TRUST_NAMESPACE.
+
+    {"_type": "https://in-toto.io/Statement/v1",
+     "subject": [{"name": "trust.yaml", "digest": {"sha256": "<hex>"}}],
+     "predicateType": "urn:modelbook:trust/v1",
+     "predicate": {"version": 4}}
+    """
+    return statement(TRUST, [_resource("trust.yaml", digest_of(trust_bytes))], {"version": trust.version})
 
 
 def _resource(name: str, digest: str) -> dict[str, Any]:
