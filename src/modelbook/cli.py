@@ -22,6 +22,7 @@ VERBS = {
     "verify": "Check signatures, digests and rules.",
     "gate": "Judge a version for a stage, and change nothing.",
     "promote": "Propose to move a version into a stage.",
+    "approve": "Sign a promotion that waits for you.",
     "revoke": "Stop a version for good: no promotion, no pull by stage.",
     "trust": "Show and change who may sign what.",
     "plan": "List what waits to be done.",

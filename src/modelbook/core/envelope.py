@@ -5,10 +5,9 @@
      "dsseEnvelope": {"payload": "<base64>", "payloadType": "application/vnd.in-toto+json",
                       "signatures": [{"sig": "<base64>", "keyid": ""}]}}
 
-The hint is the sha256 of the key's PEM.
-
-A keyless signature has, in place of `publicKey`, `{"certificate": {"rawBytes": "<base64 DER>"}}` with exactly one entry
-of a transparency log and maybe timestamps: what sigstore writes, and nothing besides.
+The hint is the sha256 of the key's PEM. A keyless signature has, in place of `publicKey`,
+`{"certificate": {"rawBytes": "<base64 DER>"}}` with exactly one entry of a transparency log and maybe timestamps: what
+sigstore writes, and nothing besides.
 
 Sources: in-toto attestation spec v1, DSSE v1, sigstore protobuf-specs (bundle v0.3).
 """

@@ -29,7 +29,8 @@ Timestamp = Annotated[
 ]
 Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
 FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
-MetricName = Annotated[str, StringConstraints(pattern=METRIC_PATTERN, max_length=64)]
+# `accuracy`, or that of a slice: `by_country.de.accuracy`.
+MetricName = Annotated[str, StringConstraints(pattern=METRIC_PATTERN, max_length=128)]
 # What a training script may call a metric of its own, such as `val/loss`; no gate reads it.
 LoggedName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=200)]
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/+-]*$", max_length=64)]
