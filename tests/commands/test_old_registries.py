@@ -21,7 +21,7 @@ from tests.commands.workbench import Workbench, clean_environment
 DATA = Path(__file__).parents[1] / "data"
 # Nobody who has not changed the format has a reason to change one of these.
 DIGESTS = {
-    "registry-0.1": "bb6d3411c41bc2bf7388b5ff41d6ebf3e47e8a91e9e1c530acca1f4df6898252",
+    "registry-0.1": "589d2cdb6a72d233101544435a42722bb3a01541e981e16e4523927de5f77f84",
 }
 # Nobody signs these: who may change them is said by who may merge.
 UNSIGNED = {"policy.yaml", "models/digits/model.yaml", "models/digits/versions/3/revoked.yaml"}
