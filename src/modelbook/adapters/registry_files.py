@@ -6,6 +6,7 @@ from pathlib import Path
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository
 from modelbook.core.envelope import MAX_BUNDLE
 from modelbook.core.findings import Finding
+from modelbook.core.history import check_history
 from modelbook.core.registry import Registry
 from modelbook.core.strict_yaml import MAX_BYTES
 from modelbook.errors import BadInput
@@ -70,3 +71,21 @@ def read_registry(
             oids[path.removeprefix(folder + "/")] = entry.oid
     blobs = repository.blobs(oids.values())
     return Registry({path: blobs[oid] for path, oid in oids.items()}, folder), findings
+
+
+def read_history(
+    repository: Repository, folder: str, commit: str, scope: Iterable[str] = (), *, then: str | None = None
+) -> list[Finding]:
+    """All that the commits up to `commit` show to be wrong with the registry, or with the paths `scope` below it.
+
+    `then` is a commit that would be the next one.
+    """
+    paths = [f"{folder}/{path}" for path in scope] or [folder]
+    history = repository.history(commit, paths)
+    if then:
+        entries = repository.entries(then, paths)
+        history = history.then(repository.about(then), {path: entry.oid for path, entry in entries.items()})
+    history = history.below(folder)
+    stages = history.of(["stage"]).values()
+    pointers = repository.blobs(one.oid for revisions in stages for one in revisions if one.oid)
+    return check_history(history, pointers, folder)

@@ -1,14 +1,17 @@
 """`modelbook verify`: a version, a stage, a model, the whole registry, or a change of it."""
 
+from collections.abc import Sequence
+
 import click
 
 from modelbook.adapters.clock import now
+from modelbook.adapters.registry_files import read_history
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
 from modelbook.core.changes import check_change
 from modelbook.core.findings import Finding
-from modelbook.core.layout import POLICY, STAGE_SIGNATURES, TRUST, model_folder
+from modelbook.core.layout import IMMUTABLE, POLICY, STAGE_SIGNATURES, TRUST, model_folder, place_of, pointer_path
 from modelbook.core.names import parse_reference
 from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
@@ -79,6 +82,7 @@ def _reference(workspace: Workspace, text: str) -> Report:
     if wanted.stage:
         stage = verify_stage(registry, wanted.name, wanted.stage)
         findings += stage.findings
+        findings += _history(workspace, [pointer_path(wanted.name, wanted.stage)])
         facts |= {"stage": wanted.stage, "promoted by": stage.signed_by or "nobody whom trust.yaml allows"}
     verdict = verify_version(registry, wanted.name, version)
     findings += [*verdict.findings, *in_use(registry, wanted.name, version)]
@@ -115,6 +119,7 @@ def _everything(workspace: Workspace) -> Report:
         for path in registry.files
         if path not in registry.places
     ]
+    findings += _history(workspace)
     facts = {"commit": workspace.commit, "versions": str(len(versions)), "datasets": str(len(datasets))}
     return findings_report("Verify the registry", facts, findings)
 
@@ -140,6 +145,11 @@ def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: lis
     return list(dict.fromkeys(findings))
 
 
+def _history(workspace: Workspace, scope: Sequence[str] = ()) -> list[Finding]:
+    """What the commits before it show: a promotion that was taken back or forged, a card that was changed."""
+    return read_history(workspace.repository, workspace.folder, workspace.commit, scope)
+
+
 def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:
     """What lies on disk otherwise than in HEAD: a person looks at the disk, so it must not differ silently."""
     if not workspace.is_head:
@@ -156,4 +166,14 @@ def _change(workspace: Workspace, base: str) -> Report:
     start = workspace.repository.commit(base)
     before = workspace.at(start)
     verdict = check_change(before.registry, workspace.registry, now=now())
-    return change_report(verdict, base=start, head=workspace.commit, also=workspace.findings)
+    old, new = before.registry.files, workspace.registry.files
+    kept = [
+        path
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path) and (place := place_of(path)) and place.kind in IMMUTABLE.keys() | {"stage"}
+    ]
+    past = read_history(workspace.repository, workspace.folder, start, kept, then=workspace.commit) if kept else []
+    # What the verdict says of a path already, it says better.
+    told = {finding.path for finding in verdict.findings if finding.level == "error"}
+    also = (*workspace.findings, *(finding for finding in past if finding.path not in told))
+    return change_report(verdict, base=start, head=workspace.commit, also=also)

@@ -9,28 +9,16 @@ from dataclasses import dataclass
 from modelbook.core import layout
 from modelbook.core.documents import DocumentError
 from modelbook.core.findings import Finding, blocks
-from modelbook.core.layout import STAGE_SIGNATURES, Place, place_of
+from modelbook.core.layout import IMMUTABLE, STAGE_SIGNATURES, Place, place_of
 from modelbook.core.promotion import Decision, decide
 from modelbook.core.registry import Registry
 from modelbook.core.rules import JUDGING, check_rules
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 
-_IMMUTABLE = {
-    "card": "a model card",
-    "signature": "a model's signature",
-    "provenance": "a provenance",
-    "evaluation": "an evaluation",
-    "evaluation signature": "an evaluation's signature",
-    "revocation": "a revocation",
-    "reproduction": "a reproduction",
-    "reproduction signature": "a reproduction's signature",
-    "dataset": "a dataset card",
-    "dataset signature": "a dataset's signature",
-}
 _RULES = JUDGING | {"trust signature", "trusted root"}
 _TOLD = JUDGING | {"trusted root"}
 _OF_DATASETS = {"dataset", "dataset signature"}
-_OF_VERSIONS = _IMMUTABLE.keys() - _OF_DATASETS
+_OF_VERSIONS = IMMUTABLE.keys() - _OF_DATASETS
 
 
 @dataclass(frozen=True)
@@ -143,7 +131,7 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
                 "Remove it, or check its name against the layout in the documentation.",
             )
         ]
-    if place.kind in _IMMUTABLE and path in base.files:
+    if place.kind in IMMUTABLE and path in base.files:
         did = "removed" if path not in head.files else "changed"
         remedy = (
             "Restore it: `git checkout origin/main -- " + shown + "`. What was learnt later is a new file beside it."
@@ -153,7 +141,7 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
                 shown,
                 None,
                 "immutable",
-                f"{_IMMUTABLE[place.kind]} was {did}; it never changes after registration",
+                f"{IMMUTABLE[place.kind]} was {did}; it never changes after registration",
                 remedy,
             )
         ]

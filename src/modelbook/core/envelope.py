@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -21,6 +22,8 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 MAX_BUNDLE = 8 * 1024 * 1024  # bytes: a card of 10,000 artifacts needs about 2 MiB
 MAX_INTEGER = 2**53 - 1
+_HINT = re.compile(r"[0-9a-f]{64}")
+_IN_ENVELOPE, _IN_SIGNATURE = {"payload", "payloadType", "signatures"}, {"sig", "keyid"}
 
 Statement = dict[str, Any]
 
@@ -94,18 +97,28 @@ def read_bundle(data: bytes) -> Envelope:
     if set(bundle) != {"mediaType", "verificationMaterial", "dsseEnvelope"} or not isinstance(dsse, dict):
         raise EnvelopeError("the bundle does not hold exactly one DSSE envelope and its verification material")
     key = material.get("publicKey") if isinstance(material, dict) else None
-    if not isinstance(key, dict) or not isinstance(key.get("hint"), str):
+    hint = key.get("hint") if isinstance(key, dict) else None
+    if not isinstance(hint, str) or not _HINT.fullmatch(hint):
         raise EnvelopeError("the bundle names no public key")
+    if material != {"publicKey": {"hint": hint}, "tlogEntries": []}:
+        raise EnvelopeError("beside its public key the bundle holds an empty `tlogEntries`, and nothing else")
     signatures = dsse.get("signatures")
     if dsse.get("payloadType") != PAYLOAD_TYPE:
         raise EnvelopeError(f"the payload is not {PAYLOAD_TYPE}")
     if not isinstance(signatures, list) or len(signatures) != 1 or not isinstance(signatures[0], dict):
         raise EnvelopeError("a bundle holds exactly one signature")
+    keyid = signatures[0].get("keyid")
+    if (
+        dsse.keys() - _IN_ENVELOPE
+        or signatures[0].keys() - _IN_SIGNATURE
+        or not (keyid is None or isinstance(keyid, str))
+    ):
+        raise EnvelopeError("the DSSE envelope holds what DSSE v1 does not know")
     payload = _base64(dsse.get("payload"), "payload")
     content = strict_json(payload)
     if not isinstance(content, dict) or content.get("_type") != STATEMENT_TYPE:
         raise EnvelopeError("the payload is not an in-toto Statement v1")
-    return Envelope(payload, content, _base64(signatures[0].get("sig"), "signature"), key["hint"])
+    return Envelope(payload, content, _base64(signatures[0].get("sig"), "signature"), hint)
 
 
 def strict_json(data: bytes) -> Any:
@@ -153,6 +166,9 @@ def _base64(text: Any, what: str) -> bytes:
     if not isinstance(text, str):
         raise EnvelopeError(f"the {what} is missing")
     try:
-        return base64.b64decode(text, validate=True)
+        data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise EnvelopeError(f"the {what} is not base64") from None
+    if base64.b64encode(data).decode() != text:  # unused bits that are set: some readers refuse them
+        raise EnvelopeError(f"the {what} is not base64 in its one spelling")
+    return data

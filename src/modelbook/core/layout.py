@@ -36,6 +36,19 @@ _FORMS = {
 }
 # What stands beside a stage's pointer: who signed that it may stand there.
 STAGE_SIGNATURES = frozenset({"verification summary", "approval"})
+# What never changes once it is registered, in words. What is learnt later is a new file beside it.
+IMMUTABLE = {
+    "card": "a model card",
+    "signature": "a model's signature",
+    "provenance": "a provenance",
+    "evaluation": "an evaluation",
+    "evaluation signature": "an evaluation's signature",
+    "revocation": "a revocation",
+    "reproduction": "a reproduction",
+    "reproduction signature": "a reproduction's signature",
+    "dataset": "a dataset card",
+    "dataset signature": "a dataset's signature",
+}
 _COMPILED = {kind: re.compile(form) for kind, form in _FORMS.items()}
 
 

@@ -62,11 +62,16 @@ def key_digest(signer: Signer) -> str | None:
 
 
 def is_good(envelope: Envelope, signer: Signer) -> bool:
-    """Whether `signer` made the signature with a P-256 key. A key in trust.yaml that is not P-256 signs nothing."""
+    """Whether `signer` made the signature with the P-256 key that the bundle names.
+
+    A key in trust.yaml that is not P-256 signs nothing.
+    """
     if signer.key is None:
         return False
     try:
         key = load_public_key(signer.key)
+        if envelope.hint != hint_of(signer.key):  # the OpenSSF tool refuses it as well
+            return False
         key.verify(envelope.signature, envelope.signed_bytes, ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, ValueError):
         return False
@@ -114,8 +119,11 @@ def check_approval(
     if signature.namespace != namespace:
         says = f"it was made for {signature.namespace[:80]!r}, and this needs {namespace!r}"
         return _refuse(path, "other-namespace", f"the signature by {signer.name!r} is not for the {what}: {says}")
-    if not ssh_signature.is_good(signature, message):
-        return _not_allowed(path, what, authority, claimed)
+    try:
+        ssh_signature.check(signature, message)
+    except ssh_signature.SshError as error:
+        says = f"the signature by {signer.name!r} on the {what} is not good: {error}"
+        return _refuse(path, "bad-signature", says, "Sign the file as it is now, with a key that trust.yaml names.")
     if refused := _taken_back(signer, digest_of(message), authority, path=path, what=what, made=made):
         return refused
     return signer, []

@@ -199,7 +199,8 @@ def difference(expected: Any, found: Any, at: str = "") -> str | None:
         return here
     if isinstance(expected, dict):
         for key in sorted(expected.keys() | found.keys()):
-            inner = f"{at}.{key}" if at else key or '""'
+            name = ascii(key)[1:-1][:80]  # it may be a stranger's, and goes to a terminal
+            inner = f"{at}.{name}" if at else name or '""'
             if key not in expected or key not in found:
                 return inner
             if place := difference(expected[key], found[key], inner):
