@@ -9,14 +9,12 @@ from modelbook.adapters.registry_files import read_history
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
-from modelbook.core.changes import check_change
 from modelbook.core.findings import Finding
 from modelbook.core.layout import IMMUTABLE, POLICY, STAGE_SIGNATURES, TRUST, model_folder, place_of, pointer_path
 from modelbook.core.names import parse_reference
 from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
 from modelbook.core.revocation import in_use
-from modelbook.core.rules import JUDGING, check_rules
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 from modelbook.errors import Exit
 
@@ -125,6 +123,8 @@ def _everything(workspace: Workspace) -> Report:
 
 
 def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: list[tuple[str, int]]) -> list[Finding]:
+    from modelbook.core.rules import JUDGING, check_rules  # brings CEL, which one version has no use for
+
     findings = [
         finding
         for path, place in registry.places.items()
@@ -163,6 +163,8 @@ def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:
 
 
 def _change(workspace: Workspace, base: str) -> Report:
+    from modelbook.core.changes import check_change
+
     start = workspace.repository.commit(base)
     before = workspace.at(start)
     verdict = check_change(before.registry, workspace.registry, now=now())

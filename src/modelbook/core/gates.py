@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.expressions import REPRODUCED, Expression, ExpressionError, evaluate, parse
-from modelbook.core.policy import Gate
+from modelbook.core.policy import PlacedGate
 from modelbook.core.reproduction import LEVELS, ReproductionVerdict
 
 Verdict = Literal["passed", "failed", "first"]
@@ -37,15 +37,6 @@ class Facts:
     tags: Sequence[str] = ()
     params: Mapping[str, Any] | None = None
     reproduction: ReproductionVerdict | None = None
-
-
-@dataclass(frozen=True)
-class PlacedGate:
-    """A gate and where it is written: file, and 1-based line."""
-
-    gate: Gate
-    path: str
-    line: int | None = None
 
 
 @dataclass(frozen=True)
