@@ -127,7 +127,7 @@ def test_every_key_and_item_knows_its_line() -> None:
     assert lines.items() <= parsed.lines.items()
     assert parsed.lines[("b", "c", 1, "z")] == 6
     assert parsed.line_of(("b", "c", 1, "z", "deeper", 3)) == 6
-    assert Parsed(None, {}).line_of(("a",)) is None
+    assert Parsed(None, "").line_of(("a",)) is None
 
 
 AWKWARD = (
