@@ -86,6 +86,4 @@ def read_history(
         entries = repository.entries(then, paths)
         history = history.then(repository.about(then), {path: entry.oid for path, entry in entries.items()})
     history = history.below(folder)
-    stages = history.of(["stage"]).values()
-    pointers = repository.blobs(one.oid for revisions in stages for one in revisions if one.oid)
-    return check_history(history, pointers, folder)
+    return check_history(history, repository.blobs(history.pointers()), folder)

@@ -80,7 +80,8 @@ def _entered(stack: list[tuple[int, Any]], opened: str | None, depth: int, dash:
         above, holder = stack[-1]
         if depth != above + 2 and not (dash and depth == above):
             return False
-        holder[opened] = inner = [] if dash else {}
+        inner: Any = [] if dash else {}
+        holder[opened] = inner
         stack.append((depth, inner))
         return True
     while stack[-1][0] > depth:

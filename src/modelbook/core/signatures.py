@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelbook.core import ssh_signature
 from modelbook.core.digests import digest_of, prefixed
-from modelbook.core.envelope import Envelope, EnvelopeError, Statement, key_hint, read_bundle
+from modelbook.core.envelope import Envelope, EnvelopeError, Statement, key_hint, payload_of, read_bundle
 from modelbook.core.findings import Finding
 from modelbook.core.statements import difference
 from modelbook.core.trust import Signer, Withdrawal
@@ -91,7 +91,7 @@ def check_signature(
         return _not_allowed(path, what, authority, prefixed(envelope.hint))
     if refused := _taken_back(signer, digest_of(envelope.payload), authority, path=path, what=what, made=made):
         return refused
-    if place := difference(expected, envelope.statement):
+    if envelope.payload != payload_of(expected) and (place := difference(expected, envelope.statement)):
         message = f"the signature is good but speaks of something else: {place} differs from the {what}"
         return _refuse(path, "other-statement", message)
     return signer, []

@@ -72,7 +72,8 @@ def read(data: bytes, *, max_bytes: int = MAX_BYTES) -> Parsed:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise YamlError("not UTF-8", data.count(b"\n", 0, error.start) + 1) from None
-    hidden = UNSEEN.search(text)
+    # What Python calls printable holds none of UNSEEN, and is sooner told.
+    hidden = None if text.replace("\n", "").isprintable() else UNSEEN.search(text)
     if hidden:
         what = {"\ufeff": "a byte order mark", "\r": "a carriage return"}.get(
             hidden[0], f"the invisible character U+{ord(hidden[0]):04X}"
@@ -81,8 +82,8 @@ def read(data: bytes, *, max_bytes: int = MAX_BYTES) -> Parsed:
             f"{what} is not allowed; save the file as plain UTF-8 with LF line ends",
             text.count("\n", 0, hidden.start()) + 1,
         )
-    data = plain_yaml.read(text, _word)
-    return Parsed(_Builder(text).document() if data is None else data, text)
+    plain = plain_yaml.read(text, _word)
+    return Parsed(_Builder(text).document() if plain is None else plain, text)
 
 
 class _Builder:
