@@ -70,7 +70,7 @@ def venv_python() -> str:
     folder = Path(os.environ.get("RUNNER_TEMP") or tempfile.mkdtemp()) / "modelbook-venv"
     python = folder / "bin" / "python"
     if not python.exists():
-        call("making an environment", "-m", "venv", "--system-site-packages", str(folder))
+        call("making an environment", "-P", "-m", "venv", "--system-site-packages", str(folder))
     return str(python)
 
 
@@ -81,6 +81,7 @@ def install() -> None:
 
 
 def call(what: str, *arguments: str) -> None:
+    """Run this Python. `-P` among the arguments: the workspace is a caller's, and nothing in it may be imported."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(SECRET)}
     done = subprocess.run([sys.executable, *arguments], env=kept, stdout=sys.stderr, check=False)
     if done.returncode:

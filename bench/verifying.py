@@ -1,4 +1,4 @@
-"""How long it takes to verify one version of a registry of 10,000, and all of them. No verdict is kept for the next time."""
+"""How long it takes to verify one version of a registry of 10,000, and all of them. No verdict is ever kept."""
 
 import os
 import statistics

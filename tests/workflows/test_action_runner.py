@@ -42,7 +42,7 @@ def workspace(tmp_path: Path) -> Path:
     folder = tmp_path / "workspace"
     folder.mkdir()
     subprocess.run(["git", "init", "-q", str(folder)], check=True)
-    for name in ("pip", "click", "modelbook", "hashlib"):
+    for name in ("pip", "click", "modelbook", "hashlib", "venv", "logging"):
         (folder / f"{name}.py").write_text(f"open('ran-{name}', 'w').close()\nraise SystemExit(99)\n")
     return folder
 
