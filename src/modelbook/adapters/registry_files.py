@@ -98,9 +98,7 @@ def read_history(
         entries = repository.entries(then, paths)
         history = history.then(repository.about(then), {path: entry.oid for path, entry in entries.items()})
     history = history.below(folder)
-    stages = history.of(["stage"]).values()
-    pointers = repository.blobs(one.oid for revisions in stages for one in revisions if one.oid)
-    findings = check_history(history, pointers, folder)
+    findings = check_history(history, repository.blobs(history.pointers()), folder)
     if paths == [folder]:
         start = read_trust(repository, folder, trust_from) if trust_from else None
         findings += verify_trust_history(trust_history(repository, history, folder), start).findings
