@@ -10,10 +10,10 @@ from modelbook.core.evaluation import Evaluation, Examples
 from modelbook.core.examples import Results
 from modelbook.core.expressions import ExpressionError, parse
 from modelbook.core.findings import Finding, blocks
-from modelbook.core.gates import Facts, GateResult, PlacedGate, judge
+from modelbook.core.gates import Facts, GateResult, judge
 from modelbook.core.numbers import NONE, Numbers, numbers_of
 from modelbook.core.pointer import Evidence, Holder, StagePointer
-from modelbook.core.policy import Stage
+from modelbook.core.policy import PlacedGate, Stage
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import standing
 from modelbook.core.revocation import in_use

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from modelbook.core.documents import DocumentError, load
 from modelbook.core.history import History
+from modelbook.core.layout import place_of
 from modelbook.core.pointer import Holder, StagePointer
 
 
@@ -36,7 +37,9 @@ def tenures(history: History, pointers: Mapping[str, bytes]) -> Tenures:
     for one in history.revisions:
         latest = known[one.commit.id] = max(latest, one.commit.time)
     found = {}
-    for path, revisions in history.of(["stage"]).items():
+    for path, revisions in history.by_path.items():
+        if not ((place := place_of(path)) and place.kind == "stage"):
+            continue
         holder: Holder | None = None
         since: str | None = None
         for revision in revisions:
