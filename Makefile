@@ -12,6 +12,7 @@ LOCKED := $(BIN)/python -m pip install --disable-pip-version-check --constraint 
 # What the linters read: each list is what exists now, so that a new folder joins by being made.
 CODE      := src tests .ci bench examples actions
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
+CALLERS   := $(wildcard src/modelbook/templates/github/workflows/*.yml)
 ACTIONS   := $(wildcard actions/*/action.yml)
 
 .DEFAULT_GOAL := help
@@ -50,10 +51,10 @@ lint-imports: install
 	$(BIN)/python -m pytest -q tests/lint/test_purity.py
 
 lint-workflows: install
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS) $(CALLERS)
 	$(if $(ACTIONS),$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS))
-	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	$(BIN)/zizmor --offline --config .github/zizmor.yml .
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml src/modelbook/templates/github/dependabot.yml
+	$(BIN)/zizmor --offline . $(CALLERS)
 	$(BIN)/python -m tests.lint.workflow_language $(WORKFLOWS) $(ACTIONS)
 	$(BIN)/python -m pytest -q tests/lint/test_workflows.py
 

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelbook.adapters.key_signer import KeySigner
+from modelbook.adapters.sigstore_check import check_keyless
 from modelbook.core import layout
 from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard
@@ -75,10 +76,15 @@ def record(kind: type[Record], fields: Fields) -> Record:
     return kind.model_validate_json(json.dumps(fields))
 
 
-def trust_yaml(rules: tuple[Fields, ...] = RULES, signers: Mapping[str, Fields] = SIGNERS, version: int = 1) -> bytes:
+def trust_yaml(
+    rules: tuple[Fields, ...] = RULES, signers: Mapping[str, Fields] = SIGNERS, version: int = 1, **more: Any
+) -> bytes:
     """A trust file; `signers` maps a name to what is said of it beside its key. JSON is YAML."""
-    listed = [{"name": name, "key": key(name).public_pem, **fields} for name, fields in signers.items()]
-    return json.dumps({"version": version, "signers": listed, "rules": rules}).encode()
+    listed = [
+        {"name": name, **({} if "ssh" in fields else {"key": key(name).public_pem}), **fields}
+        for name, fields in signers.items()
+    ]
+    return json.dumps({"version": version, "signers": listed, "rules": rules, **more}).encode()
 
 
 class Made:
@@ -90,7 +96,7 @@ class Made:
     @property
     def registry(self) -> Registry:
         """The registry as it is now; later calls do not change it."""
-        return Registry(dict(self.files))
+        return Registry(dict(self.files), keyless=check_keyless)
 
     def copy(self) -> "Made":
         """Another one with the same files."""

@@ -72,8 +72,16 @@ class IntegrityError(StoreError):
     exit_code = Exit.NO
 
 
+class SigningError(ModelbookError):
+    """What was to sign did not: unreachable, denied."""
+
+
 class ForgeError(ModelbookError):
     """The forge (GitHub, or plain git) did not do what was asked."""
+
+
+class WorkerError(ModelbookError):
+    """A process that did a part of the work ended before it was done."""
 
 
 class Interrupted(ModelbookError):

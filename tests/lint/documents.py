@@ -80,8 +80,8 @@ def read_tree(root: Path = ROOT) -> dict[str, Document]:
 
 
 def local_target(uses: str, tree: Tree) -> Document | None:
-    """The file of this repository that `./…` names, or None where there is no such file."""
-    name = uses.removeprefix("./").rstrip("/")
+    """The file of this repository that `$/…` or `./…` names, or None where there is no such file."""
+    name = uses.removeprefix("$/").removeprefix("./").rstrip("/")
     return tree.get(name) or tree.get(f"{name}/action.yml")
 
 

@@ -9,10 +9,16 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.lint.documents import Document, Tree, local_target, verbs
+from tests.lint.documents import Document, Tree, local_target, steps_of, verbs
 
 Rule = Callable[[Document, Tree], Iterator[str]]
 
+OWN = ("$/", "./")
+# True where the workspace is that of this repository itself.
+AT_HOME = "github.repository == job.workflow_repository"
+DEFAULT_BRANCH = "${{ github.event.repository.default_branch }}"
+HANDED_ON = "${{ inputs.signer }}"
+SIGNER = "${{ inputs.signer || (secrets.MODELBOOK_SIGNING_KEY && 'env:MODELBOOK_SIGNING_KEY' || 'sigstore:') }}"
 PINNED = re.compile(r"@[0-9a-f]{40}$")
 PINNED_IMAGE = re.compile(r"^docker://.+@sha256:[0-9a-f]{64}$")
 GITHUB_HOSTED = re.compile(r"^(ubuntu|windows|macos)-[a-z0-9.-]+$")
@@ -25,6 +31,7 @@ TRAINING = {"train", "sweep", "reproduce"}
 MEASURING = TRAINING | {"evaluate"}
 # What the training job must leave to other jobs: measuring, signing, moving stages, deleting.
 JUDGING = {"evaluate", "record", "register", "promote", "retention"}
+SIGNING = {"record", "register", "promote"}
 SIGNING_SECRET = re.compile(r"secrets\.\w*(SIGN|PRIVATE)", re.IGNORECASE)
 RETENTION_WORKFLOW = ".github/workflows/retention.yml"
 DELETING = re.compile(
@@ -56,7 +63,7 @@ def third_parties_are_pinned(document: Document, tree: Tree) -> Iterator[str]:
     """A tag moves; a commit does not. The comment tells people and dependabot which version it is."""
     for where, caller in document.uses:
         uses = caller["uses"]
-        if uses.startswith("./") or PINNED_IMAGE.match(uses):
+        if uses.startswith(OWN) or PINNED_IMAGE.match(uses):
             continue
         if not PINNED.search(uses):
             yield f"{where}: {uses} is not pinned to a commit's 40 hex digits"
@@ -82,13 +89,11 @@ def composite_steps_name_their_shell(document: Document, tree: Tree) -> Iterator
             yield f"{where} does not state its shell"
 
 
-def composites_do_not_call_local_files(document: Document, tree: Tree) -> Iterator[str]:
-    """Inside a composite action, ./x is looked up in the caller's workspace, which has no such file."""
-    if document.is_workflow:
-        return
-    for where, step in document.uses:
-        if step["uses"].startswith("./"):
-            yield f"{where}: {step['uses']} would be looked up in the calling repository"
+def own_files_are_those_of_the_commit(document: Document, tree: Tree) -> Iterator[str]:
+    """`./x` is whatever lies in the workspace, which is the caller's; `$/x` is ours, at this file's own commit."""
+    for where, caller in document.uses:
+        if caller["uses"].startswith("./") and caller.get("if") != AT_HOME:
+            yield f"{where}: {caller['uses']} would be looked up in the calling repository: write $/"
 
 
 def no_privileged_pull_request_trigger(document: Document, tree: Tree) -> Iterator[str]:
@@ -136,7 +141,7 @@ def local_calls_match(document: Document, tree: Tree) -> Iterator[str]:
     """Inputs and secrets given to a file of this repository are those it declares, and all it requires."""
     for where, caller in document.uses:
         uses = caller["uses"]
-        if not uses.startswith("./"):
+        if not uses.startswith(OWN):
             continue
         target = local_target(uses, tree)
         if target is None:
@@ -186,6 +191,52 @@ def training_judges_nothing(document: Document, tree: Tree) -> Iterator[str]:
             yield f"job {name} runs {', '.join(sorted(found & (TRAINING | JUDGING)))} in one job"
 
 
+def our_name_is_for_our_code(document: Document, tree: Tree) -> Iterator[str]:
+    """A job that may say who it is signs, and runs nothing but the actions of its own commit on a GitHub machine.
+
+    Whatever else ran there could sign in the name of this workflow: a script, a caller's file, a ref or a machine that
+    a caller chose.
+    """
+    for name, job in document.jobs.items():
+        scopes = job.get("permissions")
+        if not isinstance(scopes, dict) or "id-token" not in scopes:
+            continue
+        if "uses" in job:
+            if not job["uses"].startswith("$/"):
+                yield f"job {name} gives our name to {job['uses']}"
+            continue
+        if not verbs(job) & SIGNING:
+            yield f"job {name} may say who it is and signs nothing"
+        if not GITHUB_HOSTED.match(str(job.get("runs-on"))) or "container" in job or "services" in job:
+            yield f"job {name} may say who it is on a machine that is not GitHub's"
+        for where, step in steps_of(f"job {name}", job):
+            uses, given = step.get("uses", ""), step.get("with") or {}
+            if uses.startswith("actions/checkout@"):
+                if given.keys() & {"repository", "path"} or given.get("ref", DEFAULT_BRANCH) != DEFAULT_BRANCH:
+                    yield f"{where} checks out what a caller may choose"
+            elif not uses.startswith("$/actions/"):
+                yield f"{where} could sign in our name: it is no action of this commit"
+
+
+def signers_are_chosen_alike(document: Document, tree: Tree) -> Iterator[str]:
+    """Where something is signed, the caller's signer counts, then the key in the secrets, then the workflow's name."""
+    for where, caller in document.uses:
+        target = local_target(caller["uses"], tree)
+        if not document.is_workflow or target is None:
+            continue
+        given = caller.get("with") or {}
+        if target.is_workflow and "signer" in workflow_inputs(target) and given.get("signer") != HANDED_ON:
+            yield f"{where} does not hand its signer on as {HANDED_ON}"
+        if "signer" in given and not target.is_workflow and given["signer"] != SIGNER:
+            yield f"{where} does not choose its signer as {SIGNER}"
+
+
+def workflow_inputs(document: Document) -> dict[str, Any]:
+    """What a called workflow may be given."""
+    called = (document.data.get("on") or {}).get("workflow_call") or {}
+    return called.get("inputs") or {}
+
+
 def only_retention_deletes(document: Document, tree: Tree) -> Iterator[str]:
     """One workflow holds delete rights, and nobody outside can start it."""
     if document.path == RETENTION_WORKFLOW:
@@ -204,13 +255,15 @@ RULES: tuple[Rule, ...] = (
     third_parties_are_pinned,
     no_expression_in_a_script,
     composite_steps_name_their_shell,
-    composites_do_not_call_local_files,
+    own_files_are_those_of_the_commit,
     no_privileged_pull_request_trigger,
     checkouts_leave_no_credentials,
     strangers_reach_no_own_machine,
     local_calls_match,
     training_has_no_power,
     training_judges_nothing,
+    our_name_is_for_our_code,
+    signers_are_chosen_alike,
     only_retention_deletes,
 )
 

@@ -16,5 +16,7 @@ def test_the_wheel_holds_the_package_its_templates_and_the_demos_example(tmp_pat
         names = set(archive.namelist())
     package = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
     example = {f"modelbook/examples/digits/{path.name}" for path in (ROOT / "examples/digits").glob("*.py")}
-    assert package | example | {"modelbook/templates/policy.yaml"} <= names
+    templates = {path for path in (ROOT / "src/modelbook/templates").rglob("*") if path.is_file()}
+    assert len(templates) > 1
+    assert package | example | {path.relative_to(ROOT / "src").as_posix() for path in templates} <= names
     assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == {"modelbook"}

@@ -8,118 +8,7 @@ import pytest
 from tests.lint import rules
 from tests.lint.documents import Document, permissions
 from tests.lint.rules import Rule
-
-CHECKOUT = "actions/checkout@" + "1" * 40
-
-SOUND = {
-    ".github/workflows/verify.yml": f"""\
-on:
-  pull_request:
-permissions: {{}}
-jobs:
-  check:
-    runs-on: ubuntu-latest
-    timeout-minutes: 5
-    permissions:
-      contents: read
-    steps:
-      - uses: {CHECKOUT} # v4.2.2
-        with:
-          persist-credentials: false
-      - run: modelbook verify "$MODEL"
-        env:
-          MODEL: ${{{{ github.head_ref }}}}
-  gate:
-    uses: ./.github/workflows/gate.yml
-    permissions:
-      contents: read
-    with:
-      model: fraud
-    secrets:
-      reader: ${{{{ secrets.READER }}}}
-""",
-    ".github/workflows/gate.yml": """\
-on:
-  workflow_call:
-    inputs:
-      model:
-        type: string
-        required: true
-      stage:
-        type: string
-        required: true
-        default: staging
-    secrets:
-      reader:
-        required: true
-permissions: {}
-jobs:
-  gate:
-    runs-on: [ubuntu-24.04]
-    timeout-minutes: 5
-    permissions:
-      contents: read
-    steps:
-      - run: modelbook gate
-""",
-    ".github/workflows/train.yml": """\
-on: workflow_dispatch
-permissions: {}
-jobs:
-  train:
-    runs-on: [self-hosted, gpu]
-    timeout-minutes: 600
-    permissions:
-      contents: read
-    steps:
-      - uses: ./actions/train
-        with:
-          model: fraud
-  record:
-    runs-on: ubuntu-latest
-    timeout-minutes: 5
-    permissions:
-      contents: write
-    steps:
-      - uses: ./actions/evaluate
-        with:
-          measurement: "1"
-""",
-    ".github/workflows/retention.yml": """\
-on:
-  schedule:
-    - cron: "0 3 * * 1"
-permissions: {}
-jobs:
-  retention:
-    runs-on: ubuntu-latest
-    timeout-minutes: 60
-    permissions:
-      contents: read
-    steps:
-      - run: modelbook retention
-""",
-    "actions/train/action.yml": """\
-inputs:
-  model:
-    required: true
-runs:
-  using: composite
-  steps:
-    - run: modelbook train
-      shell: bash
-""",
-    "actions/evaluate/action.yml": """\
-inputs:
-  measurement: {}
-  suite: {}
-runs:
-  using: composite
-  steps:
-    - run: modelbook evaluate
-      shell: bash
-""",
-}
+from tests.lint.sound_tree import CHECKOUT, SOUND
 
 
 class Plant(NamedTuple):
@@ -139,6 +28,8 @@ class Plant(NamedTuple):
 VERIFY, GATE, TRAIN, RETENTION = (f".github/workflows/{name}.yml" for name in ("verify", "gate", "train", "retention"))
 ACTION = "actions/train/action.yml"
 READ = "      contents: read\n"
+RECORD = "  record:\n"
+PERSIST = "          persist-credentials: false\n"
 
 PLANTS = [
     Plant(rules.every_job_has_a_timeout, GATE, "    timeout-minutes: 5\n", "", "job gate"),
@@ -153,7 +44,7 @@ PLANTS = [
     Plant(
         rules.third_parties_are_pinned,
         VERIFY,
-        "./.github/workflows/gate.yml",
+        "$/.github/workflows/gate.yml",
         "a/b/c.yml@v1",
         "job gate",
         alone=False,
@@ -168,13 +59,14 @@ PLANTS = [
         "with.script",
     ),
     Plant(rules.composite_steps_name_their_shell, ACTION, "      shell: bash\n", "", "step 1"),
+    Plant(rules.own_files_are_those_of_the_commit, TRAIN, "$/actions/train", "./actions/train", "step 1: ./actions"),
+    Plant(rules.own_files_are_those_of_the_commit, VERIFY, "$/.github", "./.github", "job gate"),
     Plant(
-        rules.composites_do_not_call_local_files,
+        rules.own_files_are_those_of_the_commit,
         ACTION,
         "    - run: modelbook train\n      shell: bash\n",
         "    - uses: ./actions/train\n      with:\n        model: x\n",
         "./actions/train",
-        alone=False,
     ),
     Plant(
         rules.no_privileged_pull_request_trigger,
@@ -199,12 +91,12 @@ PLANTS = [
         "",
         "requires the input model",
     ),
-    Plant(rules.local_calls_match, TRAIN, "./actions/train", "./actions/trian", "does not exist"),
+    Plant(rules.local_calls_match, TRAIN, "$/actions/train", "$/actions/trian", "does not exist"),
     Plant(rules.local_calls_match, VERIFY, "      model: fraud\n", "      staeg: x\n      model: x\n", "staeg"),
     Plant(rules.local_calls_match, VERIFY, "      reader:", "      raeder:", "secret raeder"),
     Plant(rules.training_has_no_power, TRAIN, READ, "      contents: write\n", "contents: write"),
-    Plant(rules.training_has_no_power, TRAIN, READ, READ + "      id-token: write\n", "id-token"),
-    Plant(rules.training_has_no_power, TRAIN, 'measurement: "1"', "suite: default", "contents: write"),
+    Plant(rules.training_has_no_power, TRAIN, READ, READ + "      id-token: write\n", "id-token", alone=False),
+    Plant(rules.training_has_no_power, TRAIN, 'measurement: "1"', "suite: default", "contents: write", alone=False),
     Plant(
         rules.training_has_no_power,
         TRAIN,
@@ -219,6 +111,31 @@ PLANTS = [
         "          model: fraud\n      - run: modelbook --json evaluate\n",
         "evaluate, train",
     ),
+    Plant(rules.our_name_is_for_our_code, GATE, READ, READ + "      id-token: write\n", "signs nothing", alone=False),
+    Plant(rules.our_name_is_for_our_code, TRAIN, "runs-on: ubuntu-latest", "runs-on: [self-hosted]", "not GitHub's"),
+    Plant(rules.our_name_is_for_our_code, TRAIN, "runs-on: ubuntu-latest", "runs-on: ${{ inputs.on }}", "not GitHub's"),
+    Plant(rules.our_name_is_for_our_code, TRAIN, RECORD, RECORD + "    container: alpine\n", "not GitHub's"),
+    Plant(rules.our_name_is_for_our_code, TRAIN, PERSIST, PERSIST + "      - run: ./sign.sh\n", "step 2"),
+    Plant(rules.our_name_is_for_our_code, TRAIN, PERSIST, PERSIST + "          repository: a/b\n", "caller may choose"),
+    Plant(rules.our_name_is_for_our_code, TRAIN, PERSIST, PERSIST + "          ref: ${{ inputs.ref }}\n", "step 1"),
+    Plant(
+        rules.our_name_is_for_our_code,
+        TRAIN,
+        "$/actions/evaluate",
+        "a/modelbook/actions/evaluate@v1",
+        "step 2",
+        alone=False,
+    ),
+    Plant(
+        rules.our_name_is_for_our_code,
+        TRAIN,
+        "$/.github/workflows/sign.yml",
+        "a/b/.github/workflows/sign.yml@" + "1" * 40,
+        "gives our name",
+        alone=False,
+    ),
+    Plant(rules.signers_are_chosen_alike, TRAIN, rules.SIGNER, "env:KEY", "does not choose"),
+    Plant(rules.signers_are_chosen_alike, TRAIN, "    with:\n      signer: ${{ inputs.signer }}\n", "", "hand"),
     Plant(rules.only_retention_deletes, GATE, "modelbook gate", "modelbook retention", "job gate"),
     Plant(rules.only_retention_deletes, GATE, "modelbook gate", "aws s3 rm s3://b/k", "s3 rm"),
     Plant(

@@ -2,7 +2,8 @@
 
 act is the runner; `GitHubServer` is its GitHub. What act does not enforce is enforced here where it can be: the
 token of a run may do what the workflow declares and no more, a run without `id-token: write` has no identity token,
-and a pull request from a fork gets neither secrets nor a token that writes.
+and a pull request from a fork gets neither secrets nor a token that writes. Actions and workflows of other repositories
+come from the server, at the ref that `uses:` names; `$/`, which act does not know, is resolved as the runner does it.
 """
 
 import json
@@ -19,7 +20,7 @@ import yaml
 
 from tests.parts.act_run import ActRun, read_run
 from tests.parts.github.client import GitHubServer
-from tests.parts.workflow_files import granted_permissions, remote_uses, repository_and_ref
+from tests.parts.workflow_files import granted_permissions, remote_uses, repository_and_ref, resolve_self
 
 Json = dict[str, Any]
 _PARTS = Path(__file__).resolve().parent
@@ -71,26 +72,26 @@ class Act:
         secrets: Mapping[str, str] | None = None,
         variables: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
-        others: Mapping[str, Path] | None = None,
         timeout: float = 120,
     ) -> ActRun:
         """Run `workflow` (a file name in .github/workflows) as `event` would start it, and read what it did.
 
-        `sha` defaults to what `ref` is at. `inputs` are those of a dispatch. `others` maps `owner/name@ref` of other
-        repositories whose actions or workflows are used to their trees (see `checkout`). Times out in seconds.
+        `sha` defaults to what `ref` is at. `inputs` are those of a dispatch. Times out in seconds.
         """
         self._runs += 1
         place = self.folder / f"run-{self._runs}"
         clone = self.checkout(self.repository, sha or ref, place / "clone")
         path = clone / ".github" / "workflows" / workflow
+        head = self._git(clone, "rev-parse", "HEAD")
+        trees = self._trees(path, clone, head, place)
         payload = {**(payload or {}), **({"inputs": dict(inputs)} if inputs is not None else {})}
         payload.setdefault("repository", self._repository_payload())
         (place / "event.json").write_text(json.dumps(payload))
         trusted = not _from_fork(payload)
-        permissions = granted_permissions(path)
+        permissions = granted_permissions(path, clone, trees)
         if not trusted:
             permissions = {scope: "read" for scope in permissions if scope != "id-token"}
-        context = self._context(workflow, actor, ref, self._git(clone, "rev-parse", "HEAD"))
+        context = self._context(workflow, actor, ref, head)
         if permissions.get("id-token") == "write":
             context |= self._identity(event, context)
         context |= dict(env or {})
@@ -102,11 +103,7 @@ class Act:
             "--use-gitignore=false",
             *(f"--{kind}-file={os.devnull}" for kind in ("env", "secret", "var", "input")),
             *(part for label in _LABELS for part in ("-P", f"{label}=-self-hosted")),
-            *(
-                part
-                for pair in self._local_repositories(path, clone, others or {})
-                for part in ("--local-repository", pair)
-            ),
+            *(part for name, tree in trees.items() for part in ("--local-repository", f"{name}={tree}")),
             *(part for name, value in given.items() for part in ("-s", f"{name}={value}")),
             *(part for name, value in (variables or {}).items() for part in ("--var", f"{name}={value}")),
             *(part for name, value in context.items() for part in ("--env", f"{name}={value}")),
@@ -189,16 +186,29 @@ class Act:
             "GIT_CONFIG_NOSYSTEM": "1",
         }
 
-    def _local_repositories(self, workflow: Path, clone: Path, others: Mapping[str, Path]) -> list[str]:
-        """Where each used action lies on this machine; one that lies nowhere is refused before act goes looking."""
-        places = {name: str(tree) for name, tree in others.items()}
-        for uses in sorted(remote_uses(workflow, clone, others)):
-            name = repository_and_ref(uses)
-            stand_in = self.stand_ins.get(name.partition("@")[0])
-            if name not in places and stand_in is None:
-                raise LookupError(f"{uses} has no stand-in: name one in Act's `stand_ins`, or a tree in `others`")
-            places.setdefault(name, str(stand_in))
-        return [f"{name}={place}" for name, place in places.items()]
+    def _trees(self, workflow: Path, clone: Path, head: str, place: Path) -> dict[str, Path]:
+        """Where each `owner/name@ref` that a run may use lies; one that lies nowhere is refused before act looks.
+
+        As on GitHub, a called file may call others: what is fetched is read for more.
+        """
+        resolve_self(clone, self.repository, head)
+        trees = {f"{self.repository}@{head}": clone}
+        while waiting := {repository_and_ref(uses) for uses in remote_uses(workflow, clone, trees)} - trees.keys():
+            for name in sorted(waiting):
+                trees[name] = self._tree(name, place / "used" / name)
+        return trees
+
+    def _tree(self, name: str, target: Path) -> Path:
+        """The tree of `owner/name@ref`: a stand-in, or what the server has there."""
+        repository, _, ref = name.partition("@")
+        if stand_in := self.stand_ins.get(repository):
+            return stand_in
+        if not (self.server.root / f"{repository}.git").exists():
+            raise LookupError(f"{name} has no stand-in: name one in Act's `stand_ins`, or add it to the server")
+        target.parent.mkdir(parents=True)
+        self.checkout(repository, ref, target)
+        resolve_self(target, repository, self._git(target, "rev-parse", "HEAD"))
+        return target
 
     def _repository_payload(self) -> Json:
         owner, _, name = self.repository.partition("/")

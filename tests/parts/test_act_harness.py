@@ -11,6 +11,7 @@ from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer
 
 CHECKOUT = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683"
+IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.org")
 SECRET = "sk-" + "s3cr3t" * 5
 PLAN = f"""
 name: train
@@ -95,9 +96,35 @@ CALLS = """
 on: push
 jobs:
   one: {uses: ./.github/workflows/called.yml}
-  two: {uses: acme/other/.github/workflows/called.yml@v1}
+  two: {uses: acme/other/.github/workflows/called.yml@%s}
 """
-CALLED = "on: workflow_call\njobs: {inner: {runs-on: ubuntu-latest, steps: [{run: echo called}]}}\n"
+ONE_CALL = """
+on: push
+permissions: {}
+jobs:
+  one:
+    permissions: {contents: write}
+    uses: ./.github/workflows/called.yml
+"""
+CALLED = """
+on: workflow_call
+jobs: {inner: {uses: $/.github/workflows/inner.yml}}
+"""
+INNER = """
+on: workflow_call
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: $/actions/say
+      - if: github.repository == job.workflow_repository
+        run: echo "own ${{ job.workflow_sha }}"
+"""
+SAY = """
+name: say
+description: whose it is
+runs: {using: composite, steps: [{shell: bash, run: 'echo "it is WHOSE at ${{ github.action_repository }}"'}]}
+"""
 UNKNOWN = "on: push\njobs: {one: {runs-on: ubuntu-latest, steps: [{uses: 'someone/thing@v1'}]}}\n"
 
 
@@ -187,12 +214,34 @@ def test_a_secret_in_the_log_is_seen_even_in_base64(act: Act, registry: Path) ->
         ActRun(0, [], "").assert_no_secret([SECRET], f"bucket log: {SECRET}")
 
 
-def test_called_workflows_keep_their_jobs_apart(act: Act, github: GitHubServer, tmp_path: Path) -> None:
-    other = make_worktree(tmp_path / "other", {".github/workflows/called.yml": CALLED})
-    files = {".github/workflows/calls.yml": CALLS, ".github/workflows/called.yml": CALLED}
-    github.add_repository("acme/registry", from_worktree=make_worktree(tmp_path / "calls", files))
-    run = act.run("push", "calls.yml", others={"acme/other@v1": other})
-    run.assert_jobs({"one/inner": "success", "two/inner": "success"})
+def test_a_called_file_takes_what_it_uses_from_its_own_repository_and_commit(
+    act: Act, github: GitHubServer, tmp_path: Path
+) -> None:
+    """The caller has files of the same names, and the called repository has moved on from the commit that is pinned."""
+    parts = {".github/workflows/called.yml": CALLED, ".github/workflows/inner.yml": INNER}
+    theirs = parts | {"actions/say/action.yml": SAY.replace("WHOSE", "theirs")}
+    other = make_worktree(tmp_path / "other", theirs)
+    pin = tip(other)
+    (other / "actions/say/action.yml").write_text(SAY.replace("WHOSE", "newer"))
+    subprocess.run(["git", *IDENTITY, "commit", "-qam", "newer"], cwd=other, check=True)
+    github.add_repository("acme/other", from_worktree=other)
+    ours = parts | {"actions/say/action.yml": SAY.replace("WHOSE", "ours"), ".github/workflows/calls.yml": CALLS % pin}
+    bare = github.add_repository("acme/registry", from_worktree=make_worktree(tmp_path / "calls", ours))
+    run = act.run("push", "calls.yml")
+    run.assert_jobs({"inner/job": "success"})  # of a call within a call, act tells the inner one only
+    said = sorted(line.removeprefix("it is ").split(" ")[0] for line in run.log.splitlines() if "it is " in line)
+    assert said == ["ours", "theirs"], run.log
+    assert [line for line in run.log.splitlines() if line.startswith("own ")] == [f"own {tip(bare)}"]
+
+
+def test_a_called_workflow_gets_no_right_that_its_caller_has_not(
+    act: Act, github: GitHubServer, tmp_path: Path
+) -> None:
+    wants = RIGHTS.replace("on: [push, pull_request]", "on: workflow_call")
+    files = {".github/workflows/called.yml": wants, ".github/workflows/calls.yml": ONE_CALL}
+    github.add_repository("acme/registry", from_worktree=make_worktree(tmp_path / "work", files))
+    with pytest.raises(PermissionError, match="id-token"):
+        act.run("push", "calls.yml")
 
 
 def test_an_action_that_lies_nowhere_is_refused_at_once(act: Act, github: GitHubServer, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the tests read out of workflow and action files: which actions they use, and what a run's token may do."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import yaml
 
 # GitHub's restricted default for a workflow that declares nothing.
 _DEFAULT = {"contents": "read", "packages": "read"}
+_LEVELS = {None: 0, "none": 0, "read": 1, "write": 2}
 _ALL = (
     "actions",
     "checks",
@@ -44,8 +46,7 @@ def remote_uses(workflow: Path, tree: Path, others: Mapping[str, Path]) -> set[s
                 found.add(uses)
                 other = others.get(repository_and_ref(uses))
                 if other is not None:
-                    inside = "/".join(uses.partition("@")[0].split("/")[2:])
-                    waiting += [(place, other) for place in _places(other / inside)]
+                    waiting += [(place, other) for place in _places(other / _inside(uses))]
     return found
 
 
@@ -66,26 +67,58 @@ def _uses(node: Any) -> Iterator[str]:
             yield from _uses(item)
 
 
+def _inside(uses: str) -> str:
+    """The path in its repository that a `uses` names."""
+    return "/".join(uses.partition("@")[0].split("/")[2:])
+
+
 def repository_and_ref(uses: str) -> str:
     """`owner/name@ref` of a `uses` that may name a folder or a workflow inside the repository."""
     target, _, ref = uses.partition("@")
     return f"{'/'.join(target.split('/')[:2])}@{ref}"
 
 
-def granted_permissions(workflow: Path) -> dict[str, str]:
-    """What GITHUB_TOKEN may do in a run: the most that any job of the workflow declares.
+def resolve_self(tree: Path, repository: str, commit: str) -> None:
+    """Write into the workflows and actions of a throwaway tree what the runner reads out of them, and act does not.
+
+    `$/x` is x of the repository and at the commit that hold the very file it stands in; `job.workflow_repository` and
+    `job.workflow_sha` name these two (actions/runner 2.336, `ResolveSelfRepositoryReferences`; nektos/act issue 6189).
+    """
+    for path in (*tree.glob(".github/workflows/*.y*ml"), *tree.glob("actions/*/action.y*ml")):
+        text = re.sub(r"(\buses:\s*)\$/([^\s,}]+)", rf"\g<1>{repository}/\g<2>@{commit}", path.read_text())
+        text = text.replace("job.workflow_repository", f"'{repository}'").replace("job.workflow_sha", f"'{commit}'")
+        path.write_text(text)
+
+
+def granted_permissions(workflow: Path, tree: Path, others: Mapping[str, Path]) -> dict[str, str]:
+    """What GITHUB_TOKEN may do in a run: the most that any job of the workflow declares, and of those that it calls.
 
     GitHub gives each job a token of its own; act gives one to all. So a right that one job declares is not refused
-    to the others here: what each job may do is held by the static tests of the workflow files.
+    to the others here: what each job may do is held by the static tests of the workflow files. As on GitHub, a called
+    workflow whose job asks for more than the calling job has is refused before anything runs.
     """
     document: dict[Any, Any] = yaml.safe_load(workflow.read_text())
     common = document.get("permissions", _DEFAULT)
     result: dict[str, str] = {}
-    for job in document["jobs"].values():
-        for scope, level in _scopes(job.get("permissions", common)).items():
+    for name, job in document["jobs"].items():
+        granted = _scopes(job.get("permissions", common))
+        called = _called(job.get("uses", ""), tree, others)
+        wanted = granted_permissions(*called, others) if called else {}
+        excess = {scope: level for scope, level in wanted.items() if _LEVELS[granted.get(scope)] < _LEVELS[level]}
+        if excess:
+            raise PermissionError(f"job {name} may not give {excess} to {job['uses']}")
+        for scope, level in granted.items():
             if result.get(scope) != "write":
                 result[scope] = level
     return {scope: level for scope, level in result.items() if level != "none"}
+
+
+def _called(uses: str, tree: Path, others: Mapping[str, Path]) -> tuple[Path, Path] | None:
+    """The file of a called workflow, and the tree it lies in."""
+    if uses.startswith("./"):
+        return tree / uses, tree
+    name = repository_and_ref(uses)
+    return (others[name] / _inside(uses), others[name]) if uses else None
 
 
 def _scopes(declared: Any) -> dict[str, str]:

@@ -7,7 +7,6 @@ import pytest
 from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import DocumentError, dump
-from modelbook.core.envelope import read_bundle
 from modelbook.core.statements import dataset_statement, evaluation_statement, model_statement
 from modelbook.core.verification import verify_dataset, verify_version
 from modelbook.errors import BadInput
@@ -232,22 +231,6 @@ def test_every_single_bit_of_a_card_counts() -> None:
             assert verify_version(made.registry, "digits", 1).findings, (position, bit)
     made.files[CARD] = original
     assert verify_version(made.registry, "digits", 1).findings == ()
-
-
-def test_a_byte_of_a_signature_that_changes_is_refused_or_changes_nothing_that_was_said() -> None:
-    """Invariant 1: what is let through says the very same statement, under the very same signature."""
-    made = small()
-    original = made.files[SIGNATURE]
-    said, passed = read_bundle(original), 0
-    for position in range(len(original)):
-        changed = bytearray(original)
-        changed[position] ^= 1 << (position % 7)
-        made.files[SIGNATURE] = bytes(changed)
-        if not verify_version(made.registry, "digits", 1).findings:
-            again = read_bundle(bytes(changed))
-            assert (again.payload, again.signature) == (said.payload, said.signature), position
-            passed += 1
-    assert passed < len(original) / 10, "the hint, the empty key id and the last line end are all that may change"
 
 
 def test_a_dataset_card_is_checked_like_a_models() -> None:

@@ -5,10 +5,12 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from modelbook.core.history import Commit, History, Revision
 from modelbook.errors import BadInput, ForgeError
 
 # A hook, an alias or a caller's GIT_DIR must not lead git elsewhere than `cwd`.
@@ -30,12 +32,19 @@ _KEPT |= {
 _KEPT |= {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
 
 SYMLINK, SUBMODULE = "120000", "160000"
+_COMMIT = "--format=%H%n%P%n%ct%n%an%n%ae%n%s"
+# A configuration of the user's must neither leave a commit out nor add to what is printed of it.
+_LOG = ["--literal-pathspecs", "-c", "log.showSignature=false", "-c", "log.follow=false", "log"]
+_LOG += ["--first-parent", "-m", "--root", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none"]
+_LOG += ["--reverse", "--no-color", "--no-decorate", "--no-notes", "--encoding=UTF-8", "-z", _COMMIT]
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment that git gets: the caller's, less what would redirect it, and never a prompt or a pager."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in _KEPT}
     kept |= {"GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+    # Else a file in .git could put one object in the place of another.
+    kept |= {"GIT_NO_REPLACE_OBJECTS": "1"}
     return kept | dict(extra or {})
 
 
@@ -164,7 +173,11 @@ class Repository:
 
     def entries(self, commit: str, prefixes: Iterable[str]) -> dict[str, Entry]:
         """Every path of `commit` below `prefixes`, with mode, object id and size."""
-        listing = git_bytes(["ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *prefixes], self.root)
+        return self._listing(commit, prefixes, "-r")
+
+    def _listing(self, commit: str, prefixes: Iterable[str], *options: str) -> dict[str, Entry]:
+        args = ["ls-tree", *options, "-l", "-z", "--full-tree", commit, "--", *prefixes]
+        listing = git_bytes(args, self.root)
         found = {}
         for line in listing.split(b"\0"):
             if line:
@@ -172,6 +185,10 @@ class Repository:
                 mode, _, oid, size = meta.decode().split()
                 found[path.decode(errors="surrogateescape")] = Entry(mode, oid, 0 if size == "-" else int(size))
         return found
+
+    def beside(self, commit: str, folder: str) -> dict[str, Entry]:
+        """As `entries`, of what lies in `folder` itself and in no folder of it."""
+        return self._listing(commit, [f"{folder}/"])
 
     def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
         """The bytes of each blob, read by one git process."""
@@ -194,6 +211,37 @@ class Repository:
             at = end + size + 2
         return found
 
+    def history(self, commit: str, prefixes: Iterable[str]) -> History:
+        """What each commit did to the paths below `prefixes`, along first parents up to `commit`, oldest first.
+
+        A merge counts as the one commit that it is for its first parent. One git process, whatever the prefixes.
+        """
+        printed = git_bytes([*_LOG, commit, "--", *prefixes], self.root).decode(errors="surrogateescape")
+        revisions, by = [], None
+        parts = iter(printed.split("\0"))
+        for part in parts:
+            if part.lstrip("\n").startswith(":"):
+                _, mode, _, oid, _ = part.split(" ")
+                gone = mode == "000000"
+                if by:
+                    revisions.append(Revision(by, next(parts), None if gone else mode, None if gone else oid))
+            elif part:
+                by = _commit(part)
+        return History(tuple(revisions), complete=not self._is_cut(commit))
+
+    def about(self, commit: str) -> Commit:
+        """Who made `commit`, when, and what it says."""
+        _, _, text = git(["rev-list", "--max-count=1", "--encoding=UTF-8", _COMMIT, commit], self.root).partition("\n")
+        return _commit(text)
+
+    def _is_cut(self, commit: str) -> bool:
+        """Whether the clone is shallow, and the first parents of `commit` end where it was cut."""
+        cut = self.git_dir / "shallow"
+        if not cut.exists():
+            return False
+        ends = git(["rev-list", "--first-parent", "--max-parents=0", commit], self.root).split()
+        return not set(cut.read_text().split()).isdisjoint(ends)
+
     def changed(self, prefix: str) -> list[str]:
         """Paths below `prefix` whose state on disk is not that of HEAD, untracked ones included."""
         if self.bare:
@@ -211,3 +259,9 @@ class Repository:
         """The URL of a remote, or None."""
         done = run_git(["remote", "get-url", name], self.root)
         return done.stdout.decode().strip() or None if done.returncode == 0 else None
+
+
+def _commit(text: str) -> Commit:
+    name, parents, seconds, author, email, subject = text.split("\n", 5)
+    time = datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Commit(name, time, tuple(parents.split()), author, email, subject)

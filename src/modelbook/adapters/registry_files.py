@@ -4,10 +4,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository
+from modelbook.adapters.sigstore_check import check_keyless
+from modelbook.adapters.trust_files import read_trust, trust_history
 from modelbook.core.envelope import MAX_BUNDLE
 from modelbook.core.findings import Finding
+from modelbook.core.history import check_history
+from modelbook.core.layout import POLICY, TRUST, TRUSTED_ROOT
 from modelbook.core.registry import Registry
 from modelbook.core.strict_yaml import MAX_BYTES
+from modelbook.core.trust_change import verify_trust_history
 from modelbook.errors import BadInput
 
 FOLDER = "registry"
@@ -46,10 +51,10 @@ def read_registry(
     """The registry at `commit`, and what git shows to be wrong with it: links, submodules, oversized files.
 
     `scope` are the paths below the folder that are wanted, such as `models/digits`; nothing means everything. The
-    policy, the trust file and the dataset cards' folder are small or few and always included.
+    policy, the trust file, its trusted root and the dataset cards' folder are small or few and always included.
     """
     wanted = list(scope)
-    inside = [f"{folder}/{path}" for path in (*wanted, "policy.yaml", "trust.yaml", "datasets")] if wanted else [folder]
+    inside = [f"{folder}/{path}" for path in (*wanted, POLICY, TRUST, TRUSTED_ROOT, "datasets")] if wanted else [folder]
     entries = repository.entries(commit, inside)
     findings, oids = [], {}
     for path, entry in entries.items():
@@ -69,4 +74,32 @@ def read_registry(
         else:
             oids[path.removeprefix(folder + "/")] = entry.oid
     blobs = repository.blobs(oids.values())
-    return Registry({path: blobs[oid] for path, oid in oids.items()}, folder), findings
+    files = {path: blobs[oid] for path, oid in oids.items()}
+    return Registry(files, folder, keyless=check_keyless), findings
+
+
+def read_history(
+    repository: Repository,
+    folder: str,
+    commit: str,
+    scope: Iterable[str] = (),
+    *,
+    then: str | None = None,
+    trust_from: str | None = None,
+) -> list[Finding]:
+    """All that the commits up to `commit` show to be wrong with the registry, or with the paths `scope` below it.
+
+    `then` is a commit that would be the next one, `trust_from` one whose trust.yaml is taken for granted. The history
+    of trust.yaml is looked at where the whole registry is.
+    """
+    paths = [f"{folder}/{path}" for path in scope] or [folder]
+    history = repository.history(commit, paths)
+    if then:
+        entries = repository.entries(then, paths)
+        history = history.then(repository.about(then), {path: entry.oid for path, entry in entries.items()})
+    history = history.below(folder)
+    findings = check_history(history, repository.blobs(history.pointers()), folder)
+    if paths == [folder]:
+        start = read_trust(repository, folder, trust_from) if trust_from else None
+        findings += verify_trust_history(trust_history(repository, history, folder), start).findings
+    return findings

@@ -1,4 +1,4 @@
-"""`modelbook init`: a registry in a git repository, with a key to sign with."""
+"""`modelbook init`: a registry in a git repository, with a key to sign with, and the workflows that keep it."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -8,9 +8,12 @@ import click
 from modelbook.adapters.git import Repository, git, run_git
 from modelbook.adapters.key_signer import KeySigner, create_key, open_key
 from modelbook.commands._console import print_json, say
+from modelbook.commands._workflows import Pin, Written, read_pin, write_workflows
 from modelbook.commands._workspace import default_key, json_option
 from modelbook.core.documents import dump
-from modelbook.core.trust import Rule, Signer, Statement, Trust
+from modelbook.core.layout import TRUST, trust_signature_path
+from modelbook.core.statements import trust_statement
+from modelbook.core.trust import Root, Rule, Signer, Statement, Trust
 from modelbook.errors import BadInput
 
 EVERY_STATEMENT: tuple[Statement, ...] = ("model", "provenance", "evaluation", "reproduction", "dataset")
@@ -33,8 +36,15 @@ _IGNORED = ".modelbook/\n"
     default=default_key,
     help="The private key; made if it is not there.  [default: in your configuration folder]",
 )
+@click.option(
+    "--github",
+    "pin",
+    callback=read_pin,
+    metavar="OWNER/modelbook@COMMIT",
+    help="Write workflows that call those of this commit. On a registry that is there: add them, or move their pin.",
+)
 @json_option
-def command(folder: Path, store: str, key: Path, as_json: bool) -> None:
+def command(folder: Path, store: str, key: Path, pin: Pin | None, as_json: bool) -> None:
     """Make a registry in FOLDER: policy, trust and a P-256 key, committed to git.
 
     \b
@@ -49,28 +59,41 @@ def command(folder: Path, store: str, key: Path, as_json: bool) -> None:
         raise BadInput("this repository is bare: it has no files to write", where=str(folder))
     root = repository.root
     registry = root / "registry"
-    if (registry / "policy.yaml").exists():
+    new = not (registry / "policy.yaml").exists()
+    if not new and pin is None:
         raise BadInput(
             "there is a registry here already",
             where=str(registry),
-            remedy="Edit its policy.yaml and trust.yaml.",
+            remedy="Edit its policy.yaml and trust.yaml, or add workflows with --github.",
         )
-    signer = open_key("file", str(key)) if key.exists() else create_key(key)
-    written = _write(root, store, signer)
-    git(["add", "--", *written], root)
-    done = run_git(["commit", "--quiet", "-m", "Make a model registry", "--", *written], root)
+    written = _write(root, store, open_key("file", str(key)) if key.exists() else create_key(key)) if new else []
+    workflows = write_workflows(root, pin, repository.branch() or "main") if pin else Written((), ())
+    written += workflows.paths
+    if written:
+        _commit(root, "Make a model registry" if new else "Pin the workflows of Modelbook", written)
+    if as_json:
+        report = {"root": str(root), "registry": "registry", "files": written, "kept": list(workflows.kept)}
+        print_json(report | ({"store": store, "key": str(key)} if new else {}))
+        return
+    if new:
+        say(f"Registry in {registry}, weights in {store}, key in {key}.")
+        say("The key is yours alone: keep a copy where you keep passwords.")
+        say("Next: modelbook data add NAME PATH, then modelbook train SCRIPT --data NAME@1")
+    if pin:
+        say(f"Workflows of {pin.repository} at {pin.commit[:12]}: {len(workflows.paths)} files written.")
+        for path in workflows.kept:
+            say(f"{path} differs from what is written here, and was left alone.")
+
+
+def _commit(root: Path, message: str, paths: list[str]) -> None:
+    git(["add", "--", *paths], root)
+    done = run_git(["commit", "--quiet", "-m", message, "--", *paths], root)
     if done.returncode:
         raise BadInput(
             f"the files are written, but git would not commit them: {done.stderr.decode(errors='replace').strip()}",
             where=str(root),
-            remedy='Set git config user.name and user.email, then: git commit -m "Make a model registry"',
+            remedy=f'Set git config user.name and user.email, then: git commit -m "{message}"',
         )
-    if as_json:
-        print_json({"root": str(root), "registry": "registry", "store": store, "key": str(key), "files": written})
-        return
-    say(f"Registry in {registry}, weights in {store}, key in {key}.")
-    say("The key is yours alone: keep a copy where you keep passwords.")
-    say("Next: modelbook data add NAME PATH, then modelbook train SCRIPT --data NAME@1")
 
 
 def _write(root: Path, store: str, signer: KeySigner) -> list[str]:
@@ -79,8 +102,14 @@ def _write(root: Path, store: str, signer: KeySigner) -> list[str]:
         version=1,
         signers=(Signer(name="owner", key=signer.public_pem),),
         rules=(Rule(models="*", statements=EVERY_STATEMENT, stages=("*",), signers=("owner",)),),
+        root=Root(signers=("owner",)),
     )
-    contents = {"registry/policy.yaml": policy.encode(), "registry/trust.yaml": dump(trust)}
+    written = dump(trust)
+    contents = {
+        "registry/policy.yaml": policy.encode(),
+        f"registry/{TRUST}": written,
+        f"registry/{trust_signature_path('owner')}": signer.sign(trust_statement(trust, written)),
+    }
     for path, data in contents.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(data)

@@ -9,28 +9,17 @@ from dataclasses import dataclass
 from modelbook.core import layout
 from modelbook.core.documents import DocumentError
 from modelbook.core.findings import Finding, blocks
-from modelbook.core.layout import STAGE_SIGNATURES, Place, place_of
+from modelbook.core.layout import IMMUTABLE, STAGE_SIGNATURES, Place, place_of
 from modelbook.core.promotion import Decision, decide
 from modelbook.core.registry import Registry
 from modelbook.core.rules import JUDGING, check_rules
+from modelbook.core.trust_change import check_trust_change
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 
-_IMMUTABLE = {
-    "card": "a model card",
-    "signature": "a model's signature",
-    "provenance": "a provenance",
-    "evaluation": "an evaluation",
-    "evaluation signature": "an evaluation's signature",
-    "revocation": "a revocation",
-    "reproduction": "a reproduction",
-    "reproduction signature": "a reproduction's signature",
-    "dataset": "a dataset card",
-    "dataset signature": "a dataset's signature",
-}
 _RULES = JUDGING | {"trust signature", "trusted root"}
 _TOLD = JUDGING | {"trusted root"}
 _OF_DATASETS = {"dataset", "dataset signature"}
-_OF_VERSIONS = _IMMUTABLE.keys() - _OF_DATASETS
+_OF_VERSIONS = IMMUTABLE.keys() - _OF_DATASETS
 
 
 @dataclass(frozen=True)
@@ -54,11 +43,13 @@ def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
     ]
     places = {path: place_of(path) for path in changed}
     findings = [finding for path in changed for finding in _allowed(base, head, path, places[path])]
+    if layout.TRUST in head.files:
+        findings += check_trust_change(base if layout.TRUST in base.files else None, head, now=now).findings
     does = tuple(text for path in changed if (text := _words(head, path, places[path])))
     # Judged by the rules of base, on the files of head.
     rules = _rules_of(base) if base.places else _rules_of(head)  # the very first change brings its own
     kept = {path: data for path, data in head.files.items() if path not in _rules_of(head)}
-    judged = Registry(kept | rules, head.prefix, arriving=frozenset(changed), now=now)
+    judged = Registry(kept | rules, head.prefix, arriving=frozenset(changed), now=now, keyless=head.keyless)
     if unjudged := _unreadable_rules(judged):
         return ChangeVerdict(does, (), tuple(dict.fromkeys([*findings, *unjudged])))
     versions = _touched(places.values(), _OF_VERSIONS)
@@ -143,7 +134,7 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
                 "Remove it, or check its name against the layout in the documentation.",
             )
         ]
-    if place.kind in _IMMUTABLE and path in base.files:
+    if place.kind in IMMUTABLE and path in base.files:
         did = "removed" if path not in head.files else "changed"
         remedy = (
             "Restore it: `git checkout origin/main -- " + shown + "`. What was learnt later is a new file beside it."
@@ -153,7 +144,7 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
                 shown,
                 None,
                 "immutable",
-                f"{_IMMUTABLE[place.kind]} was {did}; it never changes after registration",
+                f"{IMMUTABLE[place.kind]} was {did}; it never changes after registration",
                 remedy,
             )
         ]
@@ -174,7 +165,7 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
                 "Promote another version into the stage instead.",
             )
         ]
-    if place.kind in JUDGING and path in head.files:
+    if place.kind in JUDGING | {"trusted root"} and (path in head.files or place.kind == "trusted root"):
         return check_rules(head, path, place)
     return []
 
@@ -203,7 +194,8 @@ def _promotion(
     # All stages of the model as they are in base: what enters one with this change has not been there.
     before = {name: data for name, data in judged.files.items() if not _of_stages(name, model)}
     before |= {name: data for name, data in base.files.items() if _of_stages(name, model)}
-    decision = decide(Registry(before, judged.prefix), model, proposed.version, stage, by=proposed.by, now=now)
+    standing = Registry(before, judged.prefix, keyless=judged.keyless)
+    decision = decide(standing, model, proposed.version, stage, by=proposed.by, now=now)
     findings += decision.findings
     expected = decision.pointer
     if expected:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from modelbook.core.names import NAME_PATTERN
 
@@ -36,7 +37,22 @@ _FORMS = {
 }
 # What stands beside a stage's pointer: who signed that it may stand there.
 STAGE_SIGNATURES = frozenset({"verification summary", "approval"})
-_COMPILED = {kind: re.compile(form) for kind, form in _FORMS.items()}
+# What never changes once it is registered, in words. What is learnt later is a new file beside it.
+IMMUTABLE = {
+    "card": "a model card",
+    "signature": "a model's signature",
+    "provenance": "a provenance",
+    "evaluation": "an evaluation",
+    "evaluation signature": "an evaluation's signature",
+    "revocation": "a revocation",
+    "reproduction": "a reproduction",
+    "reproduction signature": "a reproduction's signature",
+    "dataset": "a dataset card",
+    "dataset signature": "a dataset's signature",
+}
+_BY_DEPTH: dict[int, list[tuple[str, re.Pattern[str]]]] = {}
+for _kind, _form in _FORMS.items():
+    _BY_DEPTH.setdefault(_form.count("/"), []).append((_kind, re.compile(_form)))
 
 
 @dataclass(frozen=True)
@@ -53,9 +69,10 @@ class Place:
     signer: str | None = None
 
 
+@lru_cache(maxsize=2**18)  # a large registry is asked path by path, by each who looks at it
 def place_of(path: str) -> Place | None:
     """What `path` holds, or None if the registry has no such file."""
-    for kind, form in _COMPILED.items():
+    for kind, form in _BY_DEPTH.get(path.count("/"), ()):
         if found := form.fullmatch(path):
             groups = found.groupdict()
             version = groups.get("version")
@@ -97,3 +114,8 @@ def summary_path(model: str, stage: str, signer: str) -> str:
 def approval_path(model: str, stage: str, signer: str) -> str:
     """`models/<model>/stages/<stage>.<signer>.sshsig`."""
     return f"models/{model}/stages/{stage}.{signer}.sshsig"
+
+
+def trust_signature_path(signer: str, *, ssh: bool = False) -> str:
+    """`trust.<signer>.sigstore.json`, or `trust.<signer>.sshsig`."""
+    return f"trust.{signer}." + ("sshsig" if ssh else "sigstore.json")

@@ -1,15 +1,18 @@
 """One report object, rendered as a terminal table, Markdown, workflow annotations and JSON: they all say the same."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from modelbook.core.changes import ChangeVerdict
-from modelbook.core.drift import Drift
+from modelbook.core.approvals import TOO_FEW, Signing
 from modelbook.core.findings import Finding, blocks
-from modelbook.core.gates import GateResult
-from modelbook.core.promotion import Decision
-from modelbook.core.reproduction import MetricVerdict, Reproduction, ReproductionVerdict
+
+if TYPE_CHECKING:  # every command prints a report, and most have no use for what judges changes and gates
+    from modelbook.core.changes import ChangeVerdict
+    from modelbook.core.drift import Drift
+    from modelbook.core.gates import GateResult
+    from modelbook.core.promotion import Decision
+    from modelbook.core.reproduction import MetricVerdict, Reproduction, ReproductionVerdict
 
 _SHOWN = 5  # differences of an environment in one line
 
@@ -22,7 +25,7 @@ class Report:
     passed: bool
     verdict: str
     facts: Mapping[str, str]
-    gates: tuple[GateResult, ...] = ()
+    gates: "tuple[GateResult, ...]" = ()
     findings: tuple[Finding, ...] = ()
     next_steps: tuple[str, ...] = ()
 
@@ -47,7 +50,7 @@ def findings_report(title: str, facts: Mapping[str, str], findings: Iterable[Fin
     return Report(title, not blocks(found), verdict, facts, findings=found)
 
 
-def promotion_report(decision: Decision, *, next_steps: Sequence[str] = ()) -> Report:
+def promotion_report(decision: "Decision", *, next_steps: Sequence[str] = ()) -> Report:
     """The report of a promotion: what a team reads to decide."""
     name = f"{decision.model}@{decision.version}"
     baseline = f"{decision.model}@{decision.baseline.version}" if decision.baseline else "none: the stage is empty"
@@ -73,8 +76,22 @@ def promotion_report(decision: Decision, *, next_steps: Sequence[str] = ()) -> R
     )
 
 
+def approval_report(decision: "Decision", findings: Sequence[Finding], standing: Signing) -> Report:
+    """The report of a promotion to whoever is asked to sign it; that it waits for signatures is no fault of it."""
+    report = promotion_report(decision)
+    faults = tuple(one for one in findings if one.code != TOO_FEW)
+    passed = report.passed and not blocks(faults)
+    verdict = report.verdict if passed == report.passed else "it cannot be signed as it is: see the findings"
+    facts = {**report.facts, "signatures": standing.words}
+    return replace(report, passed=passed, verdict=verdict, facts=facts, findings=faults)
+
+
 def reproduction_report(
-    reproduction: Reproduction, verdict: ReproductionVerdict, drifts: Sequence[Drift], *, next_steps: Sequence[str] = ()
+    reproduction: "Reproduction",
+    verdict: "ReproductionVerdict",
+    drifts: "Sequence[Drift]",
+    *,
+    next_steps: Sequence[str] = (),
 ) -> Report:
     """The report of a version that was trained again; `drifts` are how the environment differs from the recorded one.
 
@@ -109,7 +126,7 @@ def _few(parts: Sequence[str]) -> str:
     return ", ".join(parts[:_SHOWN]) + (f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else "")
 
 
-def _equivalence_words(metric: MetricVerdict) -> str:
+def _equivalence_words(metric: "MetricVerdict") -> str:
     one = metric.measured
     if one is None:
         return metric.problem or ""
@@ -117,18 +134,25 @@ def _equivalence_words(metric: MetricVerdict) -> str:
     return text + (f", p {one.p:.2g}" if one.p is not None else f": {metric.problem}")
 
 
-def gate_values(gate: GateResult) -> tuple[str, str, str]:
-    """Value, limit and margin of a gate, as text: one line for each comparison in it; a dash where there is none."""
-    if not gate.measured:
-        return "-", "-", "-"
-    return (
-        "\n".join(f"{one.value:.6g}" for one in gate.measured),
-        "\n".join(f"{one.operator} {one.limit:.6g}" for one in gate.measured),
-        "\n".join(f"{one.margin:+.6g}" for one in gate.measured),
-    )
+def gate_values(gate: "GateResult") -> tuple[str, str, str]:
+    """Value, limit and margin of a gate, as text: one line for each comparison in it; a dash where there is none.
+
+    Of a claim beyond noise: the value, the baseline's, and the difference with the interval that it lies in.
+    """
+    rows = [(f"{one.value:.6g}", f"{one.operator} {one.limit:.6g}", f"{one.margin:+.6g}") for one in gate.measured]
+    rows += [
+        (
+            f"{one.candidate.value:.6g}",
+            f"{one.claim.operator} {one.baseline.value:.6g}",
+            f"{one.difference:+.4g} [{one.low:+.4g}, {one.high:+.4g}]",
+        )
+        for one in gate.compared
+    ]
+    value, limit, margin = ("\n".join(column) for column in zip(*rows, strict=True)) if rows else ("-", "-", "-")
+    return value, limit, margin
 
 
-def change_report(verdict: ChangeVerdict, *, base: str, head: str, also: Sequence[Finding] = ()) -> Report:
+def change_report(verdict: "ChangeVerdict", *, base: str, head: str, also: Sequence[Finding] = ()) -> Report:
     """The report of a change: what a pull request shows its team."""
     findings = (*also, *verdict.findings)
     gates = tuple(gate for decision in verdict.promotions for gate in decision.gates)
@@ -136,6 +160,8 @@ def change_report(verdict: ChangeVerdict, *, base: str, head: str, also: Sequenc
     errors = sum(finding.level == "error" for finding in findings)
     if failed:
         text = f"{len(failed)} of {len(gates)} gates refuse it"
+    elif errors and all(one.code == TOO_FEW for one in findings if one.level == "error"):
+        text = f"all {len(gates)} gates let it through, and it waits for signatures"
     elif errors:
         text = f"{errors} problem{'s' if errors > 1 else ''} found"
     else:

@@ -65,6 +65,8 @@ class _Reader:
         data = self.text()
         if data[:1] >= b"\x80":
             raise SshError("it holds a negative number")
+        if data[:1] == b"\0" and data[1:2] < b"\x80":
+            raise SshError("it holds a number with more zeros before it than it needs")
         return int.from_bytes(data)
 
     def end(self) -> None:
@@ -75,10 +77,7 @@ class _Reader:
 def key_blob(line: str) -> bytes:
     """The key of an `authorized_keys` line, as bytes. Raises SshError if that is no key of the kind that it names."""
     kind, _, rest = line.partition(" ")
-    try:
-        blob = base64.b64decode(rest.split(" ")[0], validate=True)
-    except (binascii.Error, ValueError):
-        raise SshError("the key is not base64") from None
+    blob = _base64(rest.split(" ")[0])
     if _Reader(blob).text() != kind.encode():
         raise SshError(f"the key is not of the kind {kind}")
     _open_key(blob)
@@ -94,13 +93,10 @@ def read_signature(data: bytes) -> SshSignature:
     """Parse a signature file, strictly. Raises SshError."""
     if len(data) > MAX_SIGNATURE:
         raise SshError(f"{len(data):,} bytes are more than the {MAX_SIGNATURE:,} that are read")
-    try:
-        first, *lines, last = data.decode("ascii").strip("\n").split("\n")
-        if first != _BEGIN or last != _END:
-            raise SshError(f"it does not begin with {_BEGIN} and end with {_END}")
-        reader = _Reader(base64.b64decode("".join(lines), validate=True))
-    except (UnicodeDecodeError, binascii.Error, ValueError) as error:
-        raise SshError(str(error) if isinstance(error, SshError) else "it is not base64 in SSH's armor") from None
+    first, *lines = data.decode("ascii", errors="replace").removesuffix("\n").split("\n")
+    if first != _BEGIN or lines[-1:] != [_END]:
+        raise SshError(f"it does not begin with {_BEGIN} and end with {_END}")
+    reader = _Reader(_base64("".join(lines[:-1])))
     if reader.take(len(_MAGIC)) != _MAGIC or reader.number() != 1:
         raise SshError("it is not an SSH signature of version 1")
     key, namespace, reserved, hash_name, signature = (reader.text() for _ in range(5))
@@ -110,8 +106,8 @@ def read_signature(data: bytes) -> SshSignature:
     return SshSignature(key, namespace.decode(errors="replace"), hash_name.decode(), signature)
 
 
-def is_good(signature: SshSignature, message: bytes) -> bool:
-    """Whether the key in the signature made it, for `message` and the signature's own namespace.
+def check(signature: SshSignature, message: bytes) -> None:
+    """Raise SshError unless the key in the signature made it, for `message` and the signature's own namespace.
 
     The caller compares key and namespace with those that he expects.
     """
@@ -120,9 +116,21 @@ def is_good(signature: SshSignature, message: bytes) -> bool:
     covered = _MAGIC + b"".join(len(field).to_bytes(4) + field for field in fields)
     try:
         _verify(signature, covered)
+    except SshError:
+        raise
     except (InvalidSignature, ValueError):
-        return False
-    return True
+        raise SshError("it is not what this key makes of these bytes") from None
+
+
+def _base64(text: str) -> bytes:
+    """Decode; one sequence of bytes has one spelling here, so that a key or a signature has no second one."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    if not data or base64.b64encode(data).decode() != text:
+        raise SshError("it is not base64")
+    return data
 
 
 def _open_key(
@@ -139,7 +147,10 @@ def _open_key(
         elif kind in {b"ecdsa-sha2-nistp256", b"sk-ecdsa-sha2-nistp256@openssh.com"}:
             if reader.text() != b"nistp256":
                 raise SshError("the key is on another curve than P-256")
-            key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), reader.text())
+            point = reader.text()
+            if point[:1] != b"\x04":
+                raise SshError("the key's point is compressed, which SSH does not know")
+            key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
         elif kind == b"ssh-rsa":
             exponent, modulus = reader.integer(), reader.integer()
             if modulus.bit_length() < _LEAST_RSA_BITS:

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from modelbook.core import layout
+from modelbook.core.approvals import TOO_FEW, signing
 from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import DocumentError
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.evidence import dataset_is_known, verify_evaluations, verify_reproductions
 from modelbook.core.findings import Finding
+from modelbook.core.keyless import Origin
 from modelbook.core.pointer import StagePointer
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import Reproduction
@@ -28,7 +30,6 @@ from modelbook.core.statements import (
     summary_statement,
 )
 from modelbook.core.storage import key_in
-from modelbook.core.trust import rule_for
 from modelbook.errors import BadInput
 
 
@@ -77,6 +78,7 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
         return VersionVerdict(model, version, None, findings=error.findings)
     findings = _card_meaning(registry, path, card, model, version)
     data = registry.files[path]
+    origin = Origin(card.run.job, card.lineage.code)
     signer, found = signed(
         registry,
         f"{folder}/model.sig",
@@ -85,6 +87,7 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
         "model",
         what=f"card of {name}",
         made=card.created,
+        origin=origin,
     )
     findings += found
     _, found = signed(
@@ -95,6 +98,7 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
         "provenance",
         what=f"provenance of {name}",
         made=card.created,
+        origin=origin,
     )
     findings += found
     evaluations, found = verify_evaluations(registry, model, version, card)
@@ -196,15 +200,12 @@ def verify_stage(registry: Registry, model: str, stage: str) -> StageVerdict:
 
 
 def _enough(registry: Registry, path: str, model: str, stage: str, names: set[str], what: str) -> list[Finding]:
-    """That fewer people signed than the rule asks for. One person with two keys is one."""
-    rule = rule_for(registry.trust, model, stage=stage)
-    people = {registry.trust.signer(name).who for name in names}
-    if rule is None or len(people) >= rule.threshold:
+    """That fewer people signed than the rule asks for."""
+    standing = signing(registry.trust, model, stage, names)
+    if not standing.lacking:
         return []
-    others = sorted({registry.trust.signer(name).who for name in rule.signers} - people)
-    message = f"{len(people)} of {rule.threshold} people have signed the {what}: {', '.join(sorted(people))}"
-    remedy = f"It waits for {', '.join(others)}: `modelbook approve {model} --to {stage}`."
-    return [problem(registry, path, "too-few-signers", message, remedy)]
+    remedy = f"Who is awaited signs it: `modelbook approve {model} --to {stage}`."
+    return [problem(registry, path, TOO_FEW, f"the {what} needs more signatures: {standing.words}", remedy)]
 
 
 def _pointer_meaning(registry: Registry, path: str, pointer: StagePointer, model: str, stage: str) -> list[Finding]:
