@@ -10,11 +10,10 @@ from modelbook.core.dataset import DatasetCard
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import Files, load, load_lines
 from modelbook.core.evaluation import Evaluation
-from modelbook.core.gates import PlacedGate
 from modelbook.core.keyless import KeylessCheck, TrustedRoot
 from modelbook.core.names import Reference
 from modelbook.core.pointer import StagePointer
-from modelbook.core.policy import Policy, Stage, as_gate
+from modelbook.core.policy import PlacedGate, Policy, Stage, as_gate
 from modelbook.core.records import Frozen, instant
 from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.reproduction import Reproduction

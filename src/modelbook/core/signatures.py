@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelbook.core import ssh_signature
 from modelbook.core.digests import digest_of, prefixed
-from modelbook.core.envelope import Envelope, EnvelopeError, Statement, key_hint, read_bundle
+from modelbook.core.envelope import Envelope, EnvelopeError, Statement, key_hint, payload_of, read_bundle
 from modelbook.core.findings import Finding
 from modelbook.core.keyless import (
     KeylessError,
@@ -124,7 +124,7 @@ def check_signature(
     payload = digest_of(envelope.payload)
     if refused := _taken_back(signer, payload, authority, identities, path=path, what=what, made=made):
         return refused
-    if place := difference(expected, envelope.statement):
+    if envelope.payload != payload_of(expected) and (place := difference(expected, envelope.statement)):
         message = f"the signature is good but speaks of something else: {place} differs from the {what}"
         return _refuse(path, "other-statement", message)
     if proof and origin and (found := contradictions(proof, origin)):
