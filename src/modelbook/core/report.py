@@ -129,14 +129,21 @@ def _equivalence_words(metric: MetricVerdict) -> str:
 
 
 def gate_values(gate: GateResult) -> tuple[str, str, str]:
-    """Value, limit and margin of a gate, as text: one line for each comparison in it; a dash where there is none."""
-    if not gate.measured:
-        return "-", "-", "-"
-    return (
-        "\n".join(f"{one.value:.6g}" for one in gate.measured),
-        "\n".join(f"{one.operator} {one.limit:.6g}" for one in gate.measured),
-        "\n".join(f"{one.margin:+.6g}" for one in gate.measured),
-    )
+    """Value, limit and margin of a gate, as text: one line for each comparison in it; a dash where there is none.
+
+    Of a claim beyond noise: the value, the baseline's, and the difference with the interval that it lies in.
+    """
+    rows = [(f"{one.value:.6g}", f"{one.operator} {one.limit:.6g}", f"{one.margin:+.6g}") for one in gate.measured]
+    rows += [
+        (
+            f"{one.candidate.value:.6g}",
+            f"{one.claim.operator} {one.baseline.value:.6g}",
+            f"{one.difference:+.4g} [{one.low:+.4g}, {one.high:+.4g}]",
+        )
+        for one in gate.compared
+    ]
+    value, limit, margin = ("\n".join(column) for column in zip(*rows, strict=True)) if rows else ("-", "-", "-")
+    return value, limit, margin
 
 
 def change_report(verdict: ChangeVerdict, *, base: str, head: str, also: Sequence[Finding] = ()) -> Report:
