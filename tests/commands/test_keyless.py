@@ -117,6 +117,18 @@ def test_what_a_workflow_signs_keyless_verifies_with_three_tools_offline(keyless
     assert not verifies(FILE)
 
 
+def test_what_another_run_trained_is_not_proposed(keyless: Keyless) -> None:
+    run = train(keyless)
+    signer = ("--signer", f"sigstore:{keyless.config}")
+    keyless.github.set_claims(iss=GITHUB, repository=REPOSITORY, sha="c" * 40, run_id="1002")
+    done = keyless.bench.run("register", "toy", "--run", run, *signer, env=keyless.job | {"GITHUB_RUN_ID": "1002"})
+    assert done.code == 1, done.text
+    assert "what was signed would not verify, so it is not proposed" in done.err
+    assert f"it was signed in https://github.com/{REPOSITORY}/actions/runs/1002/attempts/1" in done.err
+    assert "says that it was made by github:acme/toys/1001/train" in done.err
+    assert keyless.bench.git("branch", "--list", "register/*") == ""
+
+
 def test_a_workflow_that_may_not_is_told_before_any_work_is_done(keyless: Keyless) -> None:
     keyless.github.set_claims(iss=GITHUB, repository=REPOSITORY, ref="refs/heads/topic")
     done = keyless.bench.run("register", "toy", "--run", "20260101t000000-00000000",
