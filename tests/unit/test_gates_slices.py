@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from modelbook.core.documents import DocumentError, dump, load
 from modelbook.core.evaluation import Evaluation, Metric
-from modelbook.core.gates import Facts, GateResult, PlacedGate, judge
+from modelbook.core.gates import Facts, GateResult, judge
 from modelbook.core.markdown import markdown
 from modelbook.core.numbers import Numbers, numbers_of
-from modelbook.core.policy import Gate
+from modelbook.core.policy import Gate, PlacedGate
 from modelbook.core.promotion import Decision, decide
 from modelbook.core.report import gate_values, promotion_report
 from tests.made import POLICY, Made

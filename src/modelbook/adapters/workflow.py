@@ -1,8 +1,8 @@
 """What a step of a GitHub Actions workflow may leave behind: outputs, a summary, annotations, masked secrets."""
 
 import os
+import secrets
 import sys
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def set_outputs(values: Mapping[str, str]) -> None:
         return
     lines = []
     for name, value in values.items():
-        fence = f"end-{uuid.uuid4().hex}"  # a value cannot guess it, so it cannot forge another output
+        fence = f"end-{secrets.token_hex(16)}"  # a value cannot guess it, so it cannot forge another output
         lines.append(f"{name}<<{fence}\n{value}\n{fence}\n")
     with Path(path).open("a", encoding="utf-8") as file:
         file.write("".join(lines))

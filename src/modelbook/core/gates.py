@@ -8,7 +8,7 @@ from typing import Any, Literal
 from modelbook.core.claims import FORMS, Claim, claim_of
 from modelbook.core.expressions import REPRODUCED, Expression, ExpressionError, evaluate, parse
 from modelbook.core.numbers import Numbers, not_a_number
-from modelbook.core.policy import Gate
+from modelbook.core.policy import PlacedGate
 from modelbook.core.reproduction import LEVELS, ReproductionVerdict
 from modelbook.core.significance import Compared, welch
 
@@ -24,15 +24,6 @@ class Facts:
     tags: Sequence[str] = ()
     params: Mapping[str, Any] | None = None
     reproduction: ReproductionVerdict | None = None
-
-
-@dataclass(frozen=True)
-class PlacedGate:
-    """A gate and where it is written: file, and 1-based line."""
-
-    gate: Gate
-    path: str
-    line: int | None = None
 
 
 @dataclass(frozen=True)

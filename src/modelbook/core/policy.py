@@ -1,5 +1,6 @@
 """policy.yaml: where the weights live, the stages in order, and what a version must meet to enter each."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -24,6 +25,15 @@ class Gate(Frozen):
 
     name: Annotated[Text, Field(min_length=1)]
     require: GateText
+
+
+@dataclass(frozen=True)
+class PlacedGate:
+    """A gate and where it is written: file, and 1-based line."""
+
+    gate: Gate
+    path: str
+    line: int | None = None
 
 
 class Stage(Frozen):
