@@ -61,7 +61,7 @@ def check_trusted_root(trusted_root: bytes) -> "Verifier":
         return Verifier(trusted_root=TrustedRoot(RootFile.from_json(trusted_root)))
     except Exception as error:  # noqa: BLE001 - as above, of the root
         reason = f"trusted_root.json is no trusted root of Sigstore: {_words(error)}"
-        raise KeylessError(reason, "Make it anew: `modelbook trust refresh`.") from None
+        raise KeylessError(reason, "Fetch it anew: `modelbook trust refresh`.") from None
 
 
 def _valid_at(trusted_root: bytes, times: Sequence[datetime]) -> bytes:
