@@ -2,7 +2,7 @@
 
 import click
 
-from modelbook.commands.trust import add, init, revoke, rotate, show, sign
+from modelbook.commands.trust import add, init, refresh, revoke, rotate, show, sign
 
 
 @click.group(name="trust", short_help="Show and change who may sign what.")
@@ -15,5 +15,5 @@ def command() -> None:
     """
 
 
-for each in (show, init, add, rotate, revoke, sign):
+for each in (show, init, add, rotate, refresh, revoke, sign):
     command.add_command(each.command)
