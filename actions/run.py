@@ -75,9 +75,9 @@ def venv_python() -> str:
 
 
 def install() -> None:
-    """Install this checkout, with the exact versions that it was tested with."""
+    """Install this checkout and what keyless signatures need, with the exact versions that it was tested with."""
     options = ["--quiet", "--disable-pip-version-check", "--constraint", str(ROOT / "constraints.txt")]
-    call("installing modelbook", "-P", "-m", "pip", "install", *options, str(ROOT))
+    call("installing modelbook", "-P", "-m", "pip", "install", *options, f"{ROOT}[sigstore]")
 
 
 def call(what: str, *arguments: str) -> None:

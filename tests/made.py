@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelbook.adapters.key_signer import KeySigner
+from modelbook.adapters.sigstore_check import check_keyless
 from modelbook.core import layout
 from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard
@@ -90,7 +91,7 @@ class Made:
     @property
     def registry(self) -> Registry:
         """The registry as it is now; later calls do not change it."""
-        return Registry(dict(self.files))
+        return Registry(dict(self.files), keyless=check_keyless)
 
     def copy(self) -> "Made":
         """Another one with the same files."""

@@ -72,6 +72,10 @@ class IntegrityError(StoreError):
     exit_code = Exit.NO
 
 
+class SigningError(ModelbookError):
+    """What was to sign did not: unreachable, denied."""
+
+
 class ForgeError(ModelbookError):
     """The forge (GitHub, or plain git) did not do what was asked."""
 

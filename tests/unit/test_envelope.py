@@ -179,3 +179,100 @@ def test_any_bytes_are_json_or_refused_and_nothing_else(data: bytes) -> None:
     except EnvelopeError:
         return
     assert json.loads(data.decode()) == value
+
+
+def keyless() -> dict[str, Any]:
+    """A keyless bundle as sigstore writes it; that nothing in it is good is another's to find out."""
+    text = encoded(b"x")
+    entry = {
+        "logIndex": "7",
+        "logId": {"keyId": text},
+        "kindVersion": {"kind": "dsse", "version": "0.0.1"},
+        "integratedTime": "1772452800",
+        "inclusionPromise": {"signedEntryTimestamp": text},
+        "inclusionProof": {
+            "logIndex": "7",
+            "rootHash": text,
+            "treeSize": "8",
+            "hashes": [text, text],
+            "checkpoint": {"envelope": "log\n8\neA==\n"},
+        },
+        "canonicalizedBody": text,
+    }
+    bundle: dict[str, Any] = json.loads(BUNDLE)
+    bundle["verificationMaterial"] = {
+        "certificate": {"rawBytes": encoded(b"certificate")},
+        "tlogEntries": [entry],
+        "timestampVerificationData": {"rfc3161Timestamps": [{"signedTimestamp": text}]},
+    }
+    return bundle
+
+
+def test_a_keyless_bundle_is_read_with_its_certificate_and_without_a_hint() -> None:
+    envelope = read_bundle(json.dumps(keyless()).encode())
+    assert (envelope.payload, envelope.certificate, envelope.hint) == (PAYLOAD, b"certificate", None)
+    assert read_bundle(BUNDLE).certificate is None
+
+
+def test_a_log_without_a_time_of_its_own_and_a_bundle_without_timestamps_are_read() -> None:
+    bundle = keyless()
+    (entry,) = bundle["verificationMaterial"]["tlogEntries"]
+    del entry["integratedTime"], entry["inclusionPromise"]
+    assert read_bundle(json.dumps(bundle).encode()).certificate
+    bundle["verificationMaterial"]["timestampVerificationData"] = {}
+    assert read_bundle(json.dumps(bundle).encode()).certificate
+    del bundle["verificationMaterial"]["timestampVerificationData"]
+    assert read_bundle(json.dumps(bundle).encode()).certificate
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m, e: m.update(publicKey={"hint": "h"}), "verification material does not hold exactly"),
+        (lambda m, e: m.update(x509CertificateChain={}), "verification material does not hold exactly"),
+        (lambda m, e: m.update(certificate=[]), "certificate does not hold exactly"),
+        (lambda m, e: m.update(certificate={"rawBytes": "eA==", "raw_bytes": "eQ=="}), "certificate does not hold"),
+        (lambda m, e: m["certificate"].update(rawBytes="?"), "the certificate is not base64"),
+        (lambda m, e: m.update(tlogEntries=[]), "exactly one log entry"),
+        (lambda m, e: m["tlogEntries"].append(e), "exactly one log entry"),
+        (lambda m, e: m.pop("tlogEntries"), "verification material does not hold exactly"),
+        (lambda m, e: e.update(log_index="8"), "log entry does not hold exactly"),
+        (lambda m, e: e.pop("inclusionProof"), "log entry does not hold exactly"),
+        (lambda m, e: e.pop("inclusionPromise"), "time and its promise do not come together"),
+        (lambda m, e: e.pop("integratedTime"), "time and its promise do not come together"),
+        (lambda m, e: e.update(logIndex=7), "not written as decimal digits"),
+        (lambda m, e: e.update(integratedTime="-1"), "not written as decimal digits"),
+        (lambda m, e: e.update(integratedTime="01"), "not written as decimal digits"),
+        (lambda m, e: e.update(integratedTime="1" * 20), "not written as decimal digits"),
+        (lambda m, e: e["kindVersion"].update(kind=7), "not text"),
+        (lambda m, e: e["logId"].update(more=""), "logId does not hold exactly"),
+        (lambda m, e: e["inclusionPromise"].update(signedEntryTimestamp=None), "the log entry is missing"),
+        (lambda m, e: e["inclusionProof"].update(hashes="eA=="), "not a list"),
+        (lambda m, e: e["inclusionProof"].update(hashes=["?"]), "the log entry is not base64"),
+        (lambda m, e: e["inclusionProof"]["checkpoint"].update(envelope=None), "not text"),
+        (lambda m, e: e.update(canonicalizedBody="?"), "the log entry is not base64"),
+        (lambda m, e: m.update(timestampVerificationData=[]), "timestamps does not hold exactly"),
+        (lambda m, e: m["timestampVerificationData"].update(rfc3161Timestamps=[{}]), "timestamp does not hold exactly"),
+        (lambda m, e: m["timestampVerificationData"].update(rfc3161Timestamps=[{"signedTimestamp": "eA=="}] * 9),
+         "at most 8"),
+    ],
+)  # fmt: skip
+def test_a_keyless_bundle_with_anything_more_less_or_twice_is_refused(
+    change: Callable[[dict[str, Any], dict[str, Any]], object], message: str
+) -> None:
+    bundle = keyless()
+    material = bundle["verificationMaterial"]
+    change(material, material["tlogEntries"][0])
+    assert message in refused(json.dumps(bundle).encode())
+
+
+def test_a_bundle_of_a_key_holds_nothing_of_a_log() -> None:
+    for name, value in (("tlogEntries", [{}]), ("timestampVerificationData", {}), ("tlogEntries", {})):
+        bundle = json.loads(BUNDLE)
+        bundle["verificationMaterial"][name] = value
+        assert "an empty `tlogEntries`, and nothing else" in refused(json.dumps(bundle).encode())
+
+
+def test_a_name_that_stands_twice_in_a_keyless_bundle_is_refused() -> None:
+    text = json.dumps(keyless()).replace('"logIndex": "7", "logId"', '"logIndex": "7", "logIndex": "9", "logId"')
+    assert "a JSON key stands twice" in refused(text.encode())

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository
+from modelbook.adapters.sigstore_check import check_keyless
 from modelbook.core.envelope import MAX_BUNDLE
 from modelbook.core.findings import Finding
 from modelbook.core.history import check_history
+from modelbook.core.layout import POLICY, TRUST, TRUSTED_ROOT
 from modelbook.core.registry import Registry
 from modelbook.core.strict_yaml import MAX_BYTES
 from modelbook.errors import BadInput
@@ -47,10 +49,10 @@ def read_registry(
     """The registry at `commit`, and what git shows to be wrong with it: links, submodules, oversized files.
 
     `scope` are the paths below the folder that are wanted, such as `models/digits`; nothing means everything. The
-    policy, the trust file and the dataset cards' folder are small or few and always included.
+    policy, the trust file, its trusted root and the dataset cards' folder are small or few and always included.
     """
     wanted = list(scope)
-    inside = [f"{folder}/{path}" for path in (*wanted, "policy.yaml", "trust.yaml", "datasets")] if wanted else [folder]
+    inside = [f"{folder}/{path}" for path in (*wanted, POLICY, TRUST, TRUSTED_ROOT, "datasets")] if wanted else [folder]
     entries = repository.entries(commit, inside)
     findings, oids = [], {}
     for path, entry in entries.items():
@@ -70,7 +72,8 @@ def read_registry(
         else:
             oids[path.removeprefix(folder + "/")] = entry.oid
     blobs = repository.blobs(oids.values())
-    return Registry({path: blobs[oid] for path, oid in oids.items()}, folder), findings
+    files = {path: blobs[oid] for path, oid in oids.items()}
+    return Registry(files, folder, keyless=check_keyless), findings
 
 
 def read_history(

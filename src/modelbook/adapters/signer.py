@@ -1,4 +1,4 @@
-"""What signs a statement, and the one that a URI names: a file or a variable with a key."""
+"""What signs a statement, and the one that a URI names: a file or a variable with a key, or a workflow itself."""
 
 from typing import Protocol
 
@@ -30,4 +30,10 @@ def open_signer(uri: str) -> StatementSigner:
     scheme, _, rest = uri.partition(":")
     if scheme in {"file", "env"} and rest:
         return open_key(scheme, rest)
-    raise BadInput(f"{uri!r} names no signer", remedy="Signers are file:PATH and env:VARIABLE.")
+    if scheme == "sigstore" and uri != scheme:
+        from modelbook.adapters.sigstore_signer import open_sigstore
+
+        signer: StatementSigner = open_sigstore(rest)
+        return signer
+    remedy = "Signers are file:PATH, env:VARIABLE, and in a workflow sigstore:"
+    raise BadInput(f"{uri!r} names no signer", remedy=remedy)

@@ -46,7 +46,7 @@ def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
     # Judged by the rules of base, on the files of head.
     rules = _rules_of(base) if base.places else _rules_of(head)  # the very first change brings its own
     kept = {path: data for path, data in head.files.items() if path not in _rules_of(head)}
-    judged = Registry(kept | rules, head.prefix, arriving=frozenset(changed), now=now)
+    judged = Registry(kept | rules, head.prefix, arriving=frozenset(changed), now=now, keyless=head.keyless)
     if unjudged := _unreadable_rules(judged):
         return ChangeVerdict(does, (), tuple(dict.fromkeys([*findings, *unjudged])))
     versions = _touched(places.values(), _OF_VERSIONS)
@@ -162,7 +162,7 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
                 "Promote another version into the stage instead.",
             )
         ]
-    if place.kind in JUDGING and path in head.files:
+    if place.kind in JUDGING | {"trusted root"} and (path in head.files or place.kind == "trusted root"):
         return check_rules(head, path, place)
     return []
 
@@ -191,7 +191,8 @@ def _promotion(
     # All stages of the model as they are in base: what enters one with this change has not been there.
     before = {name: data for name, data in judged.files.items() if not _of_stages(name, model)}
     before |= {name: data for name, data in base.files.items() if _of_stages(name, model)}
-    decision = decide(Registry(before, judged.prefix), model, proposed.version, stage, by=proposed.by, now=now)
+    standing = Registry(before, judged.prefix, keyless=judged.keyless)
+    decision = decide(standing, model, proposed.version, stage, by=proposed.by, now=now)
     findings += decision.findings
     expected = decision.pointer
     if expected:

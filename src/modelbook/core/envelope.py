@@ -5,6 +5,9 @@
      "dsseEnvelope": {"payload": "<base64>", "payloadType": "application/vnd.in-toto+json",
                       "signatures": [{"sig": "<base64>", "keyid": ""}]}}
 
+A keyless signature has, in place of `publicKey`, `{"certificate": {"rawBytes": "<base64 DER>"}}` with exactly one entry
+of a transparency log and maybe timestamps: what sigstore writes, and nothing besides.
+
 Sources: in-toto attestation spec v1, DSSE v1, sigstore protobuf-specs (bundle v0.3).
 """
 
@@ -22,6 +25,8 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 MAX_BUNDLE = 8 * 1024 * 1024  # bytes: a card of 10,000 artifacts needs about 2 MiB
 MAX_INTEGER = 2**53 - 1
+MAX_TIMESTAMPS = 8
+_DIGITS = re.compile(r"0|[1-9][0-9]{0,18}")  # protobuf writes 64-bit integers as text
 _HINT = re.compile(r"[0-9a-f]{64}")
 _IN_ENVELOPE, _IN_SIGNATURE = {"payload", "payloadType", "signatures"}, {"sig", "keyid"}
 
@@ -34,12 +39,16 @@ class EnvelopeError(ValueError):
 
 @dataclass(frozen=True)
 class Envelope:
-    """What a bundle holds: the signed bytes, the statement in them, the signature, and whose key it claims."""
+    """What a bundle holds: the signed bytes, the statement in them, the signature, and whose it claims to be.
+
+    That is the `hint` of a key, or for a keyless signature the `certificate` (DER); the other one is None.
+    """
 
     payload: bytes
     statement: Statement
     signature: bytes
-    hint: str
+    hint: str | None
+    certificate: bytes | None = None
 
     @property
     def signed_bytes(self) -> bytes:
@@ -87,7 +96,7 @@ def write_bundle(payload: bytes, signature: bytes, hint: str) -> bytes:
 
 
 def read_bundle(data: bytes) -> Envelope:
-    """Parse a bundle, strictly. Raises EnvelopeError."""
+    """Parse a bundle, of a key or keyless, strictly. Raises EnvelopeError."""
     if len(data) > MAX_BUNDLE:
         raise EnvelopeError(f"a bundle of {len(data):,} bytes is larger than the {MAX_BUNDLE:,} that are read")
     bundle = strict_json(data)
@@ -96,12 +105,7 @@ def read_bundle(data: bytes) -> Envelope:
     material, dsse = bundle.get("verificationMaterial"), bundle.get("dsseEnvelope")
     if set(bundle) != {"mediaType", "verificationMaterial", "dsseEnvelope"} or not isinstance(dsse, dict):
         raise EnvelopeError("the bundle does not hold exactly one DSSE envelope and its verification material")
-    key = material.get("publicKey") if isinstance(material, dict) else None
-    hint = key.get("hint") if isinstance(key, dict) else None
-    if not isinstance(hint, str) or not _HINT.fullmatch(hint):
-        raise EnvelopeError("the bundle names no public key")
-    if material != {"publicKey": {"hint": hint}, "tlogEntries": []}:
-        raise EnvelopeError("beside its public key the bundle holds an empty `tlogEntries`, and nothing else")
+    hint, certificate = _signed_by(material)
     signatures = dsse.get("signatures")
     if dsse.get("payloadType") != PAYLOAD_TYPE:
         raise EnvelopeError(f"the payload is not {PAYLOAD_TYPE}")
@@ -118,7 +122,71 @@ def read_bundle(data: bytes) -> Envelope:
     content = strict_json(payload)
     if not isinstance(content, dict) or content.get("_type") != STATEMENT_TYPE:
         raise EnvelopeError("the payload is not an in-toto Statement v1")
-    return Envelope(payload, content, _base64(signatures[0].get("sig"), "signature"), hint)
+    return Envelope(payload, content, _base64(signatures[0].get("sig"), "signature"), hint, certificate)
+
+
+def _signed_by(material: Any) -> tuple[str | None, bytes | None]:
+    """The hint of the key, or the certificate, in a bundle's verification material."""
+    if isinstance(material, dict) and "certificate" in material:
+        return None, _keyless(material)
+    key = material.get("publicKey") if isinstance(material, dict) else None
+    hint = key.get("hint") if isinstance(key, dict) else None
+    if not isinstance(hint, str) or not _HINT.fullmatch(hint):
+        raise EnvelopeError("the bundle names no public key and no certificate")
+    if material != {"publicKey": {"hint": hint}, "tlogEntries": []}:
+        raise EnvelopeError("beside its public key the bundle holds an empty `tlogEntries`, and nothing else")
+    return hint, None
+
+
+def _keyless(material: dict[str, Any]) -> bytes:
+    """The certificate in keyless material, all of which has the form that sigstore writes."""
+    _members(material, "verification material", {"certificate", "tlogEntries"}, {"timestampVerificationData"})
+    certificate = _member(material, "certificate", {"rawBytes"})
+    entries = material["tlogEntries"]
+    if not isinstance(entries, list) or len(entries) != 1:
+        raise EnvelopeError("a keyless bundle holds exactly one log entry")
+    required = {"logIndex", "logId", "kindVersion", "inclusionProof", "canonicalizedBody"}
+    entry = _members(entries[0], "log entry", required, {"integratedTime", "inclusionPromise"})
+    if ("integratedTime" in entry) != ("inclusionPromise" in entry):
+        raise EnvelopeError("the log's time and its promise do not come together: the one proves the other")
+    kind = _member(entry, "kindVersion", {"kind", "version"})
+    proof = _member(entry, "inclusionProof", {"logIndex", "rootHash", "treeSize", "hashes", "checkpoint"})
+    checkpoint = _member(proof, "checkpoint", {"envelope"})
+    if not all(isinstance(text, str) for text in (*kind.values(), *checkpoint.values())):
+        raise EnvelopeError("the log entry's kind or checkpoint is not text")
+    if not isinstance(proof["hashes"], list):
+        raise EnvelopeError("the hashes of the inclusion proof are not a list")
+    for number in (entry["logIndex"], proof["logIndex"], proof["treeSize"], entry.get("integratedTime", "0")):
+        if not isinstance(number, str) or not _DIGITS.fullmatch(number):
+            raise EnvelopeError("a number of the log entry is not written as decimal digits in a string")
+    encoded = [entry["canonicalizedBody"], _member(entry, "logId", {"keyId"})["keyId"], proof["rootHash"]]
+    encoded += proof["hashes"]
+    if "inclusionPromise" in entry:
+        encoded += _member(entry, "inclusionPromise", {"signedEntryTimestamp"}).values()
+    for text in (*encoded, *_timestamps(material)):
+        _base64(text, "log entry")
+    return _base64(certificate["rawBytes"], "certificate")
+
+
+def _timestamps(material: dict[str, Any]) -> list[Any]:
+    """The signed timestamps of RFC 3161, encoded; there may be none."""
+    if "timestampVerificationData" not in material:
+        return []
+    data = _members(material["timestampVerificationData"], "timestamps", set(), {"rfc3161Timestamps"})
+    stamps = data.get("rfc3161Timestamps", [])
+    if not isinstance(stamps, list) or len(stamps) > MAX_TIMESTAMPS:
+        raise EnvelopeError(f"the timestamps are not a list of at most {MAX_TIMESTAMPS}")
+    return [_members(stamp, "timestamp", {"signedTimestamp"}, set())["signedTimestamp"] for stamp in stamps]
+
+
+def _member(parent: dict[str, Any], name: str, required: set[str]) -> dict[str, Any]:
+    return _members(parent[name], name, required, set())
+
+
+def _members(value: Any, what: str, required: set[str], optional: set[str]) -> dict[str, Any]:
+    if not isinstance(value, dict) or not required <= value.keys() <= required | optional:
+        raise EnvelopeError(f"the {what} does not hold exactly what sigstore writes")
+    return value
 
 
 def strict_json(data: bytes) -> Any:

@@ -8,6 +8,7 @@ from modelbook.core.card import ModelCard
 from modelbook.core.documents import DocumentError
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.findings import Finding
+from modelbook.core.keyless import Origin
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import Reproduction
 from modelbook.core.run_record import DatasetUse
@@ -48,6 +49,7 @@ def verify_evaluations(
             "evaluation",
             what=f"evaluation {suite} of {name}",
             made=evaluation.ended,
+            origin=Origin(evaluation.job, trainer=card.run.job),
         )
         return findings + found
 
@@ -83,6 +85,7 @@ def verify_reproductions(
             "reproduction",
             what=f"reproduction {number} of {name}",
             made=reproduction.ended,
+            origin=Origin(reproduction.job, trainer=card.run.job),
         )
         return findings + found
 

@@ -11,6 +11,7 @@ from modelbook.core.digests import digest_of
 from modelbook.core.documents import Files, load, load_lines
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.gates import PlacedGate
+from modelbook.core.keyless import KeylessCheck, TrustedRoot
 from modelbook.core.names import Reference
 from modelbook.core.pointer import StagePointer
 from modelbook.core.policy import Policy, Stage, as_gate
@@ -30,14 +31,22 @@ class Registry:
     Whatever it reads may raise DocumentError, with file and line. Nothing is cached that could change.
 
     `arriving` are the paths that a change under judgement brings, `now` the time of the judgement (UTC, with Z): such
-    a signature was made now, whatever time it claims.
+    a signature was made now, whatever time it claims. `keyless` checks the mathematics of keyless signatures; without
+    it none is believed.
     """
 
     def __init__(
-        self, files: Files, prefix: str = "registry", *, arriving: frozenset[str] = frozenset(), now: str | None = None
+        self,
+        files: Files,
+        prefix: str = "registry",
+        *,
+        arriving: frozenset[str] = frozenset(),
+        now: str | None = None,
+        keyless: KeylessCheck | None = None,
     ) -> None:
         self.files = files
         self.prefix = prefix
+        self.keyless = keyless
         self._arriving = arriving
         self._now = now
 
@@ -71,6 +80,11 @@ class Registry:
     def trust(self) -> Trust:
         """trust.yaml."""
         return self.load(Trust, layout.TRUST)
+
+    @property
+    def trusted_root(self) -> TrustedRoot:
+        """By what keyless signatures are checked here."""
+        return TrustedRoot(self.keyless, self.files.get(layout.TRUSTED_ROOT), self.trust.sigstore)
 
     def digest(self, path: str) -> str:
         """The digest of a file's raw bytes."""

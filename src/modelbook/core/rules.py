@@ -16,10 +16,12 @@ JUDGING = frozenset({"policy", "trust", "model"})
 
 
 def check_rules(registry: Registry, path: str, place: Place) -> list[Finding]:
-    """Whether policy.yaml, trust.yaml or a model.yaml can be read, and whether every gate in it can be judged."""
+    """Whether policy.yaml, trust.yaml, its trusted root or a model.yaml can be read, and every gate in it judged."""
     try:
         if place.kind == "trust":
-            return _useless_parts(registry, path)
+            return _useless_parts(registry, path) + _trusted_root(registry)
+        if place.kind == "trusted root":
+            return _trusted_root(registry) if layout.TRUST in registry.files else []
         if place.kind == "model" and (findings := _model_meaning(registry, path, place)):
             return findings
         if place.kind == "model" and layout.POLICY not in registry.files:
@@ -60,6 +62,15 @@ def _useless_parts(registry: Registry, path: str) -> list[Finding]:
             message = f"{owner!r} and {signer.name!r} have the same key"
             findings.append(Finding(shown, None, "invalid-key", message, "Remove one of them."))
     return findings + _shadowed(registry, shown, trust)
+
+
+def _trusted_root(registry: Registry) -> list[Finding]:
+    """That workflows may sign, or a trusted root is named, and keyless signatures could not be checked by it."""
+    trust, root = registry.trust, registry.trusted_root
+    wanted = trust.sigstore is not None or any(signer.workflow for signer in trust.signers)
+    if not wanted or not (problem := root.problem()):
+        return []
+    return [Finding(registry.shown(layout.TRUSTED_ROOT), None, "bad-trusted-root", *problem)]
 
 
 def _shadowed(registry: Registry, shown: str, trust: Trust) -> list[Finding]:

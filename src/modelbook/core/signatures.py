@@ -1,9 +1,9 @@
-"""Whether a signature is good, and whose it is: P-256 with SHA-256 over DSSE, as the OpenSSF tools make and check, and
-for people SSH.
+"""Whether a signature is good, and whose it is: P-256 with SHA-256 over DSSE, as the OpenSSF tools make and check,
+keyless for workflows, and for people SSH.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -14,6 +14,15 @@ from modelbook.core import ssh_signature
 from modelbook.core.digests import digest_of, prefixed
 from modelbook.core.envelope import Envelope, EnvelopeError, Statement, key_hint, read_bundle
 from modelbook.core.findings import Finding
+from modelbook.core.keyless import (
+    KeylessError,
+    Origin,
+    Proof,
+    TrustedRoot,
+    contradictions,
+    differences,
+    read_proof,
+)
 from modelbook.core.statements import difference
 from modelbook.core.trust import Signer, Withdrawal
 
@@ -22,10 +31,11 @@ Verdict = tuple[Signer | None, list[Finding]]
 
 @dataclass(frozen=True)
 class Authority:
-    """Who may sign the thing at hand, and what trust.yaml has taken back."""
+    """Who may sign the thing at hand, what trust.yaml has taken back, and by what keyless signatures are checked."""
 
     signers: Sequence[Signer]
     withdrawn: Sequence[Withdrawal] = ()
+    trusted_root: TrustedRoot = field(default_factory=TrustedRoot)
 
     def names(self) -> str:
         """The signers, for a person."""
@@ -79,11 +89,19 @@ def is_good(envelope: Envelope, signer: Signer) -> bool:
 
 
 def check_signature(
-    bundle: bytes, expected: Statement, authority: Authority, *, path: str, what: str, made: str
+    bundle: bytes,
+    expected: Statement,
+    authority: Authority,
+    *,
+    path: str,
+    what: str,
+    made: str,
+    origin: Origin | None = None,
 ) -> Verdict:
-    """Whether `bundle` holds `expected`, signed by one of those who may, whose key was good when it was `made`.
+    """Whether `bundle` holds `expected`, signed by one of those who may, who might when it was `made`.
 
-    `what` names the thing for a person, as in "evaluation default of digits@3". Returns the signer, or findings.
+    `what` names the thing for a person, as in "evaluation default of digits@3". A keyless signature was made when a
+    log saw it, whatever `made` says, and must not disagree with `origin`. Returns the signer, or findings.
     """
     try:
         envelope = read_bundle(bundle)
@@ -91,15 +109,52 @@ def check_signature(
         return _refuse(path, "bad-bundle", f"not a signature that Modelbook accepts: {error}")
     if not authority.signers:
         return _nobody(path, what)
-    signer = next((one for one in authority.signers if is_good(envelope, one)), None)
-    if signer is None:
-        return _not_allowed(path, what, authority, prefixed(envelope.hint))
-    if refused := _taken_back(signer, digest_of(envelope.payload), authority, path=path, what=what, made=made):
+    proof = None
+    if envelope.hint is not None:
+        signer = next((one for one in authority.signers if is_good(envelope, one)), None)
+        if signer is None:
+            return _not_allowed(path, what, authority, f"the key {prefixed(envelope.hint)[: len('sha256:') + 16]}…")
+    else:
+        signer, proof, findings = _keyless_signer(bundle, envelope, authority, path=path, what=what)
+        if signer is None or proof is None:
+            return None, findings
+        made = proof.time
+    identities = proof.identities if proof else frozenset[str]()
+    payload = digest_of(envelope.payload)
+    if refused := _taken_back(signer, payload, authority, identities, path=path, what=what, made=made):
         return refused
     if place := difference(expected, envelope.statement):
         message = f"the signature is good but speaks of something else: {place} differs from the {what}"
         return _refuse(path, "other-statement", message)
+    if proof and origin and (found := contradictions(proof, origin)):
+        return None, [Finding(path, None, code, f"the {what}: {message}", remedy) for code, message, remedy in found]
     return signer, []
+
+
+def _keyless_signer(
+    bundle: bytes, envelope: Envelope, authority: Authority, *, path: str, what: str
+) -> tuple[Signer | None, Proof | None, list[Finding]]:
+    """The workflow among those who may that made a keyless signature, with what proves it; or findings."""
+    workflows = [(one, one.workflow) for one in authority.signers if one.workflow]
+    if not workflows:
+        message = f"the {what} has a keyless signature, and trust.yaml allows only keys for it ({authority.names()})"
+        remedy = "Sign with one of these, or add a rule to trust.yaml for a `workflow`."
+        return None, None, _refuse(path, "bad-signature", message, remedy)[1]
+    try:
+        logged = authority.trusted_root.prove(bundle)
+        if (logged.payload, logged.certificate) != (envelope.payload, envelope.certificate):
+            raise KeylessError("the bundle can be read in two ways")
+        proof = read_proof(logged)
+    except KeylessError as error:
+        message = f"the keyless signature of the {what} is not believed: {error}"
+        return None, None, _refuse(path, "bad-signature", message, error.remedy)[1]
+    nearest = min(workflows, key=lambda pair: len(differences(pair[1], proof)))
+    if differs := differences(nearest[1], proof):
+        who = f"the {what} was signed by {proof}"
+        message = f"{who}, which is not {nearest[0].name!r} of trust.yaml: {'; '.join(differs)}"
+        remedy = "Find out who started it. If the workflow is right, add it to trust.yaml, exactly as it stands here."
+        return None, None, _refuse(path, "other-workflow", message, remedy)[1]
+    return nearest[0], proof, []
 
 
 def check_approval(
@@ -112,7 +167,7 @@ def check_approval(
         return _refuse(path, "bad-bundle", f"not an SSH signature that Modelbook accepts: {error}")
     if not authority.signers:
         return _nobody(path, what)
-    claimed = ssh_signature.key_digest(signature.key)
+    claimed = f"the key {ssh_signature.key_digest(signature.key)[: len('sha256:') + 16]}…"
     signer = next((one for one in authority.signers if one.ssh and _same_key(one.ssh, signature.key)), None)
     if signer is None:
         return _not_allowed(path, what, authority, claimed)
@@ -124,7 +179,7 @@ def check_approval(
     except ssh_signature.SshError as error:
         says = f"the signature by {signer.name!r} on the {what} is not good: {error}"
         return _refuse(path, "bad-signature", says, "Sign the file as it is now, with a key that trust.yaml names.")
-    if refused := _taken_back(signer, digest_of(message), authority, path=path, what=what, made=made):
+    if refused := _taken_back(signer, digest_of(message), authority, frozenset(), path=path, what=what, made=made):
         return refused
     return signer, []
 
@@ -137,13 +192,24 @@ def _same_key(line: str, blob: bytes) -> bool:
 
 
 def _taken_back(
-    signer: Signer, payload: str, authority: Authority, *, path: str, what: str, made: str
+    signer: Signer,
+    payload: str,
+    authority: Authority,
+    proved: Set[str],
+    *,
+    path: str,
+    what: str,
+    made: str,
 ) -> tuple[None, list[Finding]] | None:
-    """The refusal of a good signature whose key had expired, or that trust.yaml revokes."""
+    """The refusal of a good signature whose signer had expired, or that trust.yaml revokes.
+
+    `proved` are the identities that a certificate proves, beside those of the signer.
+    """
     if signer.expires is not None and made > signer.expires:
-        message = f"the key of {signer.name!r} expired on {signer.expires}; the {what} is of {made}"
+        subject = "the key of " if signer.workflow is None else ""
+        message = f"{subject}{signer.name!r} expired on {signer.expires}; the {what} is of {made}"
         return _refuse(path, "expired-key", message)
-    identities = {signer.name, signer.who} | ({signer.workflow.identity} if signer.workflow else set())
+    identities = {signer.name, signer.who} | proved
     for one in authority.withdrawn:
         if not (one.payload == payload or one.identity in identities or (one.key and one.key == key_digest(signer))):
             continue
@@ -162,10 +228,7 @@ def _nobody(path: str, what: str) -> tuple[None, list[Finding]]:
 
 def _not_allowed(path: str, what: str, authority: Authority, claimed: str) -> tuple[None, list[Finding]]:
     who = f"signed by anybody whom trust.yaml allows to ({authority.names()})"
-    remedy = (
-        "Find out who changed it. If the signer is right, add a rule to trust.yaml for the key "
-        f"{claimed[: len('sha256:') + 16]}…."
-    )
+    remedy = f"Find out who changed it. If the signer is right, add a rule to trust.yaml for {claimed}."
     return _refuse(path, "bad-signature", f"the {what} is not {who}, or the bytes were changed", remedy)
 
 

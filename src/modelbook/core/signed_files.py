@@ -2,6 +2,7 @@
 
 from modelbook.core.envelope import Statement
 from modelbook.core.findings import Finding
+from modelbook.core.keyless import Origin
 from modelbook.core.registry import Registry
 from modelbook.core.signatures import Authority, check_signature
 from modelbook.core.trust import allowed
@@ -14,15 +15,25 @@ def problem(registry: Registry, path: str, code: str, message: str, remedy: str 
 
 def authority(registry: Registry, name: str, *, statement: str | None = None, stage: str | None = None) -> Authority:
     """Whose signature counts for a statement about `name`, or for its promotion into `stage`."""
-    return Authority(allowed(registry.trust, name, statement=statement, stage=stage), registry.trust.revocations)
+    who = allowed(registry.trust, name, statement=statement, stage=stage)
+    return Authority(who, registry.trust.revocations, registry.trusted_root)
 
 
 def signed(
-    registry: Registry, path: str, expected: Statement, name: str, statement: str, *, what: str, made: str
+    registry: Registry,
+    path: str,
+    expected: Statement,
+    name: str,
+    statement: str,
+    *,
+    what: str,
+    made: str,
+    origin: Origin | None = None,
 ) -> tuple[str | None, list[Finding]]:
     """Whose signature at `path` holds `expected`: the signer's name in trust.yaml, or findings.
 
-    `name` is the model or dataset that rules speak of, `what` the thing for a person, `made` the time that it claims.
+    `name` is the model or dataset that rules speak of, `what` the thing for a person, `made` and `origin` the time and
+    the job that it claims.
     """
     if path not in registry.files:
         remedy = "Whoever made it signs it: it was never signed, or the signature was removed."
@@ -34,6 +45,7 @@ def signed(
         path=registry.shown(path),
         what=what,
         made=registry.signed_at(path, made),
+        origin=origin,
     )
     return (signer.name if signer else None), findings
 

@@ -14,6 +14,7 @@ from modelbook.core.documents import DocumentError
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.evidence import dataset_is_known, verify_evaluations, verify_reproductions
 from modelbook.core.findings import Finding
+from modelbook.core.keyless import Origin
 from modelbook.core.pointer import StagePointer
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import Reproduction
@@ -77,6 +78,7 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
         return VersionVerdict(model, version, None, findings=error.findings)
     findings = _card_meaning(registry, path, card, model, version)
     data = registry.files[path]
+    origin = Origin(card.run.job, card.lineage.code)
     signer, found = signed(
         registry,
         f"{folder}/model.sig",
@@ -85,6 +87,7 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
         "model",
         what=f"card of {name}",
         made=card.created,
+        origin=origin,
     )
     findings += found
     _, found = signed(
@@ -95,6 +98,7 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
         "provenance",
         what=f"provenance of {name}",
         made=card.created,
+        origin=origin,
     )
     findings += found
     evaluations, found = verify_evaluations(registry, model, version, card)
