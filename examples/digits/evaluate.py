@@ -54,7 +54,7 @@ def measure(model: Path, dataset: Path) -> dict[str, object]:
             "n": len(losses),
             "stderr": losses.std().item() / math.sqrt(len(losses)),
         },
-        **{f"accuracy_{digit}": share for digit, share in classes.items()},
+        **{f"by_digit.{digit}.accuracy": share for digit, share in classes.items()},
         "worst_class_accuracy": min(classes.values(), key=lambda share: share["value"]),
         "latency_p50_ms": {"value": 1000 * seconds.quantile(0.50).item(), "n": TIMED},
         "latency_p99_ms": {"value": 1000 * seconds.quantile(0.99).item(), "n": TIMED},

@@ -9,7 +9,9 @@ NAMED = re.compile(r"`(tests/[a-z_/]+\.py)::(test_[a-z0-9_]+)`")
 
 
 def test_every_promise_names_a_test_that_exists() -> None:
-    rows = [line for line in (ROOT / "docs/SECURITY.md").read_text().splitlines() if line.startswith("| ")][2:]
+    lines = (ROOT / "docs/SECURITY.md").read_text().splitlines()
+    heads = {number for number, line in enumerate(lines[1:]) if line.startswith("| ---")}
+    rows = [line for number, line in enumerate(lines) if line.startswith("| ") and not {number, number - 1} & heads]
     assert len(rows) >= 10
     for row in rows:
         named = NAMED.findall(row)

@@ -56,7 +56,7 @@ def valid(document: str) -> str:
         "card": card,
         "dataset": made.registry.dataset_card("digits", 1).model_dump() | {"tags": ["a"], "source": "scans"},
         "evaluation": made.registry.evaluation("models/digits/versions/1/evaluations/default.yaml").model_dump()
-        | {"metrics": {"accuracy": metric}},
+        | {"metrics": {"accuracy": metric, "by_country.de.accuracy": metric}},
         "model": {
             "format": "modelbook/model/v1",
             "model": "digits",
@@ -152,6 +152,10 @@ BEYOND: dict[tuple[str, str], tuple[Change, str]] = {
         lambda card: with_twin(card, "artifacts", path="model.sig/x"),
         "which is a file",
     ),
+    ("evaluation", BEYOND_SCHEMA["evaluation"][0]): (
+        lambda evaluation: evaluation["metrics"].update({"accuracy.de": {"value": 0.5}}),
+        "'accuracy' cannot be a metric and hold 'accuracy.de' as well",
+    ),
     ("model", BEYOND_SCHEMA["model"][0]): (
         lambda model: model["suites"]["default"].update(dataset="a" * 64 + "@1"),
         "a dataset's name has at most 63 characters",
@@ -244,7 +248,7 @@ VALUES: tuple[Any, ...] = (
     *(EARLIER, EARLIER + "\n", "2026-13-01T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01", "2026-01-01T00:00:00.5Z"),
     *("s3://b", "s3://bucket/x", "s3://bucket/x/", "s3://bucket/../x", "file:x", "file:x y", "file:", "file:a#b"),
     *("digits@1", "digits@01", "digits", "modelbook/card/v1", "modelbook/run/v1", "accept", "model", "production"),
-    *([], {}, ["a"], [1], {"a": 1}, {"": 1}, {"a b": 1}, {"a\n": 1}, {"A": 0.5}, {"a" * 65: 1}, {"n": {"value": 1}}),
+    *([], {}, ["a"], [1], {"a": 1}, {"": 1}, {"a b": 1}, {"a\n": 1}, {"A": 0.5}, {"a" * 129: 1}, {"n": {"value": 1}}),
 )
 NAMES = st.sampled_from(["", "a", "A", "a b", "a\n", "é", "x-y", "latest", "a" * 64, "a" * 201, "format", "value"])
 

@@ -58,6 +58,14 @@ class Forge(Protocol):
         """The branches whose name begins with `prefix`, and the commit of each: what is proposed and not yet merged."""
         ...
 
+    def append(self, branch: str, commit: str, files: Mapping[str, bytes], title: str) -> Proposal:
+        """Add a commit with `files` to what is proposed on `branch`. Raises BranchTaken unless that holds `commit`."""
+        ...
+
+    def folder(self, commit: str, path: str) -> Mapping[str, bytes]:
+        """The files of one folder of a commit, by path from the top; none where there is no such folder."""
+        ...
+
     def read(self, commit: str, path: str) -> bytes | None:
         """A file of a commit, or None where it has none."""
         ...

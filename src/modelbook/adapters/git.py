@@ -173,7 +173,11 @@ class Repository:
 
     def entries(self, commit: str, prefixes: Iterable[str]) -> dict[str, Entry]:
         """Every path of `commit` below `prefixes`, with mode, object id and size."""
-        listing = git_bytes(["ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *prefixes], self.root)
+        return self._listing(commit, prefixes, "-r")
+
+    def _listing(self, commit: str, prefixes: Iterable[str], *options: str) -> dict[str, Entry]:
+        args = ["ls-tree", *options, "-l", "-z", "--full-tree", commit, "--", *prefixes]
+        listing = git_bytes(args, self.root)
         found = {}
         for line in listing.split(b"\0"):
             if line:
@@ -181,6 +185,10 @@ class Repository:
                 mode, _, oid, size = meta.decode().split()
                 found[path.decode(errors="surrogateescape")] = Entry(mode, oid, 0 if size == "-" else int(size))
         return found
+
+    def beside(self, commit: str, folder: str) -> dict[str, Entry]:
+        """As `entries`, of what lies in `folder` itself and in no folder of it."""
+        return self._listing(commit, [f"{folder}/"])
 
     def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
         """The bytes of each blob, read by one git process."""
@@ -246,6 +254,20 @@ class Repository:
                 if part[0] in "RC":
                     next(parts, None)
         return paths
+
+    def revisions(self, commit: str, pathspecs: Iterable[str]) -> list[tuple[str, str]]:
+        """The commits that changed one of these paths, along first parents up to `commit`, oldest first, each with the
+        time at which it was made (UTC, with Z).
+        """
+        shape = ["--format=%H %cd", "--date=format-local:%Y-%m-%dT%H:%M:%SZ"]
+        order = ["--first-parent", "--reverse", "--topo-order"]
+        args = ["log", *order, *shape, commit, "--", *pathspecs]
+        listing = git_bytes(args, self.root, env={"TZ": "UTC"}).decode()
+        return [(line.split(" ")[0], line.split(" ")[1]) for line in listing.splitlines()]
+
+    def is_shallow(self) -> bool:
+        """Whether the clone was made with a part of the history only."""
+        return git(["rev-parse", "--is-shallow-repository"], self.root) == "true"
 
     def remote_url(self, name: str = "origin") -> str | None:
         """The URL of a remote, or None."""

@@ -52,6 +52,18 @@ class GitForge:
         commit = self.repository.commit(f"refs/heads/{branch}")
         return Proposal(branch, commit, merged=False, created=False, next_steps=(f"git merge {branch}",))
 
+    def append(self, branch: str, commit: str, files: Mapping[str, bytes], title: str) -> Proposal:
+        """See Forge. Raises BadInput where the branch is checked out, since its files would not follow."""
+        root, ref = self.repository.root, f"refs/heads/{branch}"
+        if place := git(["for-each-ref", "--format=%(worktreepath)", ref], root):
+            raise BadInput(
+                f"the branch {branch} is checked out", where=place, remedy="Leave it first: `git switch main`."
+            )
+        made = self._commit(Change(branch, commit, title, "", files))
+        if run_git(["update-ref", "-m", title, ref, made, commit], root).returncode:
+            raise BranchTaken(f"the branch {branch} moved meanwhile", where=str(root), remedy="Run it again.")
+        return Proposal(branch, made, merged=False, created=True, next_steps=(f"git merge {branch}",))
+
     def _same(self, one: str, other: str) -> bool:
         """Whether two commits say the same: same tree, same parent."""
         shape = "%T %P"
@@ -111,11 +123,16 @@ class GitForge:
 
     def proposed(self, prefix: str) -> Mapping[str, str]:
         """See Forge. Facts are committed at once here, so only decisions wait on branches."""
-        listing = git(
-            ["for-each-ref", "--format=%(refname:short) %(objectname)", f"refs/heads/{prefix}*"],
-            self.repository.root,
-        )
+        shape = "--format=%(refname:short) %(objectname)"
+        listing = git(["for-each-ref", "--no-merged=HEAD", shape, f"refs/heads/{prefix}*"], self.repository.root)
         return dict(line.split(" ", 1) for line in listing.splitlines())
+
+    def folder(self, commit: str, path: str) -> Mapping[str, bytes]:
+        """See Forge."""
+        found = self.repository.entries(commit, [f"{path}/"])
+        files = {name: entry.oid for name, entry in found.items() if name.rpartition("/")[0] == path}
+        blobs = self.repository.blobs(files.values())
+        return {name: blobs[oid] for name, oid in files.items()}
 
     def read(self, commit: str, path: str) -> bytes | None:
         """See Forge."""

@@ -15,7 +15,7 @@ from modelbook.adapters.github_objects import GitHubObjects
 from modelbook.adapters.github_pulls import GitHubPulls, Pull
 from modelbook.adapters.workflow import in_workflow
 from modelbook.core.markdown import MARKER
-from modelbook.errors import BranchTaken, ForgeError
+from modelbook.errors import BadInput, BranchTaken, ForgeError
 
 VERIFY = "verify.yml"
 _TAKEN = "Somebody else was first. Run it again: it will take the next free number."
@@ -105,6 +105,22 @@ class GitHubForge:
         change = Change(branch, commit.parents[0], title, body.strip(), files={}, labels=labels)
         return self._open(change, head, created=False)
 
+    def append(self, branch: str, commit: str, files: Mapping[str, bytes], title: str) -> Proposal:
+        """See Forge. Raises ForgeError where nobody proposes the branch: there is no open pull request."""
+        pull = next((one for one in self._pulls.of_branch(branch) if one.state == "open"), None)
+        if pull is None:
+            raise ForgeError(
+                f"no pull request of {branch} is open",
+                where=self._api.full_name,
+                remedy="Propose it again, or reopen it.",
+            )
+        tree = self._objects.write_tree(self._objects.commit(commit).tree, files)
+        made = self._objects.write_commit(tree, commit, title + "\n")
+        if not self._objects.advance_branch(branch, made):
+            raise BranchTaken(f"the branch {branch} moved meanwhile", where=self._api.full_name, remedy="Run it again.")
+        steps = self._verify(pull.number, made, self._default_branch()) if self._dispatches else ()
+        return Proposal(branch, made, False, True, pull.url, pull.number, steps)
+
     def proposed(self, prefix: str) -> Mapping[str, str]:
         """See Forge."""
         return {
@@ -113,9 +129,21 @@ class GitHubForge:
             if not any(pull.merged and pull.head == commit for pull in self._pulls.of_branch(branch))
         }
 
+    def folder(self, commit: str, path: str) -> Mapping[str, bytes]:
+        """See Forge."""
+        return self._objects.folder(commit, path)
+
     def read(self, commit: str, path: str) -> bytes | None:
         """See Forge."""
         return self._objects.read(commit, path)
+
+    def branch_of(self, number: int) -> str:
+        """The branch of a pull request that is open. Raises BadInput where it is not, or is of another repository."""
+        pull = self._pulls.get(number)
+        if pull.state != "open" or pull.repository.lower() != self._api.full_name.lower():
+            why = "is of a fork" if pull.state == "open" else "is closed"
+            raise BadInput(f"pull request {number} {why}", where=pull.url, remedy="Name the promotion's own.")
+        return pull.branch
 
     def head_of(self, number: int) -> str:
         """The commit at the head of a pull request."""

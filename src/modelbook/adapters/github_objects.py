@@ -84,6 +84,22 @@ class GitHubObjects:
         """Let a branch hold another commit, whatever it held."""
         self._api.patch("move a branch", f"/git/refs/heads/{name}", {"sha": commit, "force": True})
 
+    def advance_branch(self, name: str, commit: str) -> bool:
+        """Let a branch hold a commit made on top of the one that it holds. False where it holds another by now."""
+        try:
+            self._api.patch("add to a branch", f"/git/refs/heads/{name}", {"sha": commit, "force": False})
+        except Refusal as error:
+            if error.status == 422 and "fast forward" in error.words.replace("-", " ").lower():
+                return False
+            raise
+        return True
+
+    def folder(self, commit: str, path: str) -> dict[str, bytes]:
+        """The files of one folder of a commit, by path; none where there is no such folder."""
+        listing = self._api.get_if_there("list a folder", f"/contents/{path}", ref=commit)
+        names = [str(pick(one, "path")) for one in listing or () if pick(one, "type") == "file"]
+        return {name: data for name in names if (data := self.read(commit, name)) is not None}
+
     def read(self, commit: str, path: str) -> bytes | None:
         """A file of a commit, or None where it has none."""
         found = self._api.get_if_there("read a file", f"/contents/{path}", ref=commit)

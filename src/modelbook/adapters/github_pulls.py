@@ -13,7 +13,10 @@ LOOKS = 8  # how often to ask whether GitHub has tried the merge
 
 @dataclass(frozen=True)
 class Pull:
-    """A pull request: `head` is the commit that its branch held last; `state` is open or closed."""
+    """A pull request: `head` is the commit that its branch held last; `state` is open or closed.
+
+    `repository` is the full name of the one that holds the branch; empty where that is gone.
+    """
 
     number: int
     url: str
@@ -23,6 +26,8 @@ class Pull:
     title: str
     body: str
     labels: frozenset[str]
+    branch: str
+    repository: str
 
 
 class GitHubPulls:
@@ -116,4 +121,6 @@ def _pull(found: Any) -> Pull:
         title=str(pick(found, "title")),
         body=found.get("body") or "",
         labels=frozenset(str(pick(label, "name")) for label in found.get("labels", ())),
+        branch=str(pick(found, "head", "ref")),
+        repository=str((pick(found, "head").get("repo") or {}).get("full_name", "")),
     )

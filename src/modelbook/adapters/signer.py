@@ -1,4 +1,4 @@
-"""What signs a statement, and the one that a URI names: a file or a variable with a key, or a workflow itself."""
+"""What signs a statement, and the one that a URI names: a key in a file, a variable or a KMS, or a workflow itself."""
 
 from typing import Protocol
 
@@ -30,10 +30,14 @@ def open_signer(uri: str) -> StatementSigner:
     scheme, _, rest = uri.partition(":")
     if scheme in {"file", "env"} and rest:
         return open_key(scheme, rest)
+    if scheme == "awskms" and rest:
+        from modelbook.adapters.kms_signer import open_kms
+
+        return open_kms(rest)
     if scheme == "sigstore" and uri != scheme:
         from modelbook.adapters.sigstore_signer import open_sigstore
 
         signer: StatementSigner = open_sigstore(rest)
         return signer
-    remedy = "Signers are file:PATH, env:VARIABLE, and in a workflow sigstore:"
+    remedy = "Signers are file:PATH, env:VARIABLE, awskms:KEY, and in a workflow sigstore:"
     raise BadInput(f"{uri!r} names no signer", remedy=remedy)

@@ -133,16 +133,16 @@ def _blob(line: str) -> bytes | None:
 def _of_the_person(folder: Path) -> Iterator[tuple[str, Path | None]]:
     """His keys: each public key, and its file; None for one that only an agent has."""
     if _git_says(folder, "gpg.format") == "ssh" and (told := _git_says(folder, "user.signingkey", "--type=path")):
-        line = told.removeprefix("key::")
-        if _blob(line):
-            yield line, None
+        literal = told.removeprefix("key::")
+        if _blob(literal):
+            yield literal, None
         elif public := _public(Path(told)):
             yield public, Path(told)
     for path in sorted((Path.home() / ".ssh").glob("id_*.pub")):
-        if line := _public(path):
-            yield line, path
-    for line in _agent():
-        yield line, None
+        if public := _public(path):
+            yield public, path
+    for public in _agent():
+        yield public, None
 
 
 def _git_says(folder: Path, name: str, *options: str) -> str:

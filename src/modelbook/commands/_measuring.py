@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from modelbook.core.evaluation import Metric
+from modelbook.core.evaluation import Metric, inside_another
 from modelbook.core.records import MetricName
 from modelbook.errors import BadInput, ModelbookError
 from modelbook.training.child_environment import without_secrets
@@ -88,6 +88,8 @@ def check_names(metrics: Mapping[str, Metric], where: str) -> None:
         try:
             adapter.validate_python(name)
         except ValidationError:
-            raise BadInput(
-                f"{name!r} is not a name for a metric", where=where, remedy="Use letters, digits and '_'."
-            ) from None
+            remedy = "Use letters, digits and '_', and dots for slices: by_country.de.accuracy."
+            raise BadInput(f"{name!r} is not a name for a metric", where=where, remedy=remedy) from None
+    if clash := inside_another(metrics):
+        message = f"{clash[0]!r} cannot be a metric and hold {clash[1]!r} as well"
+        raise BadInput(message, where=where, remedy="Rename one of them.")

@@ -15,6 +15,11 @@ def reproduction_branch(model: str, version: int, number: str) -> str:
     return f"reproduce/{model}-{version}-{number}"
 
 
+def promotion_branch(model: str, version: int, stage: str) -> str:
+    """The branch that proposes to move a version into a stage."""
+    return f"promote/{model}-{version}-to-{stage}"
+
+
 def proposal_fields(proposal: Proposal | None) -> dict[str, str]:
     """The proposal as the outputs of a step: branch, commit, pull-request and url; empty where there is none."""
     if proposal is None:

@@ -3,7 +3,7 @@
 from modelbook.adapters.clock import now
 from modelbook.adapters.signer import StatementSigner, open_signer
 from modelbook.commands._workspace import Workspace
-from modelbook.core.trust import allowed
+from modelbook.core.trust import Signer, allowed
 from modelbook.errors import Refused
 
 
@@ -17,9 +17,7 @@ def open_allowed_signer(
     key = open_signer(uri)
     for signer in allowed(workspace.registry.trust, name, statement=statement, stage=stage):
         if key.is_signer(signer):
-            if signer.expires and signer.expires < now():
-                message = f"the key of {signer.name!r} expired on {signer.expires}"
-                raise Refused(message, where=workspace.path("trust.yaml"), remedy="Sign with a key that is valid now.")
+            refuse_expired(workspace, signer)
             return key, signer.name
     what = f"promote {name} into {stage}" if stage else f"sign the {statement} of {name}"
     grant = f"stages: [{stage}]" if stage else f"statements: [{statement}]"
@@ -28,3 +26,10 @@ def open_allowed_signer(
         where=workspace.path("trust.yaml"),
         remedy=f"Sign with another key (--signer), or add a rule with `{grant}` for its owner.",
     )
+
+
+def refuse_expired(workspace: Workspace, signer: Signer) -> None:
+    """Raise Refused where the signer's key has expired, before anybody is asked for a passphrase."""
+    if signer.expires and signer.expires < now():
+        message = f"the key of {signer.name!r} expired on {signer.expires}"
+        raise Refused(message, where=workspace.path("trust.yaml"), remedy="Sign with a key that is valid now.")

@@ -56,7 +56,7 @@ def signer_option(function: Function) -> Function:
         metavar="URI",
         default=lambda: f"file:{default_key()}",
         callback=_keep_from_children,
-        help="file:PATH, env:VARIABLE, or sigstore: in a workflow.  [default: the key that `modelbook init` made]",
+        help="file:PATH, env:VARIABLE, awskms:KEY, or sigstore: in a workflow.  [default: the key of `modelbook init`]",
     )(function)
 
 

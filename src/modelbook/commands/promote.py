@@ -1,5 +1,7 @@
 """`modelbook promote`: propose to move a version into a stage, with a signed verdict."""
 
+from collections.abc import Callable, Sequence
+
 import click
 
 from modelbook.adapters.clock import now
@@ -7,7 +9,7 @@ from modelbook.adapters.forge import Change, Forge
 from modelbook.adapters.person import person
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
-from modelbook.commands._proposing import proposal_fields, tell
+from modelbook.commands._proposing import promotion_branch, proposal_fields, tell
 from modelbook.commands._pulling import refuse
 from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._workspace import (
@@ -18,6 +20,7 @@ from modelbook.commands._workspace import (
     registry_option,
     signer_option,
 )
+from modelbook.core.approvals import signing
 from modelbook.core.documents import DocumentError, dump, load
 from modelbook.core.envelope import EnvelopeError, Statement, read_bundle
 from modelbook.core.layout import STAGE_SIGNATURES, model_folder, pointer_path, summary_path
@@ -83,20 +86,37 @@ def command(
     report = promotion_report(decision)
     proposal = None
     if decision.pointer and (decision.passed or open_refused):
-        change, forge = _change(workspace, decision, decision.pointer, signer), workspace.forge(forge_name)
+        key, who = open_allowed_signer(workspace, signer, decision.model, stage=stage)
+        steps = _awaited(workspace, decision, who)
+        change = _change(workspace, decision, decision.pointer, key.sign, who, steps)
+        forge = workspace.forge(forge_name)
         same = _stands(forge, change, decision, decision.pointer)
         proposal = forge.resume(change.branch, labels=change.labels) if same else forge.submit(change)
-        report = promotion_report(decision, next_steps=[proposal.url] if proposal.url else proposal.next_steps)
+        then = [proposal.url] if proposal.url else proposal.next_steps
+        report = promotion_report(decision, next_steps=[*steps, *then])
     set_outputs({"passed": str(decision.passed).lower(), "version": name} | proposal_fields(proposal))
     print_report(report, as_json=as_json)
     return Exit.YES if decision.passed else Exit.NO
 
 
-def _change(workspace: Workspace, decision: Decision, pointer: StagePointer, signer: str) -> Change:
+def _awaited(workspace: Workspace, decision: Decision, who: str) -> list[str]:
+    """What people have to do who must sign as well, after `who` of trust.yaml has signed."""
+    standing = signing(workspace.registry.trust, decision.model, decision.stage, [who])
+    approve = f"modelbook approve {decision.model}@{decision.version} --to {decision.stage}"
+    return [f"{approve}   ({standing.words})"] if standing.lacking else []
+
+
+def _change(
+    workspace: Workspace,
+    decision: Decision,
+    pointer: StagePointer,
+    sign: Callable[[Statement], bytes],
+    who: str,
+    steps: Sequence[str],
+) -> Change:
     model, stage = decision.model, decision.stage
-    key, who = open_allowed_signer(workspace, signer, model, stage=stage)
     data = dump(pointer)
-    summary = key.sign(_summary(pointer, data, decision))
+    summary = sign(_summary(pointer, data, decision))
     files: dict[str, bytes | None] = {
         workspace.path(path): None
         for path, place in workspace.registry.places.items()
@@ -104,9 +124,9 @@ def _change(workspace: Workspace, decision: Decision, pointer: StagePointer, sig
     }
     files[workspace.path(pointer_path(model, stage))] = data
     files[workspace.path(summary_path(model, stage, who))] = summary
-    text = markdown(promotion_report(decision))
+    text = markdown(promotion_report(decision, next_steps=steps))
     return Change(
-        branch=f"promote/{model}-{decision.version}-to-{stage}",
+        branch=promotion_branch(model, decision.version, stage),
         base=workspace.commit,
         title=f"Promote {model}@{decision.version} to {stage}",
         body=text,

@@ -1,12 +1,13 @@
 """The one envelope of every signature: in-toto Statement v1 in DSSE in a Sigstore bundle v0.3, as JSON.
 
     {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
-     "verificationMaterial": {"publicKey": {"hint": "<hex sha256 of the key's PEM>"}, "tlogEntries": []},
+     "verificationMaterial": {"publicKey": {"hint": "<hex>"}, "tlogEntries": []},
      "dsseEnvelope": {"payload": "<base64>", "payloadType": "application/vnd.in-toto+json",
                       "signatures": [{"sig": "<base64>", "keyid": ""}]}}
 
-A keyless signature has, in place of `publicKey`, `{"certificate": {"rawBytes": "<base64 DER>"}}` with exactly one entry
-of a transparency log and maybe timestamps: what sigstore writes, and nothing besides.
+The hint is the sha256 of the key's PEM. A keyless signature has, in place of `publicKey`,
+`{"certificate": {"rawBytes": "<base64 DER>"}}` with exactly one entry of a transparency log and maybe timestamps: what
+sigstore writes, and nothing besides.
 
 Sources: in-toto attestation spec v1, DSSE v1, sigstore protobuf-specs (bundle v0.3).
 """

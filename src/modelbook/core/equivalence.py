@@ -45,20 +45,6 @@ def _p(values: Sequence[float], middle: float, recorded: float, margin: float) -
         return 1.0
     if not error:
         return 0.0 if within > 0 else 1.0
-    return 1 - student_t(within / error, len(values) - 1)
+    from scipy import special  # late: it takes longer to import than most commands take to run
 
-
-def student_t(t: float, freedom: int) -> float:
-    """The distribution function of Student's t with a whole number of degrees of freedom, at `t`.
-
-    In closed form: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4.
-    """
-    angle = math.atan2(t, math.sqrt(freedom))
-    sine, cosine = math.sin(angle), math.cos(angle)
-    odd = freedom % 2
-    term, total = (cosine, 0.0) if odd else (1.0, 0.0)
-    for k in range(2 if odd else 1, freedom, 2):
-        total += term
-        term *= cosine * cosine * k / (k + 1)
-    central = 2 / math.pi * (angle + sine * total) if odd else sine * total
-    return (1 + central) / 2
+    return float(special.stdtr(len(values) - 1, -within / error))

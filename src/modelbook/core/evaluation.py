@@ -1,8 +1,9 @@
 """An evaluation: what one suite measured of one version, on one dataset version, in a job that did not train it."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from modelbook.core.digests import Digest
 from modelbook.core.names import Name, Version
@@ -23,7 +24,7 @@ class Metric(Frozen):
 
 
 class Evaluation(Frozen):
-    """`models/<model>/versions/<n>/evaluations/<suite>.yaml`."""
+    """`models/<model>/versions/<n>/evaluations/<suite>.yaml`. A slice's metric has dots: `by_country.de.accuracy`."""
 
     format: Literal["modelbook/evaluation/v1"] = "modelbook/evaluation/v1"
     model: Name
@@ -38,3 +39,20 @@ class Evaluation(Frozen):
     code: Code
     environment: Environment
     metrics: Annotated[dict[MetricName, Metric], Field(min_length=1, max_length=1000)]
+
+    @model_validator(mode="after")
+    def _no_metric_holds_another(self) -> "Evaluation":
+        if clash := inside_another(self.metrics):
+            raise ValueError(f"{clash[0]!r} cannot be a metric and hold {clash[1]!r} as well: rename one")
+        return self
+
+
+def inside_another(names: Iterable[str]) -> tuple[str, str] | None:
+    """The first metric that is also the beginning of another's name, and that other; None where there is none."""
+    known = set(names)
+    for name in sorted(known):
+        parts = name.split(".")
+        for end in range(1, len(parts)):
+            if (outer := ".".join(parts[:end])) in known:
+                return outer, name
+    return None

@@ -1,7 +1,8 @@
 """Conditions in CEL, the Common Expression Language. One language for gates, search and retention.
 
 What an expression may read is known before it runs: metrics are named (`metrics.accuracy`), never computed
-(`metrics[name]`), so that a missing number is found even where CEL would not have looked at it.
+(`metrics[name]`), so that a missing number is found even where CEL would not have looked at it. The same holds for what
+the functions are asked: their arguments are written out.
 """
 
 import re
@@ -13,6 +14,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
+from modelbook.core.claims import FORMS, Claim, claim_of
 from modelbook.core.reproduction import LEVELS
 
 _TOKEN = re.compile(
@@ -49,7 +51,7 @@ class Expression:
     """A condition that has been checked: the metrics that it reads of candidate and baseline, and its comparisons.
 
     `operands` are all its parts between operators that compare or combine, at any depth: what must be a finite number.
-    `levels` are those of reproduction that it asks for.
+    `levels` are those of reproduction that it asks for, `claims` what it claims of metrics beyond noise.
     """
 
     text: str
@@ -58,6 +60,7 @@ class Expression:
     comparisons: tuple[Comparison, ...]
     operands: tuple[str, ...]
     levels: frozenset[str] = frozenset()
+    claims: tuple[Claim, ...] = ()
 
     @property
     def reads_baseline(self) -> bool:
@@ -70,14 +73,17 @@ def parse(text: str) -> Expression:
     """Check a condition. Raises ExpressionError."""
     tokens = _tokens(text)
     metrics, baseline, others = _references(tokens)
-    levels = _levels(tokens)
-    if not (metrics or baseline or others or levels):
-        near = {name for word in _names(tokens) for name in get_close_matches(word, [*VARIABLES, REPRODUCED], n=1)}
+    levels, claims = _levels(tokens), _claims(tokens)
+    claimed = {claim.metric for claim in claims}
+    if not (metrics or baseline or others or levels or claims):
+        known = [*VARIABLES, REPRODUCED, *FORMS]
+        near = {name for word in _names(tokens) for name in get_close_matches(word, known, n=1)}
         hint = f"; did you mean {' or '.join(sorted(near))}?" if near else ""
         raise ExpressionError(f"it reads nothing of the model, so its verdict would always be the same{hint}")
     _compile(text)
+    comparisons, operands = _comparisons(text, tokens), _operands(text, tokens)
     return Expression(
-        text, frozenset(metrics), frozenset(baseline), _comparisons(text, tokens), _operands(text, tokens), levels
+        text, frozenset(metrics | claimed), frozenset(baseline | claimed), comparisons, operands, levels, claims
     )
 
 
@@ -142,6 +148,8 @@ def _references(tokens: list[tuple[str, str, int]]) -> tuple[set[str], set[str],
     others: set[str] = set()
     words = [word for _, word, _ in tokens]
     for i, (kind, word, at) in enumerate(tokens):
+        if word == "in" and i and words[i - 1] == ".":
+            raise ExpressionError(f'at character {at + 1}: `in` is a word of CEL: write ["in"] for a part of that name')
         if word == "." and _begins_a_name(tokens, i):
             raise ExpressionError(f"at character {at + 1}: a name does not begin with a dot")
         if kind != "name" or (i and words[i - 1] == "."):
@@ -179,6 +187,45 @@ def _levels(tokens: list[tuple[str, str, int]]) -> frozenset[str]:
     return frozenset(found)
 
 
+def _claims(tokens: list[tuple[str, str, int]]) -> tuple[Claim, ...]:
+    """What the functions of FORMS are asked, in the order in which it stands there."""
+    found = []
+    for i, (kind, word, at) in enumerate(tokens):
+        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
+        called = [text for _, text, _ in tokens[i + 1 : i + 2]] == ["("]
+        if kind != "name" or word not in FORMS or (member and not called):
+            continue
+        try:
+            found.append(claim_of(word, [] if member or not called else _arguments(tokens, i + 2)))
+        except ValueError as error:
+            raise ExpressionError(f"at character {at + 1}: {error}") from None
+    return tuple(dict.fromkeys(found))
+
+
+def _arguments(tokens: list[tuple[str, str, int]], at: int) -> list[str | float]:
+    """The literals from `at` to the closing bracket; none where anything else stands between them."""
+    found: list[str | float] = []
+    for (kind, word, _), (_, comma, _) in zip(tokens[at::2], tokens[at + 1 :: 2], strict=False):
+        if kind not in {"string", "number"} or comma not in {",", ")"}:
+            return []
+        found.append(_text_in(word) if kind == "string" else _number_in(word))
+        if comma == ")":
+            return found
+    return []
+
+
+def _text_in(word: str) -> str:
+    """What stands between the quotes; a name needs no escapes, so that one with a backslash fits none."""
+    return word.lstrip("rR")[1:-1]
+
+
+def _number_in(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:  # 0x1f, 7u
+        raise ExpressionError(f"{word}: write the number with a point, as in 0.95") from None
+
+
 def _begins_a_name(tokens: list[tuple[str, str, int]], dot: int) -> bool:
     """Whether the dot follows nothing that has members: CEL then looks from the root, so `.metrics` is `metrics`."""
     if not dot:
@@ -188,14 +235,24 @@ def _begins_a_name(tokens: list[tuple[str, str, int]], dot: int) -> bool:
 
 
 def _member(tokens: list[tuple[str, str, int]], at: int, what: str) -> str:
-    follows = [(kind, word) for kind, word, _ in tokens[at : at + 3]]
-    if len(follows) >= 2 and follows[0][1] == "." and follows[1][0] == "name":
-        called = len(follows) == 3 and follows[2][1] == "("
-        if not called:
-            return follows[1][1]
-    if len(follows) == 3 and follows[0][1] == "[" and follows[1][0] == "string" and follows[2][1] == "]":
-        return follows[1][1].strip("rR")[1:-1]
-    raise ExpressionError(f"`{what}` is read by name, as in `{what}.accuracy`")
+    """The metric whose name begins at `at`: `.accuracy`, `["accuracy"]`, or several parts for that of a slice."""
+    parts: list[str] = []
+    while True:
+        follows = [(kind, word) for kind, word, _ in tokens[at : at + 3]]
+        words = [word for _, word in follows]
+        if words[:1] == ["."] and len(follows) > 1 and follows[1][0] == "name" and words[2:] != ["("]:
+            parts.append(words[1])
+            at += 2
+        elif words[:1] == ["["] and len(follows) == 3 and follows[1][0] == "string" and words[2] == "]":
+            parts.append(_text_in(words[1]))
+            at += 3
+        elif parts and words[:1] != ["["] and not (words[:1] == ["."] and follows[1:] and follows[1][0] != "name"):
+            break
+        else:
+            raise ExpressionError(f"`{what}` is read by name, as in `{what}.accuracy`")
+    if dotted := next((part for part in parts if "." in part), None):
+        raise ExpressionError(f"{dotted!r} is several names: write `{what}.{dotted}`")
+    return ".".join(parts)
 
 
 def _comparisons(text: str, tokens: list[tuple[str, str, int]]) -> tuple[Comparison, ...]:

@@ -1,31 +1,18 @@
 """Whether a version may enter a stage. Default: deny. Every gate is judged; no verdict hides another."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from modelbook.core.evaluation import Evaluation
+from modelbook.core.claims import FORMS, Claim, claim_of
 from modelbook.core.expressions import REPRODUCED, Expression, ExpressionError, evaluate, parse
+from modelbook.core.numbers import Numbers, not_a_number
 from modelbook.core.policy import Gate
 from modelbook.core.reproduction import LEVELS, ReproductionVerdict
+from modelbook.core.significance import Compared, welch
 
 Verdict = Literal["passed", "failed", "first"]
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """The metrics of one version: `values` are finite numbers, `withheld` says why the others are none."""
-
-    values: Mapping[str, float]
-    withheld: Mapping[str, str]
-
-    def why_not(self, name: str, whose: str) -> str | None:
-        """Why the metric cannot be used, or None if it can."""
-        if name not in self.values:
-            return self.withheld.get(name) or f"no evaluation of {whose} measured {name!r}"
-        problem = _not_a_number(self.values[name])
-        return f"{name} is {problem}" if problem else None
 
 
 @dataclass(frozen=True)
@@ -62,7 +49,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class GateResult:
-    """The verdict on one gate: `passed`, `failed`, or `first` (no baseline yet, and the policy accepts that)."""
+    """The verdict on one gate: `passed`, `failed`, or `first` (no baseline yet, and the policy accepts that).
+
+    `compared` are the tests of its claims; `reason` says how those that passed were tested, and why a gate failed.
+    """
 
     name: str
     require: str
@@ -71,41 +61,12 @@ class GateResult:
     measured: tuple[Measured, ...]
     path: str
     line: int | None
+    compared: tuple[Compared, ...] = ()
 
     @property
     def passed(self) -> bool:
         """Whether this gate lets the version through."""
         return self.verdict != "failed"
-
-
-def numbers_of(evaluations: Mapping[str, Evaluation]) -> Numbers:
-    """The metrics of a version from its verified evaluations, by suite name.
-
-    A metric without a finite value, or one that two suites measured, is withheld: it passes no gate.
-    """
-    values: dict[str, float] = {}
-    withheld: dict[str, str] = {}
-    measured_by: dict[str, str] = {}
-    for suite in sorted(evaluations):
-        for name, metric in evaluations[suite].metrics.items():
-            if name in measured_by:
-                withheld[name] = f"{name!r} is measured by two suites ({measured_by[name]}, {suite}): rename one"
-                values.pop(name, None)
-                continue
-            measured_by[name] = suite
-            problem = _not_a_number(metric.value)
-            if problem:
-                withheld[name] = f"{name} is {metric.problem or problem}"
-            else:
-                values[name] = float(metric.value or 0.0)
-    return Numbers(values, withheld)
-
-
-def _not_a_number(value: object) -> str | None:
-    """Why `value` may not be compared, or None if it is a finite number. `True` is no number here."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "missing" if value is None else f"{value!r}, which is not a number"
-    return None if math.isfinite(value) else f"{value}, which is not finite"
 
 
 def judge(gates: Sequence[PlacedGate], facts: Facts, *, first: Literal["accept", "refuse"]) -> tuple[GateResult, ...]:
@@ -116,9 +77,11 @@ def judge(gates: Sequence[PlacedGate], facts: Facts, *, first: Literal["accept",
 
 
 def _judge(placed: PlacedGate, facts: Facts, first: str) -> GateResult:
+    compared: tuple[Compared, ...] = ()
+
     def result(verdict: Verdict, reason: str, measured: tuple[Measured, ...] = ()) -> GateResult:
         gate = placed.gate
-        return GateResult(gate.name, gate.require, verdict, reason, measured, placed.path, placed.line)
+        return GateResult(gate.name, gate.require, verdict, reason, measured, placed.path, placed.line, compared)
 
     try:
         expression = parse(placed.gate.require)
@@ -126,6 +89,10 @@ def _judge(placed: PlacedGate, facts: Facts, first: str) -> GateResult:
         return result("failed", f"the gate is invalid: {error}")
     if missing := _missing(expression, facts):
         return result("failed", missing)
+    tested = [_test(claim, facts) for claim in expression.claims]
+    if untold := "; ".join(dict.fromkeys(one for one in tested if isinstance(one, str))):
+        return result("failed", untold)
+    compared = tuple(one for one in tested if isinstance(one, Compared))
     variables = _variables(facts)
     if infinite := _infinite(expression, variables):
         return result("failed", f"`{infinite}` is not a finite number")
@@ -140,20 +107,45 @@ def _judge(placed: PlacedGate, facts: Facts, first: str) -> GateResult:
             "failed", "the stage is empty, so there is no baseline to compare with (`first: refuse`)", measured
         )
     try:
-        value = evaluate(expression.text, variables, {REPRODUCED: lambda level: level in _reached(facts)})
+        value = evaluate(expression.text, variables, _functions(facts, compared))
     except ExpressionError as error:
         return result("failed", f"it cannot be judged: {error}")
     if value is True:
-        return result("passed", "", measured)
+        return result("passed", "; ".join(one.words for one in compared), measured)
     if value is not False:
         return result("failed", f"it gives {value!r}, not true or false", measured)
-    return result("failed", _why_not(facts, expression, measured), measured)
+    return result("failed", _why_not(facts, expression, measured, compared), measured)
 
 
-def _why_not(facts: Facts, expression: Expression, measured: Sequence[Measured]) -> str:
+def _why_not(
+    facts: Facts, expression: Expression, measured: Sequence[Measured], compared: Sequence[Compared] = ()
+) -> str:
     if facts.reproduction and expression.levels - _reached(facts):
         return facts.reproduction.why
-    return _shortfall(measured)
+    return _shortfall(measured, compared)
+
+
+def _test(claim: Claim, facts: Facts) -> Compared | str | None:
+    """The test of a claim, or why there can be none; None while there is no baseline and nothing else is missing."""
+    candidate = facts.candidate.estimate(claim.metric)
+    baseline = facts.baseline.estimate(claim.metric) if facts.baseline else None
+    if isinstance(candidate, str):
+        return candidate
+    if isinstance(baseline, str):
+        return f"baseline: {baseline}"
+    if baseline is None:
+        return None
+    return welch(claim, candidate, baseline) or f"{claim.metric} is too large, or too small, to be tested"
+
+
+def _functions(facts: Facts, compared: Sequence[Compared]) -> dict[str, Callable[..., bool]]:
+    """What CEL calls. Whatever it hands in was read before the condition ran, or there is no answer to it."""
+    held = {one.claim: one.holds for one in compared}
+
+    def asks(function: str) -> Callable[..., bool]:
+        return lambda *arguments: held[claim_of(function, arguments)]
+
+    return {REPRODUCED: lambda level: level in _reached(facts)} | {function: asks(function) for function in FORMS}
 
 
 def _reached(facts: Facts) -> frozenset[str]:
@@ -176,11 +168,23 @@ def _missing(expression: Expression, facts: Facts) -> str | None:
 
 
 def _variables(facts: Facts) -> dict[str, Any]:
-    variables: dict[str, Any] = {"metrics": dict(facts.candidate.values), "tags": list(facts.tags)}
+    variables: dict[str, Any] = {"metrics": _nested(facts.candidate.values), "tags": list(facts.tags)}
     variables["params"] = dict(facts.params or {})
     if facts.baseline is not None:
-        variables["baseline"] = {"metrics": dict(facts.baseline.values)}
+        variables["baseline"] = {"metrics": _nested(facts.baseline.values)}
     return variables
+
+
+def _nested(values: Mapping[str, float]) -> dict[str, Any]:
+    """`{"by_country.de.accuracy": 0.9}` as `{"by_country": {"de": {"accuracy": 0.9}}}`, as CEL reads it."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        *outer, last = name.split(".")
+        inner = found
+        for part in outer:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return found
 
 
 def _infinite(expression: Expression, variables: Mapping[str, Any]) -> str | None:
@@ -203,7 +207,7 @@ def _measure(expression: Expression, variables: Mapping[str, Any]) -> tuple[Meas
             limit = evaluate(comparison.right, variables)
         except ExpressionError:
             continue
-        if _not_a_number(value) or _not_a_number(limit):
+        if not_a_number(value) or not_a_number(limit):
             continue
         margin = value - limit if comparison.operator in {">", ">="} else limit - value
         if comparison.operator in {"==", "!="}:
@@ -236,11 +240,13 @@ def holds(measured: Measured) -> bool:
     }[measured.operator]
 
 
-def _shortfall(measured: Sequence[Measured]) -> str:
+def _shortfall(measured: Sequence[Measured], compared: Sequence[Compared]) -> str:
     short = [one for one in measured if not holds(one)]
-    return "; ".join(
+    texts = [
         f"{one.left} is {one.value:.6g}, short of {one.limit:.6g} by {abs(one.margin):.6g}"
         if one.margin
         else f"{one.left} is {one.value:.6g}, and has to be {one.operator} {one.limit:.6g}"
         for one in short
-    ) or ("it is false")
+    ]
+    texts += [f"{one.why_not} ({one.words})" for one in compared if not one.holds]
+    return "; ".join(texts) or "it is false"

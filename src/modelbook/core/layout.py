@@ -110,3 +110,8 @@ def summary_path(model: str, stage: str, signer: str) -> str:
 def approval_path(model: str, stage: str, signer: str) -> str:
     """`models/<model>/stages/<stage>.<signer>.sshsig`."""
     return f"models/{model}/stages/{stage}.{signer}.sshsig"
+
+
+def trust_signature_path(signer: str, *, ssh: bool = False) -> str:
+    """`trust.<signer>.sigstore.json`, or `trust.<signer>.sshsig`."""
+    return f"trust.{signer}." + ("sshsig" if ssh else "sigstore.json")

@@ -4,13 +4,14 @@ from modelbook.core.names import NAME_PATTERN
 
 STORE_PATTERN = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_][A-Za-z0-9._-]*)*|file:[^#?%\x00-\x20]+)$"
 DATASET_PATTERN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?@[1-9][0-9]{0,8}$"
-METRIC_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+METRIC_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*$"
 
 _WORDS = {
     NAME_PATTERN: "a name is of a-z, 0-9 and '-', and neither begins nor ends with '-'",
     STORE_PATTERN: "a store is s3://bucket/prefix (a bucket has 3 characters or more) or file:folder",
     DATASET_PATTERN: "a dataset version is written as in digits@1",
-    METRIC_PATTERN: "a metric is named by letters, digits and '_', and does not begin with a digit",
+    METRIC_PATTERN: "a metric is named by letters, digits and '_', and does not begin with a digit; one of a slice "
+    "has its parts after dots, as in by_country.de.accuracy",
 }
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from modelbook.core import layout
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.findings import Finding, blocks
-from modelbook.core.gates import Facts, GateResult, Numbers, judge, numbers_of
+from modelbook.core.gates import Facts, GateResult, judge
+from modelbook.core.numbers import Numbers, numbers_of
 from modelbook.core.pointer import Evidence, Holder, StagePointer
 from modelbook.core.policy import Stage
 from modelbook.core.registry import Registry

@@ -1,11 +1,21 @@
 """What every record of the registry is built from: a frozen base and the field types they share."""
 
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from modelbook.core.digests import Digest
 from modelbook.core.patterns import METRIC_PATTERN
+
+
+def _on_the_calendar(text: str) -> str:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"there is no day {text[:10]}") from None
+    return text
+
 
 RunId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=100)]
 CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
@@ -15,10 +25,12 @@ Timestamp = Annotated[
         pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
         r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?Z$"
     ),
+    AfterValidator(_on_the_calendar),
 ]
 Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
 FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
-MetricName = Annotated[str, StringConstraints(pattern=METRIC_PATTERN, max_length=64)]
+# `accuracy`, or that of a slice: `by_country.de.accuracy`.
+MetricName = Annotated[str, StringConstraints(pattern=METRIC_PATTERN, max_length=128)]
 # What a training script may call a metric of its own, such as `val/loss`; no gate reads it.
 LoggedName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", max_length=200)]
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/+-]*$", max_length=64)]

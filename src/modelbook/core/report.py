@@ -1,9 +1,10 @@
 """One report object, rendered as a terminal table, Markdown, workflow annotations and JSON: they all say the same."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from modelbook.core.approvals import TOO_FEW, Signing
 from modelbook.core.changes import ChangeVerdict
 from modelbook.core.drift import Drift
 from modelbook.core.findings import Finding, blocks
@@ -73,6 +74,16 @@ def promotion_report(decision: Decision, *, next_steps: Sequence[str] = ()) -> R
     )
 
 
+def approval_report(decision: Decision, findings: Sequence[Finding], standing: Signing) -> Report:
+    """The report of a promotion to whoever is asked to sign it; that it waits for signatures is no fault of it."""
+    report = promotion_report(decision)
+    faults = tuple(one for one in findings if one.code != TOO_FEW)
+    passed = report.passed and not blocks(faults)
+    verdict = report.verdict if passed == report.passed else "it cannot be signed as it is: see the findings"
+    facts = {**report.facts, "signatures": standing.words}
+    return replace(report, passed=passed, verdict=verdict, facts=facts, findings=faults)
+
+
 def reproduction_report(
     reproduction: Reproduction, verdict: ReproductionVerdict, drifts: Sequence[Drift], *, next_steps: Sequence[str] = ()
 ) -> Report:
@@ -118,14 +129,21 @@ def _equivalence_words(metric: MetricVerdict) -> str:
 
 
 def gate_values(gate: GateResult) -> tuple[str, str, str]:
-    """Value, limit and margin of a gate, as text: one line for each comparison in it; a dash where there is none."""
-    if not gate.measured:
-        return "-", "-", "-"
-    return (
-        "\n".join(f"{one.value:.6g}" for one in gate.measured),
-        "\n".join(f"{one.operator} {one.limit:.6g}" for one in gate.measured),
-        "\n".join(f"{one.margin:+.6g}" for one in gate.measured),
-    )
+    """Value, limit and margin of a gate, as text: one line for each comparison in it; a dash where there is none.
+
+    Of a claim beyond noise: the value, the baseline's, and the difference with the interval that it lies in.
+    """
+    rows = [(f"{one.value:.6g}", f"{one.operator} {one.limit:.6g}", f"{one.margin:+.6g}") for one in gate.measured]
+    rows += [
+        (
+            f"{one.candidate.value:.6g}",
+            f"{one.claim.operator} {one.baseline.value:.6g}",
+            f"{one.difference:+.4g} [{one.low:+.4g}, {one.high:+.4g}]",
+        )
+        for one in gate.compared
+    ]
+    value, limit, margin = ("\n".join(column) for column in zip(*rows, strict=True)) if rows else ("-", "-", "-")
+    return value, limit, margin
 
 
 def change_report(verdict: ChangeVerdict, *, base: str, head: str, also: Sequence[Finding] = ()) -> Report:
@@ -136,6 +154,8 @@ def change_report(verdict: ChangeVerdict, *, base: str, head: str, also: Sequenc
     errors = sum(finding.level == "error" for finding in findings)
     if failed:
         text = f"{len(failed)} of {len(gates)} gates refuse it"
+    elif errors and all(one.code == TOO_FEW for one in findings if one.level == "error"):
+        text = f"all {len(gates)} gates let it through, and it waits for signatures"
     elif errors:
         text = f"{errors} problem{'s' if errors > 1 else ''} found"
     else:

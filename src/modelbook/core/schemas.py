@@ -40,7 +40,7 @@ BEYOND_SCHEMA: dict[str, tuple[str, ...]] = {
         "an artifact inside another one, or inside a file of the registry",
     ),
     "dataset": (),
-    "evaluation": (),
+    "evaluation": ("a metric that holds another one",),
     "model": ("the name in a dataset reference has at most 63 characters",),
     "policy": ("two stages of one name", "a stage named `latest`", "a stage named by a number"),
     "reproduction": (),

@@ -5,6 +5,7 @@ it anew from the files at hand and to compare: nothing in it is trusted because 
 import hashlib
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard
@@ -13,6 +14,7 @@ from modelbook.core.envelope import Statement, statement
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.pointer import StagePointer
 from modelbook.core.reproduction import Reproduction
+from modelbook.core.trust import Trust
 
 MODEL_SIGNATURE = "https://model_signing/signature/v1.0"
 PROVENANCE = "https://slsa.dev/provenance/v1"
@@ -20,6 +22,8 @@ TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
 BUILD_TYPE = "urn:modelbook:training/v1"
 VERIFIER = "urn:modelbook:gates/v1"
+TRUST = "urn:modelbook:trust/v1"
+_IN_URN = "/:@!$&'()*+,;="  # what a name in a URN may hold as it is, beside what `quote` leaves
 TRUST_NAMESPACE = "modelbook/trust"
 
 
@@ -31,17 +35,29 @@ def stage_namespace(stage: str) -> str:
 def model_statement(card: ModelCard, card_bytes: bytes) -> Statement:
     """OpenSSF Model Signing v1.0: this card and exactly these files are one model.
 
-    {"subject": [{"name": "digits@1", "digest": {"sha256": <sha256 of the resources' raw digests, in order>}}],
+    The digest of the subject is the sha256 of the resources' raw digests, in order.
+
+    {"_type": "https://in-toto.io/Statement/v1",
+     "subject": [{"name": "digits@1", "digest": {"sha256": "<hex>"}}],
      "predicateType": "https://model_signing/signature/v1.0",
      "predicate": {"serialization": {"method": "files", "hash_type": "sha256", "allow_symlinks": false},
-                   "resources": [{"name": "card.yaml", "algorithm": "sha256", "digest": "<hex>"}, …]}}
+                   "resources": [{"name": "card.yaml", "algorithm": "sha256", "digest": "<hex>"},
+                                 {"name": "<path>", "algorithm": "sha256", "digest": "<hex>"}]}}
     """
     files = {artifact.path: artifact.digest for artifact in card.artifacts}
     return _folder_statement(f"{card.model}@{card.version}", files | {"card.yaml": digest_of(card_bytes)})
 
 
 def dataset_statement(card: DatasetCard, card_bytes: bytes) -> Statement:
-    """As `model_statement`, for a dataset version: its card and its manifest, which lists every file's digest."""
+    """As `model_statement`, for a dataset version: its card and its manifest, which lists every file's digest.
+
+    {"_type": "https://in-toto.io/Statement/v1",
+     "subject": [{"name": "digits@1", "digest": {"sha256": "<hex>"}}],
+     "predicateType": "https://model_signing/signature/v1.0",
+     "predicate": {"serialization": {"method": "files", "hash_type": "sha256", "allow_symlinks": false},
+                   "resources": [{"name": "card.yaml", "algorithm": "sha256", "digest": "<hex>"},
+                                 {"name": "manifest.jsonl", "algorithm": "sha256", "digest": "<hex>"}]}}
+    """
     files = {"card.yaml": digest_of(card_bytes), "manifest.jsonl": card.manifest.digest}
     return _folder_statement(f"{card.dataset}@{card.version}", files)
 
@@ -62,14 +78,22 @@ def _folder_statement(name: str, digests: Mapping[str, str]) -> Statement:
 def provenance_statement(card: ModelCard, card_bytes: bytes) -> Statement:
     """SLSA provenance v1: which commit, datasets, parents, parameters and run made the artifacts.
 
-    {"subject": [{"name": "card.yaml", …}, {"name": "model.safetensors", …}],
+    {"_type": "https://in-toto.io/Statement/v1",
+     "subject": [{"name": "card.yaml", "digest": {"sha256": "<hex>"}},
+                 {"name": "<path>", "digest": {"sha256": "<hex>"}}],
      "predicateType": "https://slsa.dev/provenance/v1",
      "predicate": {
         "buildDefinition": {"buildType": "urn:modelbook:training/v1",
-                            "externalParameters": {"entryPoint": …, "params": {…}, "seed": …},
-                            "resolvedDependencies": [{"uri": "git+https://…", "digest": {"gitCommit": …}}, …]},
-        "runDetails": {"builder": {"id": …},
-                       "metadata": {"invocationId": …, "startedOn": …, "finishedOn": …}}}}
+                            "externalParameters": {"entryPoint": "<path>", "params": {"lr": 0.1}, "seed": 7,
+                                                   "folder": "<path>", "arguments": ["<text>"], "deterministic": true},
+                            "resolvedDependencies": [
+                                {"uri": "git+https://<address>", "digest": {"gitCommit": "<commit>"}},
+                                {"name": "digits@1", "digest": {"sha256": "<hex>"}},
+                                {"name": "teacher@3", "digest": {"sha256": "<hex>"}}]},
+        "runDetails": {"builder": {"id": "urn:modelbook:job:<job>"},
+                       "metadata": {"invocationId": "<run>", "startedOn": "<time>", "finishedOn": "<time>"}}}}
+
+    The last three parameters, the code's address and a commit are there where the card has them.
     """
     run, lineage = card.run, card.lineage
     subjects = [_resource(artifact.path, artifact.digest) for artifact in card.artifacts]
@@ -92,7 +116,7 @@ def provenance_statement(card: ModelCard, card_bytes: bytes) -> Statement:
                 "resolvedDependencies": inputs,
             },
             "runDetails": {
-                "builder": {"id": f"urn:modelbook:job:{run.job}"},
+                "builder": {"id": f"urn:modelbook:job:{quote(run.job, safe=_IN_URN)}"},
                 "metadata": {"invocationId": run.id, "startedOn": run.started, "finishedOn": run.ended},
             },
         },
@@ -111,10 +135,15 @@ def _parameters(card: ModelCard) -> dict[str, Any]:
 def evaluation_statement(evaluation: Evaluation, evaluation_bytes: bytes) -> Statement:
     """in-toto test-result v0.1: what the suite measured stands in the file that is the subject.
 
-    {"subject": [{"name": "evaluations/default.yaml", …}], "predicateType": "https://in-toto.io/attestation/test-result/v0.1",
-     "predicate": {"result": "PASSED" or, where a metric has no value, "WARNED",
-                   "configuration": [{"name": "digits@1", …card}, {"name": "digits@1 (dataset)", …}],
-                   "passedTests": ["accuracy"], "warnedTests": []}}
+    The result is `WARNED` where a metric has no value.
+
+    {"_type": "https://in-toto.io/Statement/v1",
+     "subject": [{"name": "evaluations/default.yaml", "digest": {"sha256": "<hex>"}}],
+     "predicateType": "https://in-toto.io/attestation/test-result/v0.1",
+     "predicate": {"result": "WARNED",
+                   "configuration": [{"name": "digits@1", "digest": {"sha256": "<hex>"}},
+                                     {"name": "digits@1 (dataset)", "digest": {"sha256": "<hex>"}}],
+                   "passedTests": ["accuracy"], "warnedTests": ["latency_ms"]}}
     """
     measured = sorted(name for name, metric in evaluation.metrics.items() if metric.value is not None)
     missing = sorted(set(evaluation.metrics) - set(measured))
@@ -137,11 +166,14 @@ def evaluation_statement(evaluation: Evaluation, evaluation_bytes: bytes) -> Sta
 def reproduction_statement(reproduction: Reproduction, reproduction_bytes: bytes) -> Statement:
     """in-toto test-result v0.1: the version was trained again. How well it was met is judged by whoever reads the file.
 
-    {"subject": [{"name": "reproductions/20261124t120000-1a2b3c4d.yaml", …}],
+    The result is `WARNED` where a training left no model.
+
+    {"_type": "https://in-toto.io/Statement/v1",
+     "subject": [{"name": "reproductions/again.yaml", "digest": {"sha256": "<hex>"}}],
      "predicateType": "https://in-toto.io/attestation/test-result/v0.1",
-     "predicate": {"result": "PASSED" or, where a training left no model, "WARNED",
-                   "configuration": [{"name": "digits@1", …card}],
-                   "passedTests": ["repetition 1"], "warnedTests": []}}
+     "predicate": {"result": "WARNED",
+                   "configuration": [{"name": "digits@1", "digest": {"sha256": "<hex>"}}],
+                   "passedTests": ["repetition 1"], "warnedTests": ["repetition 2"]}}
     """
     names = {f"repetition {number}": one.error for number, one in enumerate(reproduction.repetitions, start=1)}
     failed = [name for name, error in names.items() if error]
@@ -164,12 +196,13 @@ def summary_statement(
 
     `inputs` are the attestations the verdict rests on: digest by path below the version's folder.
 
-    {"subject": [{"name": "models/digits/stages/production.yaml", …}],
+    {"_type": "https://in-toto.io/Statement/v1",
+     "subject": [{"name": "models/digits/stages/staging.yaml", "digest": {"sha256": "<hex>"}}],
      "predicateType": "https://slsa.dev/verification_summary/v1",
-     "predicate": {"verifier": {"id": "urn:modelbook:gates/v1"}, "timeVerified": …,
-                   "resourceUri": "modelbook:models/digits/stages/production",
-                   "policy": {"uri": "policy.yaml", "digest": {"sha256": …}},
-                   "inputAttestations": [{"uri": "model.sig", "digest": {"sha256": …}}, …],
+     "predicate": {"verifier": {"id": "urn:modelbook:gates/v1"}, "timeVerified": "<time>",
+                   "resourceUri": "modelbook:models/digits/stages/staging",
+                   "policy": {"uri": "policy.yaml", "digest": {"sha256": "<hex>"}},
+                   "inputAttestations": [{"uri": "<path>", "digest": {"sha256": "<hex>"}}],
                    "verificationResult": "PASSED", "verifiedLevels": []}}
     """
     place = f"models/{pointer.model}/stages/{pointer.stage}"
@@ -183,9 +216,17 @@ def summary_statement(
             "policy": {"uri": "policy.yaml", "digest": {"sha256": hex_of(pointer.policy)}},
             "inputAttestations": [{"uri": path, "digest": {"sha256": hex_of(inputs[path])}} for path in sorted(inputs)],
             "verificationResult": "PASSED" if passed else "FAILED",
-            "verifiedLevels": [],
+            "verifiedLevels": [] if passed else ["FAILED"],
         },
     )
+
+
+def trust_statement(trust: Trust, trust_bytes: bytes) -> Statement:
+    """This trust.yaml is to be in force. A person with an SSH key signs the very bytes instead, in TRUST_NAMESPACE.
+
+    {"subject": [{"name": "trust.yaml", …}], "predicateType": "urn:modelbook:trust/v1", "predicate": {"version": 4}}
+    """
+    return statement(TRUST, [_resource("trust.yaml", digest_of(trust_bytes))], {"version": trust.version})
 
 
 def _resource(name: str, digest: str) -> dict[str, Any]:

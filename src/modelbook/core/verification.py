@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from modelbook.core import layout
+from modelbook.core.approvals import TOO_FEW, signing
 from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import DocumentError
@@ -29,7 +30,6 @@ from modelbook.core.statements import (
     summary_statement,
 )
 from modelbook.core.storage import key_in
-from modelbook.core.trust import rule_for
 from modelbook.errors import BadInput
 
 
@@ -200,15 +200,12 @@ def verify_stage(registry: Registry, model: str, stage: str) -> StageVerdict:
 
 
 def _enough(registry: Registry, path: str, model: str, stage: str, names: set[str], what: str) -> list[Finding]:
-    """That fewer people signed than the rule asks for. One person with two keys is one."""
-    rule = rule_for(registry.trust, model, stage=stage)
-    people = {registry.trust.signer(name).who for name in names}
-    if rule is None or len(people) >= rule.threshold:
+    """That fewer people signed than the rule asks for."""
+    standing = signing(registry.trust, model, stage, names)
+    if not standing.lacking:
         return []
-    others = sorted({registry.trust.signer(name).who for name in rule.signers} - people)
-    message = f"{len(people)} of {rule.threshold} people have signed the {what}: {', '.join(sorted(people))}"
-    remedy = f"It waits for {', '.join(others)}: `modelbook approve {model} --to {stage}`."
-    return [problem(registry, path, "too-few-signers", message, remedy)]
+    remedy = f"Who is awaited signs it: `modelbook approve {model} --to {stage}`."
+    return [problem(registry, path, TOO_FEW, f"the {what} needs more signatures: {standing.words}", remedy)]
 
 
 def _pointer_meaning(registry: Registry, path: str, pointer: StagePointer, model: str, stage: str) -> list[Finding]:

@@ -54,6 +54,34 @@ def test_a_write_that_is_not_answered_is_looked_for_before_it_is_repeated(place:
     assert len(posted) == 1 + repeated
 
 
+@pytest.mark.parametrize("step", range(1, 12))
+def test_an_added_commit_is_there_once_wherever_it_was_killed(place: Place, step: int) -> None:
+    change, forge = decision(place), place.forge()
+    first = forge.submit(change)
+    place.fail("*", "", nth=step, times=1000, status=401)
+    with pytest.raises(ForgeError, match="GitHub would not"):
+        forge.append(change.branch, first.commit, {"registry/a.sshsig": b"alice"}, "Approve it")
+    place.server.clear_faults()
+    if forge.proposed(change.branch)[change.branch] == first.commit:
+        forge.append(change.branch, first.commit, {"registry/a.sshsig": b"alice"}, "Approve it")
+    else:  # as one who finds that he has signed already
+        forge.resume(change.branch)
+    assert place.git("rev-list", "--count", f"main..{change.branch}") == "2"
+    (pull,) = place.state["pulls"]
+    assert (pull["issue"]["title"], pull["head_sha"]) == (change.title, place.git("rev-parse", change.branch))
+    verified = [run["inputs"]["head"] for run in place.state["runs"]]
+    assert verified == [first.commit, pull["head_sha"]]
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_move_of_the_branch_that_is_not_answered_is_repeated(place: Place, after: bool) -> None:
+    change, forge = decision(place), place.forge()
+    first = forge.submit(change)
+    place.fail("PATCH", "/git/refs/.*", status=502, after_effect=after)
+    added = forge.append(change.branch, first.commit, {"registry/a.sshsig": b"alice"}, "Approve it")
+    assert place.git("rev-parse", change.branch) == added.commit
+
+
 def test_a_read_that_is_not_answered_is_repeated(place: Place) -> None:
     change, forge = fact(place), place.forge()
     place.fail("GET", "/pulls", times=2)

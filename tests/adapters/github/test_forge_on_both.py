@@ -8,7 +8,7 @@ import pytest
 from modelbook.adapters.forge import Change
 from modelbook.adapters.github_api import GitHubApi, pick
 from modelbook.adapters.github_forge import GitHubForge
-from modelbook.errors import BranchTaken
+from modelbook.errors import BadInput, BranchTaken, ForgeError
 from tests.parts.emulate import emulated_github
 from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer
@@ -84,3 +84,28 @@ def test_what_is_merged_is_in_force(api: GitHubApi) -> None:
     assert forge.proposed("register/") == {}
     merged = forge.resume("register/digits-1")
     assert (merged.number, merged.merged) == (number, True)
+
+
+def test_a_commit_is_added_to_what_is_proposed_and_only_to_that(api: GitHubApi) -> None:
+    forge = GitHubForge(api, dispatches=False)
+    first = forge.submit(change(api, "promote/digits-1", b"one", decision=True))
+    files = {"registry/promote/signed/a.sshsig": b"alice"}
+    added = forge.append("promote/digits-1", first.commit, files, "Approve it")
+    assert (added.number, added.url, added.created) == (first.number, first.url, True)
+    assert forge.proposed("promote/") == {"promote/digits-1": added.commit}
+    assert forge.folder(added.commit, "registry/promote/signed") == files
+    assert forge.folder(first.commit, "registry/promote/signed") == {}
+    assert forge.read(added.commit, "registry/promote/digits-1.yaml") == b"one"
+    commit = api.get("read it", f"/git/commits/{added.commit}")
+    assert (commit["message"].strip(), [one["sha"] for one in commit["parents"]]) == ("Approve it", [first.commit])
+    pull = api.get("read it", f"/pulls/{first.number}")
+    assert pull["title"] == "Title of promote/digits-1"
+    with pytest.raises(BranchTaken, match="moved meanwhile"):
+        forge.append("promote/digits-1", first.commit, {"registry/promote/signed/b.sshsig": b"bob"}, "Approve it")
+    assert forge.proposed("promote/") == {"promote/digits-1": added.commit}
+    assert forge.branch_of(first.number or 0) == "promote/digits-1"
+    api.patch("close", f"/pulls/{first.number}", {"state": "closed"})
+    with pytest.raises(ForgeError, match="no pull request of promote/digits-1 is open"):
+        forge.append("promote/digits-1", added.commit, files, "Approve it")
+    with pytest.raises(BadInput, match="is closed"):
+        forge.branch_of(first.number or 0)

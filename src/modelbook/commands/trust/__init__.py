@@ -1,0 +1,14 @@
+"""`modelbook trust`: who may sign what, and who may change that, one module a subcommand."""
+
+import click
+
+from modelbook.commands.trust import show
+
+
+@click.group(name="trust", short_help="Show and change who may sign what.")
+def command() -> None:
+    """Who may sign what (trust.yaml). A change is proposed, and stays red until as many people signed it as must."""
+
+
+for each in (show,):
+    command.add_command(each.command)

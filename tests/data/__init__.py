@@ -1,0 +1,1 @@
+"""Registries of released formats, as they were written then."""
