@@ -7,7 +7,12 @@ from modelbook.commands.trust import add, init, refresh, revoke, rotate, show, s
 
 @click.group(name="trust", short_help="Show and change who may sign what.")
 def command() -> None:
-    """Who may sign what (trust.yaml). A change is proposed, and stays red until as many people signed it as must."""
+    """Who may sign what (trust.yaml). A change is proposed, and stays red until as many people signed it as must.
+
+    \b
+    Example:
+      modelbook trust show
+    """
 
 
 for each in (show, init, add, rotate, refresh, revoke, sign):
