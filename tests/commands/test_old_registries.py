@@ -14,8 +14,7 @@ from modelbook.adapters.trust_files import trust_history
 from modelbook.core.changes import check_change
 from modelbook.core.documents import DocumentError
 from modelbook.core.registry import Registry
-from modelbook.core.trust_change import verify_trust_history
-from modelbook.core.trust_change import check_trust_change
+from modelbook.core.trust_change import check_trust_change, verify_trust_history
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 from tests.commands.workbench import Workbench, clean_environment
 
