@@ -155,6 +155,8 @@ def _propose(
         return forge.resume(branch, labels=LABELS)
     folder = workspace.path(f"{version_folder(model, version)}/reproductions")
     data = dump(reproduction)
+    if workspace.registry.files.get(f"{version_folder(model, version)}/reproductions/{number}.yaml") == data:
+        return Proposal("", workspace.commit, merged=True, created=False)  # signed anew, its signature would change
     change = Change(
         branch=branch,
         base=workspace.commit,
