@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 
 import click
 
@@ -10,6 +11,7 @@ from modelbook.adapters.registry_files import read_history
 from modelbook.adapters.workers import spread
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import counted, print_report
+from modelbook.commands._folder import folder_of, verify_folder
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
 from modelbook.core.findings import Finding
 from modelbook.core.layout import IMMUTABLE, POLICY, STAGE_SIGNATURES, TRUST, model_folder, place_of, pointer_path
@@ -25,11 +27,18 @@ Numbered = tuple[str, int]
 
 
 @click.command(short_help="Check signatures, digests and rules.")
-@click.argument("reference", metavar="[REF]", required=False)
+@click.argument("reference", metavar="[REF|FOLDER]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Check the whole registry, as without REF.")
 @click.option("--change", metavar="BASE", help="Judge the change from the commit BASE to --rev, by the rules of BASE.")
 @click.option("--pull-request", type=int, metavar="N", help="With --change: report on this pull request as well.")
 @click.option("--status", is_flag=True, help="With --change: set the status of --rev, as a merge queue needs it.")
+@click.option("--key", type=click.Path(path_type=Path), metavar="PEM", help="With FOLDER: the public key that counts.")
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path),
+    metavar="YAML",
+    help="With FOLDER: the trust.yaml that says whose signature counts; trusted_root.json is read beside it.",
+)
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -45,6 +54,8 @@ def command(
     change: str | None,
     pull_request: int | None,
     status: bool,
+    key: Path | None,
+    trust: Path | None,
     jobs: int | None,
     rev: str,
     registry_folder: str | None,
@@ -52,18 +63,31 @@ def command(
 ) -> int:
     """Check REF (a version, or a stage), or without REF the whole registry: every signature, digest and rule.
 
+    FOLDER is one that `modelbook pull` wrote, and needs no registry: ./model, or any folder with a card.yaml. Every
+    byte in it is checked, and whose signature counts is yours to say.
+
     Needs no network. Exit status 0 if everything verifies, 1 if anything does not; every finding is listed.
 
     \b
     Examples:
       modelbook verify fraud@5
       modelbook verify fraud@production
+      modelbook verify ./model --key owner.pem
       modelbook verify --change origin/main        # what a pull request would bring
     """
     if (pull_request is not None or status) and change is None:
         raise click.UsageError("--pull-request and --status go with --change BASE.")
     if sum(map(bool, (reference, change, everything))) > 1:
         raise click.UsageError("Give one of REF, --all and --change.")
+    if reference and (folder := folder_of(reference)) is not None:
+        if (key is None) == (trust is None):
+            raise click.UsageError(f"{folder} is a folder: give --key or --trust, to say whose signature counts.")
+        report = verify_folder(folder, key, trust)
+        set_outputs({"passed": str(report.passed).lower()})
+        print_report(report, as_json=as_json)
+        return Exit.YES if report.passed else Exit.NO
+    if key is not None or trust is not None:
+        raise click.UsageError("--key and --trust go with a FOLDER, and there is none of that name with a card.yaml.")
     scope = [model_folder(parse_reference(reference).name)] if reference else []
     workspace = open_workspace(registry_folder, rev=rev, scope=scope)
     if change:
