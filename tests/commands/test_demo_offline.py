@@ -14,7 +14,7 @@ CONNECT = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.ar
 def test_what_is_cut_off_reaches_nobody() -> None:
     cut = cut_off()
     if not cut:
-        pytest.skip("this machine does not let a user have a network of its own")
+        pytest.skip("platform: this machine does not let a user have a network of its own")
     with socket.create_server(("127.0.0.1", 0)) as server:
         command = [sys.executable, "-c", CONNECT, str(server.getsockname()[1])]
         assert subprocess.run(command, check=False).returncode == 0
