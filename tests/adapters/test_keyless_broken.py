@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelbook.adapters.sigstore_check import check_keyless
+from modelbook.adapters.sigstore_check import check_keyless, check_trusted_root
 from modelbook.core.changes import check_change
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
@@ -147,6 +147,7 @@ def test_a_workflow_with_a_star_in_trust_yaml_is_refused(field: str) -> None:
 
 def test_without_sigstore_nothing_is_believed_and_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     made = registry()
+    check_trusted_root.cache_clear()
     monkeypatch.setitem(sys.modules, "sigstore.models", None)  # importing it fails, as where it is not installed
     assert "sigstore-python, which checks it, is not installed" in refused(made)
     assert "pip install 'modelbook[sigstore]'" in str(found(made)[0].remedy)

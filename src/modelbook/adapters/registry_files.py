@@ -5,12 +5,14 @@ from pathlib import Path
 
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository
 from modelbook.adapters.sigstore_check import check_keyless
+from modelbook.adapters.trust_files import read_trust, trust_history
 from modelbook.core.envelope import MAX_BUNDLE
 from modelbook.core.findings import Finding
 from modelbook.core.history import check_history
 from modelbook.core.layout import POLICY, TRUST, TRUSTED_ROOT
 from modelbook.core.registry import Registry
 from modelbook.core.strict_yaml import MAX_BYTES
+from modelbook.core.trust_change import verify_trust_history
 from modelbook.errors import BadInput
 
 FOLDER = "registry"
@@ -77,11 +79,18 @@ def read_registry(
 
 
 def read_history(
-    repository: Repository, folder: str, commit: str, scope: Iterable[str] = (), *, then: str | None = None
+    repository: Repository,
+    folder: str,
+    commit: str,
+    scope: Iterable[str] = (),
+    *,
+    then: str | None = None,
+    trust_from: str | None = None,
 ) -> list[Finding]:
     """All that the commits up to `commit` show to be wrong with the registry, or with the paths `scope` below it.
 
-    `then` is a commit that would be the next one.
+    `then` is a commit that would be the next one, `trust_from` one whose trust.yaml is taken for granted. The history
+    of trust.yaml is looked at where the whole registry is.
     """
     paths = [f"{folder}/{path}" for path in scope] or [folder]
     history = repository.history(commit, paths)
@@ -89,4 +98,8 @@ def read_history(
         entries = repository.entries(then, paths)
         history = history.then(repository.about(then), {path: entry.oid for path, entry in entries.items()})
     history = history.below(folder)
-    return check_history(history, repository.blobs(history.pointers()), folder)
+    findings = check_history(history, repository.blobs(history.pointers()), folder)
+    if paths == [folder]:
+        start = read_trust(repository, folder, trust_from) if trust_from else None
+        findings += verify_trust_history(trust_history(repository, history, folder), start).findings
+    return findings

@@ -23,12 +23,10 @@ def check_keyless(bundle: bytes, trusted_root: bytes) -> Logged:
 
     Raises KeylessError for anything else, also where sigstore-python is not installed.
     """
+    verifier = check_trusted_root(trusted_root)
     try:
         from sigstore.models import Bundle
-    except ImportError:
-        raise KeylessError("sigstore-python, which checks it, is not installed", INSTALL) from None
-    verifier = _verifier(trusted_root)
-    try:
+
         read = Bundle.from_json(bundle)
         _, payload = verifier.verify_dsse(read, _AnyIdentity())
         return _logged(read, payload)
@@ -44,12 +42,14 @@ class _AnyIdentity:
 
 
 @lru_cache(maxsize=8)
-def _verifier(trusted_root: bytes) -> "Verifier":
-    """What verifies by this root alone. Raises KeylessError where the root is none."""
-    from sigstore.models import TrustedRoot
-    from sigstore.verify import Verifier
-    from sigstore_models.trustroot.v1 import TrustedRoot as RootFile
-
+def check_trusted_root(trusted_root: bytes) -> "Verifier":
+    """What verifies by this root alone. Raises KeylessError where it is none, or sigstore-python is not installed."""
+    try:
+        from sigstore.models import TrustedRoot
+        from sigstore.verify import Verifier
+        from sigstore_models.trustroot.v1 import TrustedRoot as RootFile
+    except ImportError:
+        raise KeylessError("sigstore-python, which checks it, is not installed", INSTALL) from None
     try:
         return Verifier(trusted_root=TrustedRoot(RootFile.from_json(trusted_root)))
     except Exception as error:  # noqa: BLE001 - as above, of the root

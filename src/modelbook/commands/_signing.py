@@ -18,6 +18,8 @@ def open_allowed_signer(
     for signer in allowed(workspace.registry.trust, name, statement=statement, stage=stage):
         if key.is_signer(signer):
             refuse_expired(workspace, signer)
+            if signer.workflow and (problem := workspace.registry.trusted_root.problem()):
+                raise Refused(problem[0], where=workspace.path("trusted_root.json"), remedy=problem[1])
             return key, signer.name
     what = f"promote {name} into {stage}" if stage else f"sign the {statement} of {name}"
     grant = f"stages: [{stage}]" if stage else f"statements: [{statement}]"

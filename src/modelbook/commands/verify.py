@@ -1,6 +1,6 @@
 """`modelbook verify`: a version, a stage, a model, the whole registry, or a change of it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -40,6 +40,12 @@ Numbered = tuple[str, int]
     help="With FOLDER: the trust.yaml that says whose signature counts; trusted_root.json is read beside it.",
 )
 @click.option(
+    "--trust-from",
+    envvar="MODELBOOK_TRUST_FROM",
+    metavar="COMMIT",
+    help="Of the whole registry: take the trust.yaml of COMMIT for granted, and look at what followed.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
@@ -56,6 +62,7 @@ def command(
     status: bool,
     key: Path | None,
     trust: Path | None,
+    trust_from: str | None,
     jobs: int | None,
     rev: str,
     registry_folder: str | None,
@@ -95,7 +102,7 @@ def command(
     elif reference:
         report = _reference(workspace, reference)
     else:
-        report = _everything(workspace, jobs)
+        report = _everything(workspace, trust_from, jobs)
     set_outputs({"passed": str(report.passed).lower()})
     print_report(report, as_json=as_json)
     if pull_request is not None:
@@ -118,7 +125,8 @@ def _reference(workspace: Workspace, text: str) -> Report:
     if wanted.stage:
         stage = verify_stage(registry, wanted.name, wanted.stage)
         findings += stage.findings
-        findings += _history(workspace, [pointer_path(wanted.name, wanted.stage)])
+        pointer = [pointer_path(wanted.name, wanted.stage)]
+        findings += read_history(workspace.repository, workspace.folder, workspace.commit, pointer)
         facts |= {"stage": wanted.stage, "promoted by": stage.signed_by or "nobody whom trust.yaml allows"}
     verdict = verify_version(registry, wanted.name, version)
     findings += [*verdict.findings, *in_use(registry, wanted.name, version)]
@@ -127,7 +135,7 @@ def _reference(workspace: Workspace, text: str) -> Report:
     return findings_report(f"Verify {text}", facts, findings)
 
 
-def _everything(workspace: Workspace, jobs: int | None) -> Report:
+def _everything(workspace: Workspace, trust_from: str | None, jobs: int | None) -> Report:
     registry = workspace.registry
     findings = list(workspace.findings) + _uncommitted(workspace, "")
     # By any file of theirs, so that what belongs to nothing is seen too.
@@ -152,15 +160,17 @@ def _everything(workspace: Workspace, jobs: int | None) -> Report:
         for path in registry.files
         if path not in registry.places
     ]
-    findings += _history(workspace)
+    anchor = workspace.repository.commit(trust_from) if trust_from else None
+    findings += read_history(workspace.repository, workspace.folder, workspace.commit, trust_from=anchor)
     facts = {"commit": workspace.commit, "versions": str(len(versions)), "datasets": str(len(datasets))}
-    return findings_report("Verify the registry", facts, findings)
+    return findings_report("Verify the registry", facts, dict.fromkeys(findings))
 
 
 def _contents(
     registry: Registry, versions: list[Numbered], datasets: list[Numbered], jobs: int | None
 ) -> list[Finding]:
     from modelbook.core.rules import JUDGING, check_rules  # brings CEL, which one version has no use for
+    from modelbook.core.trust_expiry import check_expiry
 
     findings = [
         finding
@@ -170,13 +180,14 @@ def _contents(
     ]
     if findings:
         return findings  # nothing can be judged by rules that cannot be read
+    findings += check_expiry(registry, now())
     stages = {(p.name or "", p.part or "") for p in registry.places.values() if p.kind in STAGE_SIGNATURES | {"stage"}}
     checks: list[Callable[[], Iterable[Finding]]] = [partial(_dataset, registry, *one) for one in datasets]
     checks += [partial(_version, registry, *one) for one in versions]
     checks += [partial(_stage, registry, *one) for one in sorted(stages)]
     with counted("verifying", len(checks)) as told:
         found = spread(lambda check: list(check()), checks, jobs=jobs, progress=told)
-    return list(dict.fromkeys(finding for part in found for finding in part))
+    return [*findings, *(finding for part in found for finding in part)]
 
 
 def _dataset(registry: Registry, dataset: str, version: int) -> Iterable[Finding]:
@@ -191,11 +202,6 @@ def _stage(registry: Registry, model: str, stage: str) -> Iterable[Finding]:
     verdict = verify_stage(registry, model, stage)
     held = in_use(registry, model, verdict.pointer.version) if verdict.pointer else ()
     return (*verdict.findings, *held)
-
-
-def _history(workspace: Workspace, scope: Sequence[str] = ()) -> list[Finding]:
-    """What the commits before it show: a promotion that was taken back or forged, a card that was changed."""
-    return read_history(workspace.repository, workspace.folder, workspace.commit, scope)
 
 
 def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:

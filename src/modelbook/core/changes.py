@@ -13,6 +13,7 @@ from modelbook.core.layout import IMMUTABLE, STAGE_SIGNATURES, Place, place_of
 from modelbook.core.promotion import Decision, decide
 from modelbook.core.registry import Registry
 from modelbook.core.rules import JUDGING, check_rules
+from modelbook.core.trust_change import check_trust_change
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 
 _RULES = JUDGING | {"trust signature", "trusted root"}
@@ -42,6 +43,8 @@ def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
     ]
     places = {path: place_of(path) for path in changed}
     findings = [finding for path in changed for finding in _allowed(base, head, path, places[path])]
+    if layout.TRUST in head.files:
+        findings += check_trust_change(base if layout.TRUST in base.files else None, head, now=now).findings
     does = tuple(text for path in changed if (text := _words(head, path, places[path])))
     # Judged by the rules of base, on the files of head.
     rules = _rules_of(base) if base.places else _rules_of(head)  # the very first change brings its own

@@ -14,7 +14,7 @@ from modelbook.core.keyless import KeylessCheck, TrustedRoot
 from modelbook.core.names import Reference
 from modelbook.core.pointer import StagePointer
 from modelbook.core.policy import PlacedGate, Policy, Stage, as_gate
-from modelbook.core.records import Frozen
+from modelbook.core.records import Frozen, instant
 from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.reproduction import Reproduction
 from modelbook.core.strict_yaml import Parsed
@@ -51,7 +51,7 @@ class Registry:
 
     def signed_at(self, path: str, claimed: str) -> str:
         """When the signature at `path` was made, as far as can be known: the time that it claims, or now."""
-        return max(self._now, claimed) if self._now and path in self._arriving else claimed
+        return max(self._now, claimed, key=instant) if self._now and path in self._arriving else claimed
 
     def shown(self, path: str) -> str:
         """`path` as a person would name it: from the top of the repository."""

@@ -23,6 +23,7 @@ from modelbook.core.keyless import (
     differences,
     read_proof,
 )
+from modelbook.core.records import instant
 from modelbook.core.statements import difference
 from modelbook.core.trust import Signer, Withdrawal
 
@@ -210,7 +211,7 @@ def _taken_back(
 
     `proved` are the identities that a certificate proves, beside those of the signer.
     """
-    if signer.expires is not None and made > signer.expires:
+    if signer.expires is not None and instant(made) > instant(signer.expires):
         subject = "the key of " if signer.workflow is None else ""
         message = f"{subject}{signer.name!r} expired on {signer.expires}; the {what} is of {made}"
         return _refuse(path, "expired-key", message)
@@ -218,7 +219,7 @@ def _taken_back(
     for one in authority.withdrawn:
         if not (one.payload == payload or one.identity in identities or (one.key and one.key == key_digest(signer))):
             continue
-        if one.since is not None and made < one.since:
+        if one.since is not None and instant(made) < instant(one.since):
             continue
         subject = f"the {what}" if one.payload else f"what {signer.name!r} signs"
         since = f" since {one.since}" if one.since else ""

@@ -2,7 +2,7 @@
 
 import click
 
-from modelbook.commands.trust import show
+from modelbook.commands.trust import add, init, revoke, rotate, show, sign
 
 
 @click.group(name="trust", short_help="Show and change who may sign what.")
@@ -10,5 +10,5 @@ def command() -> None:
     """Who may sign what (trust.yaml). A change is proposed, and stays red until as many people signed it as must."""
 
 
-for each in (show,):
+for each in (show, init, add, rotate, revoke, sign):
     command.add_command(each.command)
