@@ -149,5 +149,5 @@ def test_a_folder_and_a_reference_are_not_taken_for_each_other(
     assert "no such folder" in missing.err
     reference = bench.run("verify", "toy@1", "--key", str(key))
     assert reference.code == 2
-    assert "go with a FOLDER" in reference.err
+    assert "go with a folder" in reference.err
     assert bench.ok("verify", "toy@1").startswith("Verify toy@1\n")

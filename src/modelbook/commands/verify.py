@@ -27,17 +27,17 @@ Numbered = tuple[str, int]
 
 
 @click.command(short_help="Check signatures, digests and rules.")
-@click.argument("reference", metavar="[REF|FOLDER]", required=False)
+@click.argument("reference", metavar="[REF]", required=False)
 @click.option("--all", "everything", is_flag=True, help="Check the whole registry, as without REF.")
 @click.option("--change", metavar="BASE", help="Judge the change from the commit BASE to --rev, by the rules of BASE.")
 @click.option("--pull-request", type=int, metavar="N", help="With --change: report on this pull request as well.")
 @click.option("--status", is_flag=True, help="With --change: set the status of --rev, as a merge queue needs it.")
-@click.option("--key", type=click.Path(path_type=Path), metavar="PEM", help="With FOLDER: the public key that counts.")
+@click.option("--key", type=click.Path(path_type=Path), metavar="PEM", help="With a folder: the key that counts.")
 @click.option(
     "--trust",
     type=click.Path(path_type=Path),
     metavar="YAML",
-    help="With FOLDER: the trust.yaml that says whose signature counts; trusted_root.json is read beside it.",
+    help="With a folder: the trust.yaml that says whose signature counts; trusted_root.json is read beside it.",
 )
 @click.option(
     "--trust-from",
@@ -68,9 +68,9 @@ def command(
     registry_folder: str | None,
     as_json: bool,
 ) -> int:
-    """Check REF (a version, or a stage), or without REF the whole registry: every signature, digest and rule.
+    """Check REF (a version, a stage or a folder), or without REF the whole registry: every signature, digest and rule.
 
-    FOLDER is one that `modelbook pull` wrote, and needs no registry: ./model, or any folder with a card.yaml. Every
+    A folder is one that `modelbook pull` wrote, and needs no registry: ./model, or any with a card.yaml. Every
     byte in it is checked, and whose signature counts is yours to say.
 
     Needs no network. Exit status 0 if everything verifies, 1 if anything does not; every finding is listed.
@@ -94,7 +94,7 @@ def command(
         print_report(report, as_json=as_json)
         return Exit.YES if report.passed else Exit.NO
     if key is not None or trust is not None:
-        raise click.UsageError("--key and --trust go with a FOLDER, and there is none of that name with a card.yaml.")
+        raise click.UsageError("--key and --trust go with a folder, and there is none of that name with a card.yaml.")
     scope = [model_folder(parse_reference(reference).name)] if reference else []
     workspace = open_workspace(registry_folder, rev=rev, scope=scope)
     if change:
