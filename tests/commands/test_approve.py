@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.made import POLICY
 from tests.parts.desks import Desk, made_for_people, quiet_environment, trust_of_people, write
 from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer
@@ -273,3 +274,19 @@ def test_on_github_an_approval_is_a_commit_on_the_pull_request(
         code, text = desk.run("approve", "digits", "--key", BOB, "--yes")
         assert (code, "Bring it: `git fetch`." in text) == (2, True), text
         assert [entry for entry in server.log() if "failure" in entry] == []
+
+
+def test_a_freeze_is_overridden_once_a_person_whom_it_names_has_signed(desk: Desk) -> None:
+    shut = "freeze:\n- {name: audit, begins: 2001-01-01T00:00, ends: 9000-01-01T00:00, override: [alice]}\n"
+    made = made_for_people(threshold=1)
+    desk.commit(made.put("policy.yaml", POLICY + shut))
+    override = ("--override-freeze", "audit", "--reason", "the old host is going")
+    said = desk.ok("promote", "digits@1", "--to", "staging", "--signer", desk.signer("promoter"), *override)
+    assert "It waits for a signature of alice: `modelbook approve digits --to staging`" in " ".join(said.split())
+    assert codes(desk) == ["override-not-signed"]
+    assert approve(desk, BOB)[0] == 0
+    assert codes(desk) == ["override-not-signed"]
+    assert approve(desk, ALICE)[0] == 0
+    report = desk.json("verify", "--change", "main", "--rev", BRANCH)
+    assert (report["passed"], report["findings"]) == (True, [])
+    assert report["facts"]["staging: frozen by audit"].endswith("overridden by alice")

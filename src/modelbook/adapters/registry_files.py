@@ -12,6 +12,7 @@ from modelbook.core.history import check_history
 from modelbook.core.layout import POLICY, TRUST, TRUSTED_ROOT
 from modelbook.core.registry import Registry
 from modelbook.core.strict_yaml import MAX_BYTES
+from modelbook.core.tenure import Tenures, tenures
 from modelbook.core.trust_change import verify_trust_history
 from modelbook.errors import BadInput
 
@@ -103,3 +104,9 @@ def read_history(
         start = read_trust(repository, folder, trust_from) if trust_from else None
         findings += verify_trust_history(trust_history(repository, history, folder), start).findings
     return findings
+
+
+def read_tenures(repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()) -> Tenures:
+    """Since when each stage has held its version, as the commits up to `commit` tell it."""
+    history = repository.history(commit, [f"{folder}/{path}" for path in scope] or [folder]).below(folder)
+    return tenures(history, repository.blobs(history.pointers()))

@@ -228,7 +228,13 @@ def _judge(workspace: Workspace, one: Proposed, files: Mapping[str, bytes]) -> t
     base = workspace.registry
     kept = {path: data for path, data in base.files.items() if not _is_of(path, one)}
     head = Registry(kept | dict(files), base.prefix, keyless=base.keyless)
-    verdict = check_change(base, head, now=now())
+    verdict = check_change(
+        base,
+        head,
+        now=now(),
+        tenures=workspace.tenures(model_folder(one.model)),
+        results=workspace.results(one.model, one.version),
+    )
     standing = signing(base.trust, one.model, one.stage, verify_stage(head, one.model, one.stage).signatures.values())
     if not verdict.promotions:
         refuse(str(one), verdict.findings)

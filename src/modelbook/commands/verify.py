@@ -1,6 +1,7 @@
 """`modelbook verify`: a version, a stage, a model, the whole registry, or a change of it."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import counted, print_report
 from modelbook.commands._folder import folder_of, verify_folder
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
+from modelbook.core.documents import DocumentError
+from modelbook.core.examples import Results
 from modelbook.core.findings import Finding
 from modelbook.core.layout import IMMUTABLE, POLICY, STAGE_SIGNATURES, TRUST, model_folder, place_of, pointer_path
 from modelbook.core.names import parse_reference
+from modelbook.core.pointer import StagePointer
 from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
 from modelbook.core.revocation import in_use
@@ -221,7 +225,8 @@ def _change(workspace: Workspace, base: str) -> Report:
 
     start = workspace.repository.commit(base)
     before = workspace.at(start)
-    verdict = check_change(before.registry, workspace.registry, now=now())
+    results = _results(before, workspace)
+    verdict = check_change(before.registry, workspace.registry, now=now(), tenures=before.tenures(), results=results)
     old, new = before.registry.files, workspace.registry.files
     kept = [
         path
@@ -233,3 +238,14 @@ def _change(workspace: Workspace, base: str) -> Report:
     told = {finding.path for finding in verdict.findings if finding.level == "error"}
     also = (*workspace.findings, *(finding for finding in past if finding.path not in told))
     return change_report(verdict, base=start, head=workspace.commit, also=also)
+
+
+def _results(before: Workspace, after: Workspace) -> Results:
+    """What gates may ask of each example where a change moves a stage: read from the store of `before`."""
+    old, new = before.registry, after.registry
+    found: dict[str, bytes | str] = {}
+    for path, place in new.places.items():
+        if place.kind == "stage" and place.name and old.files.get(path) != new.files[path]:
+            with suppress(DocumentError):  # the verdict says what is wrong with it
+                found |= before.results(place.name, new.load(StagePointer, path).version, files=new)
+    return found

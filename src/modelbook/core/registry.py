@@ -75,6 +75,10 @@ class Registry:
         """policy.yaml."""
         return self._policy[0]
 
+    def line_in_policy(self, location: tuple[str | int, ...]) -> int | None:
+        """The line of policy.yaml on which a part of it stands, such as ("stages", 1, "soak")."""
+        return self._policy[1].line_of(location) if location else None
+
     @cached_property
     def trust(self) -> Trust:
         """trust.yaml."""

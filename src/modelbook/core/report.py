@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from modelbook.core.approvals import TOO_FEW, Signing
+from modelbook.core.approvals import AWAITED, Signing
 from modelbook.core.findings import Finding, blocks
 
 if TYPE_CHECKING:  # every command prints a report, and most have no use for what judges changes and gates
@@ -55,6 +55,8 @@ def promotion_report(decision: "Decision", *, next_steps: Sequence[str] = ()) ->
     name = f"{decision.model}@{decision.version}"
     baseline = f"{decision.model}@{decision.baseline.version}" if decision.baseline else "none: the stage is empty"
     facts = {"candidate": name, "stage": decision.stage, "baseline": baseline}
+    facts |= decision.timing.facts
+    facts |= {"may enter from": decision.opens} if decision.opens else {}
     if decision.pointer:
         facts["card"] = decision.pointer.card
         facts["policy"] = decision.pointer.policy
@@ -63,6 +65,8 @@ def promotion_report(decision: "Decision", *, next_steps: Sequence[str] = ()) ->
         verdict = f"all {len(decision.gates)} gates let {name} into {decision.stage}"
     elif failed:
         verdict = f"{len(failed)} of {len(decision.gates)} gates refuse {name}"
+    elif decision.opens:
+        verdict = f"{name} may enter {decision.stage} from {decision.opens} on"
     else:
         verdict = f"{name} cannot enter {decision.stage}: see the findings"
     return Report(
@@ -78,8 +82,9 @@ def promotion_report(decision: "Decision", *, next_steps: Sequence[str] = ()) ->
 
 def approval_report(decision: "Decision", findings: Sequence[Finding], standing: Signing) -> Report:
     """The report of a promotion to whoever is asked to sign it; that it waits for signatures is no fault of it."""
-    report = promotion_report(decision)
-    faults = tuple(one for one in findings if one.code != TOO_FEW)
+    own = tuple(one for one in decision.findings if one.code not in AWAITED)
+    report = promotion_report(replace(decision, findings=own))
+    faults = tuple(one for one in findings if one.code not in AWAITED)
     passed = report.passed and not blocks(faults)
     verdict = report.verdict if passed == report.passed else "it cannot be signed as it is: see the findings"
     facts = {**report.facts, "signatures": standing.words}
@@ -160,7 +165,7 @@ def change_report(verdict: "ChangeVerdict", *, base: str, head: str, also: Seque
     errors = sum(finding.level == "error" for finding in findings)
     if failed:
         text = f"{len(failed)} of {len(gates)} gates refuse it"
-    elif errors and all(one.code == TOO_FEW for one in findings if one.level == "error"):
+    elif errors and all(one.code in AWAITED for one in findings if one.level == "error"):
         text = f"all {len(gates)} gates let it through, and it waits for signatures"
     elif errors:
         text = f"{errors} problem{'s' if errors > 1 else ''} found"
@@ -170,5 +175,6 @@ def change_report(verdict: "ChangeVerdict", *, base: str, head: str, also: Seque
     for one in verdict.promotions:
         held = f"{one.model}@{one.baseline.version}" if one.baseline else "none: the stage is empty"
         facts[f"baseline in {one.stage}"] = held
+        facts |= {f"{one.stage}: {what}": text for what, text in one.timing.facts.items()}
     passed = verdict.passed and not blocks(also)
     return Report("Modelbook: " + (facts["change"]), passed, text, facts, gates, findings)
