@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.many_versions import generate
-from bench.measure import Figure, median, run
+from bench.measure import Cost, Figure, run
 from bench.registry import MODELBOOK
 
 VERSIONS = 10_000
@@ -20,26 +20,23 @@ def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="modelbook-bench-") as folder:
         root = Path(folder) / "registry"
         generate(root, VERSIONS)
-        one = [*MODELBOOK, "verify", "model-0100@25"]
-        how = f"median of {TIMES} whole processes, in a registry of {VERSIONS:,} versions"
-        yield Figure("verify MODEL@N, warm", median(one, TIMES, cwd=root, env=env), "s", how, 0.25)
-        cold = []
-        for _ in range(TIMES):
-            _forget(root)
-            cold.append(run(one, cwd=root, env=env).seconds)
-        yield Figure("verify MODEL@N, cold", statistics.median(cold), "s", how, 0.25)
-        stage = [*MODELBOOK, "verify", "model-0100@production"]
-        yield Figure("verify MODEL@STAGE, with its history", median(stage, TIMES, cwd=root, env=env), "s", how)
-        everything = [*MODELBOOK, "verify", "--all"]
-        _forget(root)
+        for reference in ("model-0100@25", "model-0100@production"):
+            for state in ("cold", "warm"):
+                costs = [_run(["verify", reference], root, env, cold=state == "cold") for _ in range(TIMES)]
+                seconds, processor = (statistics.median(values) for values in list(zip(*costs, strict=True))[::2])
+                how = f"median of {TIMES} whole processes, {VERSIONS:,} versions; {processor:.2f} s of processor time"
+                yield Figure(f"verify {reference}, {state}", seconds, "s", how, 0.25)
         for name, more in {"cold": [], "warm": [], "warm, one process": ["--jobs", "1"]}.items():
-            cost = run([*everything, *more], cwd=root, env=env)
+            cost = _run(["verify", "--all", *more], root, env, cold=name == "cold")
             rate = f"{VERSIONS / cost.seconds:,.0f} versions a second, {cost.peak:.0f} MiB in the first process"
-            processor = f"{cost.processor:.1f} s of processor time"
-            goal = 10.0 if name == "warm" else None
-            yield Figure(
-                f"verify --all, {name}", cost.seconds, "s", f"{VERSIONS:,} versions; {rate}; {processor}", goal
-            )
+            how = f"{VERSIONS:,} versions; {rate}; {cost.processor:.1f} s of processor time"
+            yield Figure(f"verify --all, {name}", cost.seconds, "s", how, 10.0 if name == "warm" else None)
+
+
+def _run(arguments: list[str], root: Path, env: dict[str, str], *, cold: bool) -> Cost:
+    if cold:
+        _forget(root)
+    return run([*MODELBOOK, *arguments], cwd=root, env=env)
 
 
 def _forget(root: Path) -> None:

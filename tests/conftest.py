@@ -7,6 +7,8 @@ from hypothesis import HealthCheck, settings
 
 # No run of a test may show up on the screen of whoever runs it.
 os.environ.pop("MLFLOW_TRACKING_URI", None)
+# Each of the many processes that tests start would compile again what it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # The same examples everywhere, and no clock in a verdict: a loaded machine is no reason to fail.
 settings.register_profile("modelbook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

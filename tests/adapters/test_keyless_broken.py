@@ -26,7 +26,7 @@ from tests.adapters.keyless_registry import (
     trust,
 )
 from tests.made import key
-from tests.made_fields import NOW
+from tests.made_fields import EARLIER, LATER, NOW
 from tests.parts.sigstore.server import SigstoreServer
 from tests.parts.sigstore.signing import WORKFLOW, sign
 
@@ -86,6 +86,17 @@ def test_an_entry_of_an_unknown_log_is_refused() -> None:
     stranger = SigstoreServer()
     stranger.authority = sigstore().authority
     assert "invalid log entry" in refused(registry(instance=stranger))
+
+
+@pytest.mark.parametrize("kind", ["tlogs", "ctlogs", "certificateAuthorities"])
+@pytest.mark.parametrize("valid", [{"start": "2020-01-01T00:00:00Z", "end": EARLIER}, {"start": LATER}])
+def test_a_log_or_a_ca_counts_only_for_as_long_as_the_root_says(kind: str, valid: dict[str, str]) -> None:
+    root = json.loads(sigstore().trusted_root())
+    (each,) = root[kind]
+    each.get("publicKey", each)["validFor"] = valid
+    data = json.dumps(root).encode()
+    made = registry(trusted=trust(top={"sigstore": digest_of(data)})).put("trusted_root.json", data)
+    assert f"none of the {kind} in trusted_root.json is valid at {NOW}" in refused(made)
 
 
 def test_a_certificate_that_no_certificate_log_has_is_refused() -> None:

@@ -5,6 +5,7 @@ The named cases are those of Sigstore's conformance suite that its own log and C
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -118,9 +119,14 @@ def test_a_spoilt_keyless_bundle_is_refused_or_the_very_same_signature(data: byt
         assert (found.payload, found.certificate, found.signature) == (was.payload, was.certificate, was.signature)
 
 
+# The log's name beside its signature says nothing: sigstore finds the log's key by the hint that follows.
+NAME = re.search(rb"\\u2014 ([^ ]+) ", GOOD)
+
+
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 7))
 @settings(max_examples=150)
 def test_a_bit_of_a_keyless_bundle_that_is_changed_is_noticed(position: int, bit: int) -> None:
+    assert NAME
     flipped = bytearray(GOOD)
     flipped[position] ^= 1 << bit
-    assert refused(bytes(flipped)), position
+    assert refused(bytes(flipped)) or position in range(*NAME.span(1)), position

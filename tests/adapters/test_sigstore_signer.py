@@ -92,6 +92,15 @@ def test_it_is_the_signer_whom_trust_yaml_names_exactly_and_no_other(sigstore: S
     assert not keys.is_signer(Signer(name="register", workflow=Workflow(**right)))
 
 
+def test_a_job_of_github_enterprise_is_named_by_its_own_server(
+    job: GitHubServer, sigstore: SigstoreServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job.set_claims(iss="https://git.acme.example/_services/token", repository="acme/keyless")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://git.acme.example")
+    signer = open_signer(f"sigstore:{sigstore.client_config(tmp_path / 'client.json')}")
+    assert signer.claim.startswith("the workflow https://git.acme.example/acme/keyless/.github/workflows/register.yml@")
+
+
 def test_a_token_that_is_of_no_workflow_is_bad_input(
     job: GitHubServer, sigstore: SigstoreServer, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from modelbook.adapters.workers import WORTH, spread
 from modelbook.errors import Refused, WorkerError
 
 MANY = range(3 * WORTH)
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="platform: only Linux forks safely")
 
 
 def test_the_answers_are_those_of_one_process_in_its_order() -> None:

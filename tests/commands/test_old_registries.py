@@ -6,11 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from modelbook.adapters.trust_history import trust_history
 
 from modelbook.adapters.git import Repository
 from modelbook.adapters.registry_files import read_registry
 from modelbook.adapters.sigstore_check import check_keyless
+from modelbook.adapters.trust_files import trust_history
 from modelbook.core.changes import check_change
 from modelbook.core.documents import DocumentError
 from modelbook.core.registry import Registry
@@ -99,7 +99,9 @@ def test_every_commit_of_an_old_registry_is_a_change_that_may_be_made(old: Workb
         verdict = check_change(base, head, now="2026-03-02T12:30:00Z")
         assert (verdict.passed, verdict.findings) == (True, ()), commit
         base = head
-    versions = trust_history(Repository.find(old.root), "registry", commits[-1][0])
+    repository = Repository.find(old.root)
+    history = repository.history(commits[-1][0], ["registry"]).below("registry")
+    versions = trust_history(repository, history, "registry")
     assert len(versions) == 3
     assert verify_trust_history(versions).findings == ()
 

@@ -1,6 +1,7 @@
 """`verify --all`: many versions, in one process or in several, with the very same findings."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,11 @@ def test_everything_is_not_one_thing_more(many: Workbench) -> None:
     refused = many.run("verify", "--all", "model-0000@1")
     assert refused.code == 2
     assert "one of REF, --all and --change" in refused.err
+
+
+def test_a_key_that_ends_soon_is_told_beside_what_else_is_found(bench: Workbench) -> None:
+    trust = (bench.root / "registry/trust.yaml").read_text()
+    soon = (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    bench.commit({"registry/trust.yaml": trust.replace("- name: owner\n", f"- name: owner\n  expires: '{soon}'\n", 1)})
+    found = json.loads(bench.run("verify", "--json").out)["findings"]
+    assert ("expiring", "warning") in {(one["code"], one["level"]) for one in found}

@@ -20,7 +20,13 @@ import yaml
 
 from tests.parts.act_run import ActRun, read_run
 from tests.parts.github.client import GitHubServer
-from tests.parts.workflow_files import granted_permissions, remote_uses, repository_and_ref, resolve_self
+from tests.parts.workflow_files import (
+    give_identities,
+    granted_permissions,
+    remote_uses,
+    repository_and_ref,
+    resolve_self,
+)
 
 Json = dict[str, Any]
 _PARTS = Path(__file__).resolve().parent
@@ -93,7 +99,7 @@ class Act:
             permissions = {scope: "read" for scope in permissions if scope != "id-token"}
         context = self._context(workflow, actor, ref, head)
         if permissions.get("id-token") == "write":
-            context |= self._identity(event, context)
+            self._identify(event, context, trees)
         context |= dict(env or {})
         given = {"GITHUB_TOKEN": self._token(permissions)} | (dict(secrets or {}) if trusted else {})
         command = [
@@ -155,9 +161,10 @@ class Act:
         }
         return context | ({"AWS_ENDPOINT_URL_S3": self.s3} if self.s3 else {})
 
-    def _identity(self, event: str, context: Mapping[str, str]) -> dict[str, str]:
-        """Where the run's jobs ask for their identity token, which then speaks of this run."""
+    def _identify(self, event: str, context: Mapping[str, str], trees: Mapping[str, Path]) -> None:
+        """Let the jobs that may ask for an identity token ask for one, which speaks of this run and of their file."""
         self.server.set_claims(
+            iss="https://token.actions.githubusercontent.com",
             repository=self.repository,
             ref=context["GITHUB_REF"],
             sha=context["GITHUB_WORKFLOW_SHA"],
@@ -166,10 +173,15 @@ class Act:
             workflow_ref=context["GITHUB_WORKFLOW_REF"],
             run_id=context["GITHUB_RUN_ID"],
         )
-        return {
-            "ACTIONS_ID_TOKEN_REQUEST_URL": self.server.oidc_url,
+        variables = {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"{self.server.oidc_url}&job_workflow_ref=@WORKFLOW@",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": self.server.oidc_request_token,
         }
+        own = f"{self.repository}@{context['GITHUB_WORKFLOW_SHA']}"
+        for name, tree in trees.items():
+            repository, _, ref = name.partition("@")
+            if repository not in self.stand_ins:
+                give_identities(tree, repository, context["GITHUB_REF"] if name == own else ref, variables)
 
     def _environment(self) -> dict[str, str]:
         """The whole environment of act, and so of every step: nothing of the machine's own leaks in."""

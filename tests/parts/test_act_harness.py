@@ -69,6 +69,10 @@ RIGHTS = f"""
 on: [push, pull_request]
 permissions: {{contents: write, id-token: write}}
 jobs:
+  less:
+    permissions: {{}}
+    runs-on: ubuntu-latest
+    steps: [{{run: 'echo "nameless${{ACTIONS_ID_TOKEN_REQUEST_URL:-}}"'}}]
   rights:
     runs-on: ubuntu-latest
     steps:
@@ -165,7 +169,8 @@ def test_a_matrix_of_jobs_runs_a_local_action(act: Act, registry: Path) -> None:
 
 def test_a_run_has_the_rights_that_its_workflow_declares(act: Act, github: GitHubServer, registry: Path) -> None:
     run = act.run("push", "rights.yml", secrets={"KEY": SECRET})
-    run.assert_jobs({"rights": "success"})
+    run.assert_jobs({"rights": "success", "less": "success"})
+    assert "nameless\n" in run.log
     assert f"secret {len(SECRET)} oidc yes home {act.folder}/home leak none" in run.log
     assert f"sha {tip(registry)} ref refs/heads/main" in run.log
     assert "\npushed" in run.log, run.log
@@ -187,7 +192,7 @@ def test_a_pull_request_from_a_fork_gets_no_secret_and_writes_nothing(
     call(github, "ghp_mallory", {"title": "t", "head": "mallory:topic", "base": "main"})
     (event,) = [event for event in github.events() if event["name"] == "pull_request"]
     run = act.run_event(event, "rights.yml", secrets={"KEY": SECRET})
-    run.assert_jobs({"rights": "success"})
+    run.assert_jobs({"rights": "success", "less": "success"})
     assert "secret 0 oidc  home" in run.log
     assert "\nrefused" in run.log
     assert f"sha {event['sha']} ref refs/pull/1/merge" in run.log

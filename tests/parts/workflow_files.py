@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -88,6 +89,27 @@ def resolve_self(tree: Path, repository: str, commit: str) -> None:
         text = re.sub(r"(\buses:\s*)\$/([^\s,}]+)", rf"\g<1>{repository}/\g<2>@{commit}", path.read_text())
         text = text.replace("job.workflow_repository", f"'{repository}'").replace("job.workflow_sha", f"'{commit}'")
         path.write_text(text)
+
+
+def give_identities(tree: Path, repository: str, ref: str, variables: Mapping[str, str]) -> None:
+    """Give the jobs with `id-token: write`, in a throwaway tree, what they ask for their identity with, and no other.
+
+    GitHub gives each job its own variables; act gives one set to all. `variables` may hold `@WORKFLOW@`, which becomes
+    the file that the job stands in, as its token names it.
+    """
+    for path in tree.glob(".github/workflows/*.y*ml"):
+        document: dict[Any, Any] = yaml.safe_load(path.read_text())
+        common = document.get("permissions", _DEFAULT)
+        named = quote(f"{repository}/{path.relative_to(tree).as_posix()}@{ref}")
+        given = {name: value.replace("@WORKFLOW@", named) for name, value in variables.items()}
+        jobs = [job for job in document["jobs"].values() if "steps" in job]
+        told = [job for job in jobs if _scopes(job.get("permissions", common)).get("id-token") == "write"]
+        for job in told:
+            job["env"] = given | (job.get("env") or {})
+        if told:
+            # YAML 1.1 reads the key `on` as true.
+            text = {"on" if key is True else key: value for key, value in document.items()}
+            path.write_text(yaml.safe_dump(text, sort_keys=False))
 
 
 def granted_permissions(workflow: Path, tree: Path, others: Mapping[str, Path]) -> dict[str, str]:

@@ -5,9 +5,10 @@ import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modelbook.core.markdown import annotations, markdown
-from modelbook.core.report import Report
+if TYPE_CHECKING:
+    from modelbook.core.report import Report
 
 
 def in_workflow() -> bool:
@@ -28,10 +29,13 @@ def set_outputs(values: Mapping[str, str]) -> None:
         file.write("".join(lines))
 
 
-def publish(report: Report) -> None:
+def publish(report: "Report") -> None:
     """Write the report as the job's summary and as annotations. Outside a workflow nothing happens."""
     if not in_workflow():
         return
+    # Every training asks this module for its job: it need not bring the gates and all that is told of them.
+    from modelbook.core.markdown import annotations, markdown
+
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as file:

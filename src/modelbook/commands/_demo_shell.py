@@ -45,6 +45,15 @@ class DemoShell:
         """Run `modelbook args`, show and return what it prints."""
         return self._run([sys.executable, "-m", "modelbook", *args], ["modelbook", *args], expect)
 
+    def offline(self, folder: str, *args: str) -> str:
+        """Run `modelbook args` in `folder`, in a network of its own that leads nowhere, or say that it was not cut."""
+        cut = cut_off()
+        if not cut:
+            self.say("# this machine lets nobody cut a command off from the network, so this one could reach it:")
+        self._show(["cd", folder])
+        command = [*cut, sys.executable, "-m", "modelbook", *args]
+        return self._run(command, [*cut, "modelbook", *args], 0, self.root / folder)
+
     def killed_after_a_checkpoint(self, run: str, *args: str) -> None:
         """Start `modelbook args`, and kill it with all that it started once the store has a checkpoint of `run`."""
         self._show(["modelbook", *args])
@@ -68,9 +77,11 @@ class DemoShell:
         """Run `git args`."""
         return self._run(["git", *args], ["git", *(arg for arg in args if arg != "--quiet")], 0)
 
-    def _run(self, command: list[str], shown: list[str], expect: int) -> str:
+    def _run(self, command: list[str], shown: list[str], expect: int, cwd: Path | None = None) -> str:
         self._show(shown)
-        done = subprocess.run(command, cwd=self.root, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            command, cwd=cwd or self.root, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         text = done.stdout.decode(errors="replace")
         for line in text.splitlines():
             self.say(f"  {line}")
@@ -134,6 +145,14 @@ class DemoShell:
 
     def _weights(self, run: str) -> Path:
         return self.root / ".modelbook/store/runs" / run / "artifacts/model.safetensors"
+
+
+def cut_off() -> list[str]:
+    """What runs a command in a network of its own that leads nowhere; nothing where the machine does not allow it."""
+    cut = ["unshare", "--net", "--map-root-user"]
+    if shutil.which(cut[0]) is None or subprocess.run([*cut, "true"], capture_output=True, check=False).returncode:
+        return []
+    return cut
 
 
 _WHO = {"NAME": "Ada Example", "EMAIL": "ada@example.org"}

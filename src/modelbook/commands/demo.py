@@ -48,6 +48,7 @@ def command(folder: Path | None) -> None:
     _worse_model(shell)
     _tampering(shell, version)
     _pull(shell)
+    _anybody(shell)
     shell.tell("Done. What to try next", f"  cd {shell.root}")
     for line in (
         f"  export MODELBOOK_SIGNER=file:{shell.key}",
@@ -159,4 +160,10 @@ def _pull(shell: DemoShell) -> None:
     shell.tell("Pull what is in production: who made it and every byte are checked first")
     shell.modelbook("pull", "digits@production", "../serving")
     shell.modelbook("list", "digits")
-    shell.modelbook("verify")
+
+
+def _anybody(shell: DemoShell) -> None:
+    shell.tell("Anybody can check, from a bare clone and without a network: signatures, evidence, and git's history")
+    shell.git("clone", "--quiet", "--bare", ".", "../clone.git")
+    shell.offline("../clone.git", "verify", "digits@production")
+    shell.offline("../clone.git", "verify", "--all")

@@ -15,7 +15,7 @@ from modelbook.commands._measurement import read_measurement, store_measurement
 from modelbook.commands._measuring import check_names, measure, read_examples
 from modelbook.commands._proposing import evaluation_branch, tell
 from modelbook.commands._pulling import pull_version, refuse
-from modelbook.commands._signing import open_allowed_signer
+from modelbook.commands._signing import open_allowed_signer, refuse_unverified
 from modelbook.commands._workspace import (
     Workspace,
     forge_option,
@@ -106,6 +106,7 @@ def command(
     _look(evaluation)
     key, _ = open_allowed_signer(workspace, signer, wanted.name, statement="evaluation")
     change = _change(workspace, evaluation, key)
+    refuse_unverified(workspace, change, wanted.name, version)
     proposal = workspace.forge(forge_name).submit(change)
     measured = [
         f"{metric} {value.value:.6g}" for metric, value in evaluation.metrics.items() if value.value is not None

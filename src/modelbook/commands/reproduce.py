@@ -13,7 +13,7 @@ from modelbook.commands._measurement import read_measurement, store_measurement
 from modelbook.commands._proposing import proposal_fields, reproduction_branch
 from modelbook.commands._pulling import refuse
 from modelbook.commands._retraining import Again, retrain
-from modelbook.commands._signing import open_allowed_signer
+from modelbook.commands._signing import open_allowed_signer, refuse_unverified
 from modelbook.commands._workspace import (
     Workspace,
     forge_option,
@@ -155,6 +155,8 @@ def _propose(
         return forge.resume(branch, labels=LABELS)
     folder = workspace.path(f"{version_folder(model, version)}/reproductions")
     data = dump(reproduction)
+    if workspace.registry.files.get(f"{version_folder(model, version)}/reproductions/{number}.yaml") == data:
+        return Proposal("", workspace.commit, merged=True, created=False)  # signed anew, its signature would change
     change = Change(
         branch=branch,
         base=workspace.commit,
@@ -166,4 +168,5 @@ def _propose(
         },
         labels=LABELS,
     )
+    refuse_unverified(workspace, change, model, version)
     return forge.submit(change)

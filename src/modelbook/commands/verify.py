@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import click
 
@@ -11,6 +12,7 @@ from modelbook.adapters.registry_files import read_history
 from modelbook.adapters.workers import spread
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import counted, print_report
+from modelbook.commands._folder import folder_of, verify_folder
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
 from modelbook.core.documents import DocumentError
 from modelbook.core.examples import Results
@@ -34,6 +36,13 @@ Numbered = tuple[str, int]
 @click.option("--change", metavar="BASE", help="Judge the change from the commit BASE to --rev, by the rules of BASE.")
 @click.option("--pull-request", type=int, metavar="N", help="With --change: report on this pull request as well.")
 @click.option("--status", is_flag=True, help="With --change: set the status of --rev, as a merge queue needs it.")
+@click.option("--key", type=click.Path(path_type=Path), metavar="PEM", help="With a folder: the key that counts.")
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path),
+    metavar="YAML",
+    help="With a folder: the trust.yaml that says whose signature counts; trusted_root.json is read beside it.",
+)
 @click.option(
     "--trust-from",
     envvar="MODELBOOK_TRUST_FROM",
@@ -55,13 +64,18 @@ def command(
     change: str | None,
     pull_request: int | None,
     status: bool,
+    key: Path | None,
+    trust: Path | None,
     trust_from: str | None,
     jobs: int | None,
     rev: str,
     registry_folder: str | None,
     as_json: bool,
 ) -> int:
-    """Check REF (a version, or a stage), or without REF the whole registry: every signature, digest and rule.
+    """Check REF (a version, a stage or a folder), or without REF the whole registry: every signature, digest and rule.
+
+    A folder is one that `modelbook pull` wrote, and needs no registry: ./model, or any with a card.yaml. Every
+    byte in it is checked, and whose signature counts is yours to say.
 
     Needs no network. Exit status 0 if everything verifies, 1 if anything does not; every finding is listed.
 
@@ -69,12 +83,22 @@ def command(
     Examples:
       modelbook verify fraud@5
       modelbook verify fraud@production
+      modelbook verify ./model --key owner.pem
       modelbook verify --change origin/main        # what a pull request would bring
     """
     if (pull_request is not None or status) and change is None:
         raise click.UsageError("--pull-request and --status go with --change BASE.")
     if sum(map(bool, (reference, change, everything))) > 1:
         raise click.UsageError("Give one of REF, --all and --change.")
+    if reference and (folder := folder_of(reference)) is not None:
+        if (key is None) == (trust is None):
+            raise click.UsageError(f"{folder} is a folder: give --key or --trust, to say whose signature counts.")
+        report = verify_folder(folder, key, trust)
+        set_outputs({"passed": str(report.passed).lower()})
+        print_report(report, as_json=as_json)
+        return Exit.YES if report.passed else Exit.NO
+    if key is not None or trust is not None:
+        raise click.UsageError("--key and --trust go with a folder, and there is none of that name with a card.yaml.")
     scope = [model_folder(parse_reference(reference).name)] if reference else []
     workspace = open_workspace(registry_folder, rev=rev, scope=scope)
     if change:
@@ -167,7 +191,7 @@ def _contents(
     checks += [partial(_stage, registry, *one) for one in sorted(stages)]
     with counted("verifying", len(checks)) as told:
         found = spread(lambda check: list(check()), checks, jobs=jobs, progress=told)
-    return list(dict.fromkeys(finding for part in found for finding in part))
+    return [*findings, *(finding for part in found for finding in part)]
 
 
 def _dataset(registry: Registry, dataset: str, version: int) -> Iterable[Finding]:

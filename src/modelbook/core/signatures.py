@@ -58,8 +58,13 @@ def load_public_key(pem: str) -> ec.EllipticCurvePublicKey:
 @lru_cache(maxsize=256)
 def hint_of(pem: str) -> str:
     """The bundle hint of the key in `pem`, whatever its line ends. Raises ValueError if it is not a P-256 key."""
+    return key_hint(plain_pem(pem).encode())
+
+
+def plain_pem(pem: str) -> str:
+    """The key in `pem` as it is written everywhere. Raises ValueError if it is not a P-256 key."""
     form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return key_hint(load_public_key(pem).public_bytes(serialization.Encoding.PEM, form))
+    return load_public_key(pem).public_bytes(serialization.Encoding.PEM, form).decode()
 
 
 def key_digest(signer: Signer) -> str | None:

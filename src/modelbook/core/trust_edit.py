@@ -103,6 +103,10 @@ class Draft:
                 part["signers"] = [*part["signers"], new]
         return new
 
+    def trusted_root(self, digest: str) -> None:
+        """Check keyless signatures by the trusted_root.json of this digest from now on."""
+        self.data["sigstore"] = digest
+
     def revoke(self, withdrawals: Sequence[Fields]) -> None:
         """Take trust back from payloads, keys or identities."""
         self.data["revocations"] = [*(self.data.get("revocations") or []), *withdrawals]

@@ -38,9 +38,11 @@ class Issuer:
         if request.headers.get("authorization", "").partition(" ")[2] != REQUEST_TOKEN:
             raise Refusal(401, "the request token is not that of a job with `id-token: write`")
         audience = request.query.get("audience", f"{self.world.url}/acme")
-        return {"value": self._token(issuer, audience)}
+        own = {name: request.query[name] for name in ("job_workflow_ref",) if name in request.query}
+        return {"value": self._token(issuer, audience, own)}
 
-    def _token(self, issuer: str, audience: str) -> str:
+    def _token(self, issuer: str, audience: str, own: Json) -> str:
+        """`own` is what differs from job to job of one run: the address that a job asks at names it."""
         moment = int(time.time())
         claims = {
             "iss": issuer,
@@ -50,6 +52,7 @@ class Issuer:
             "exp": moment + 300,
             **self._job_claims(),
             **self.claims,
+            **own,
         }
         head = {"typ": "JWT", "alg": "RS256", "kid": KEY_ID}
         signed = f"{_segment(head)}.{_segment(claims)}"

@@ -2,9 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from securesystemslib.signer import CryptoSigner
-from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]
+from tuf.api.metadata import (  # type: ignore[attr-defined]
+    Metadata,
+    MetaFile,
+    Root,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
 
 LIFETIME = timedelta(days=365)
 
@@ -22,7 +31,7 @@ def write_repository(folder: Path, targets: dict[str, bytes]) -> Path:
         target = TargetFile.from_data(name, data, ["sha256"])
         listed.targets[name] = target
         (folder / "targets" / f"{target.hashes['sha256']}.{name}").write_bytes(data)
-    parts = {
+    parts: dict[str, Metadata[Any]] = {
         "1.root.json": Metadata(root),
         "1.targets.json": Metadata(listed),
         "1.snapshot.json": Metadata(Snapshot(expires=expires, meta={"targets.json": MetaFile(1)})),

@@ -20,7 +20,7 @@ from modelbook.commands._workspace import (
 )
 from modelbook.commands.trust._signing import sign_at_hand
 from modelbook.core.documents import load_lines
-from modelbook.core.layout import TRUST, place_of
+from modelbook.core.layout import TRUST, TRUSTED_ROOT, place_of
 from modelbook.core.markdown import inert
 from modelbook.core.registry import Registry
 from modelbook.core.rules import check_rules
@@ -67,16 +67,26 @@ def branch_of(version: int) -> str:
 
 
 def propose(
-    opened: Opened, *, signer: str, forge_name: str, dry_run: bool, as_json: bool, also: Iterable[KeySigner] = ()
+    opened: Opened,
+    *,
+    signer: str,
+    forge_name: str,
+    dry_run: bool,
+    as_json: bool,
+    also: Iterable[KeySigner] = (),
+    root: bytes | None = None,
 ) -> None:
-    """Write, check, show, sign and propose the draft; `also` sign, if they belong to a root.
+    """Write, check, show, sign and propose the draft; `also` sign, if they belong to a root of trust.yaml.
+
+    `root` is a new trusted_root.json of Sigstore, which the draft names.
 
     Raises Refused or BadInput, with nothing proposed.
     """
     workspace, base = opened.workspace, opened.base
     data = rewrite(base.files[TRUST], opened.draft.data)
     kept = {path: held for path, held in base.files.items() if path not in signatures_of(base)}
-    head = Registry(kept | {TRUST: data}, workspace.folder)
+    brought = {TRUST: data} | ({TRUSTED_ROOT: root} if root is not None else {})
+    head = Registry(kept | brought, workspace.folder)
     place = place_of(TRUST)
     refuse("the new trust.yaml", tuple(check_rules(head, TRUST, place)) if place else ())
     show_difference(base, head, as_json=as_json)
@@ -94,12 +104,12 @@ def propose(
         verdict = check_trust_change(base, proposed_trust(workspace, forge, standing), now=now())
         report(version, verdict, forge.resume(branch, labels=LABELS), as_json=as_json)
         return
-    root = workspace.repository.root
-    made = sign_at_hand(base.trust, head, signer=signer, ssh_key=None, folder=root, also=also)
+    folder = workspace.repository.root
+    made = sign_at_hand(base.trust, head, signer=signer, ssh_key=None, folder=folder, also=also)
     verdict = check_trust_change(base, Registry({**head.files, **made}, workspace.folder), now=now())
     refuse("the new trust.yaml", tuple(finding for finding in verdict.findings if finding.code != WAITING))
     files: dict[str, bytes | None] = {workspace.path(path): None for path in signatures_of(base)}
-    files |= {workspace.path(path): held for path, held in {**made, TRUST: data}.items()}
+    files |= {workspace.path(path): held for path, held in {**made, **brought}.items()}
     proposal = forge.submit(
         Change(
             branch=branch,
