@@ -33,13 +33,14 @@ def main(verb: str, installed: bool) -> int:
     """Install this checkout's modelbook where it is missing, and run `verb`. Gives the exit code."""
     if sys.version_info < (3, 11):  # noqa: UP036 - it starts on whatever python3 is
         fail(f"modelbook needs Python 3.11 or newer, and python3 is {sys.version.split()[0]}: use actions/setup-python")
-    if same_as_checkout(importlib.util.find_spec("modelbook")):
+    missing = [extra for extra in extras() if importlib.util.find_spec(extra) is None]
+    if same_as_checkout(importlib.util.find_spec("modelbook")) and not missing:
         return run(verb)
     if externally_managed():
         again(venv_python(), verb)
     if installed:
-        fail("pip installed a modelbook that is not the one of this checkout")
-    install()
+        fail(f"pip did not install {missing[0] if missing else 'the modelbook of this checkout'}")
+    install(missing)
     again(sys.executable, verb, "installed")
 
 
@@ -59,6 +60,18 @@ def digests(package: Path) -> dict[str, str]:
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in own.items()}
 
 
+def extras() -> list[str]:
+    """What modelbook needs here beside itself: sigstore, where this step signs keyless or the registry trusts it.
+
+    An extra is named as the package that it brings.
+    """
+    signer = os.environ.get(f"{PREFIX}SIGNER") or os.environ.get("MODELBOOK_SIGNER") or ""
+    registry = os.environ.get(f"{PREFIX}REGISTRY") or "registry"
+    places = (Path.cwd(), *Path.cwd().parents)
+    trusts = any((place / registry / "trusted_root.json").is_file() for place in places)
+    return ["sigstore"] if trusts or signer.startswith("sigstore:") else []
+
+
 def externally_managed() -> bool:
     """Whether this Python belongs to the operating system, which asks pip to keep out (PEP 668)."""
     marker = Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED"
@@ -74,10 +87,18 @@ def venv_python() -> str:
     return str(python)
 
 
-def install() -> None:
-    """Install this checkout and what keyless signatures need, with the exact versions that it was tested with."""
+def install(extras: Sequence[str]) -> None:
+    """Install this checkout and the extras, with the exact versions that it was tested with."""
     options = ["--quiet", "--disable-pip-version-check", "--constraint", str(ROOT / "constraints.txt")]
-    call("installing modelbook", "-P", "-m", "pip", "install", *options, f"{ROOT}[sigstore]")
+    call(
+        "installing modelbook",
+        "-P",
+        "-m",
+        "pip",
+        "install",
+        *options,
+        f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT),
+    )
 
 
 def call(what: str, *arguments: str) -> None:

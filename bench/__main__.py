@@ -6,11 +6,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import checkpoints, gpt, memory, start_up
+from bench import checkpoints, gpt, memory, start_up, verifying
 from bench.machine import describe
 from bench.measure import Figure
 
-_SECTIONS: dict[str, Any] = {"start-up": start_up, "memory": memory, "checkpoints": checkpoints, "gpt": gpt}
+_SECTIONS: dict[str, Any] = {
+    "start-up": start_up,
+    "verifying": verifying,
+    "memory": memory,
+    "checkpoints": checkpoints,
+    "gpt": gpt,
+}
 
 
 def main() -> None:

@@ -28,10 +28,11 @@ class Figure(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Wall time in seconds, and the largest resident set in MiB, of one process."""
+    """Wall time in seconds, the largest resident set in MiB, and processor time in seconds with its children's."""
 
     seconds: float
     peak: float
+    processor: float
 
 
 def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Cost:
@@ -44,7 +45,7 @@ def run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> Cost:
     seconds = time.perf_counter() - started
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output.decode(errors='replace')}")
-    return Cost(seconds, usage.ru_maxrss / 1024)
+    return Cost(seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
 
 
 def median(command: Sequence[str], times: int, *, cwd: Path, env: Mapping[str, str]) -> float:

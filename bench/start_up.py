@@ -17,4 +17,4 @@ def measure() -> Iterator[Figure]:
         yield Figure("python -c pass", median([sys.executable, "-c", "pass"], TIMES, cwd=root, env=env), "s", how)
         yield Figure("modelbook --help", median([*MODELBOOK, "--help"], TIMES, cwd=root, env=env), "s", how, 0.2)
         verify = median([*MODELBOOK, "verify", "bench@1"], TIMES, cwd=root, env=env)
-        yield Figure("modelbook verify bench@1", verify, "s", how, 0.4)
+        yield Figure("modelbook verify bench@1", verify, "s", how, 0.25)

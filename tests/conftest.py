@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # No run of a test may show up on the screen of whoever runs it.
@@ -12,3 +13,16 @@ settings.register_profile("modelbook", deadline=None, derandomize=True, suppress
 settings.load_profile("modelbook")
 
 pytest_plugins = ["tests.no_silent_skips", "tests.parts.fixtures", "tests.commands.workbench"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: begun last, one would run alone while the other processes have nothing left to do.
+
+    Those that may take longer than the rest say so by a time limit of their own.
+    """
+    items.sort(key=_limit, reverse=True)
+
+
+def _limit(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark is not None else 0.0

@@ -76,10 +76,15 @@ def record(kind: type[Record], fields: Fields) -> Record:
     return kind.model_validate_json(json.dumps(fields))
 
 
-def trust_yaml(rules: tuple[Fields, ...] = RULES, signers: Mapping[str, Fields] = SIGNERS, version: int = 1) -> bytes:
+def trust_yaml(
+    rules: tuple[Fields, ...] = RULES, signers: Mapping[str, Fields] = SIGNERS, version: int = 1, **more: Any
+) -> bytes:
     """A trust file; `signers` maps a name to what is said of it beside its key. JSON is YAML."""
-    listed = [{"name": name, "key": key(name).public_pem, **fields} for name, fields in signers.items()]
-    return json.dumps({"version": version, "signers": listed, "rules": rules}).encode()
+    listed = [
+        {"name": name, **({} if "ssh" in fields else {"key": key(name).public_pem}), **fields}
+        for name, fields in signers.items()
+    ]
+    return json.dumps({"version": version, "signers": listed, "rules": rules, **more}).encode()
 
 
 class Made:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelbook.adapters.sigstore_check import check_keyless
+from modelbook.adapters.sigstore_check import check_keyless, check_trusted_root
 from modelbook.core.changes import check_change
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
@@ -26,7 +26,7 @@ from tests.adapters.keyless_registry import (
     trust,
 )
 from tests.made import key
-from tests.made_fields import NOW
+from tests.made_fields import EARLIER, LATER, NOW
 from tests.parts.sigstore.server import SigstoreServer
 from tests.parts.sigstore.signing import WORKFLOW, sign
 
@@ -88,6 +88,17 @@ def test_an_entry_of_an_unknown_log_is_refused() -> None:
     assert "invalid log entry" in refused(registry(instance=stranger))
 
 
+@pytest.mark.parametrize("kind", ["tlogs", "ctlogs", "certificateAuthorities"])
+@pytest.mark.parametrize("valid", [{"start": "2020-01-01T00:00:00Z", "end": EARLIER}, {"start": LATER}])
+def test_a_log_or_a_ca_counts_only_for_as_long_as_the_root_says(kind: str, valid: dict[str, str]) -> None:
+    root = json.loads(sigstore().trusted_root())
+    (each,) = root[kind]
+    each.get("publicKey", each)["validFor"] = valid
+    data = json.dumps(root).encode()
+    made = registry(trusted=trust(top={"sigstore": digest_of(data)})).put("trusted_root.json", data)
+    assert f"none of the {kind} in trusted_root.json is valid at {NOW}" in refused(made)
+
+
 def test_a_certificate_that_no_certificate_log_has_is_refused() -> None:
     assert "does not contain a signed certificate timestamp" in refused(registry(promised=False))
 
@@ -147,6 +158,7 @@ def test_a_workflow_with_a_star_in_trust_yaml_is_refused(field: str) -> None:
 
 def test_without_sigstore_nothing_is_believed_and_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     made = registry()
+    check_trusted_root.cache_clear()
     monkeypatch.setitem(sys.modules, "sigstore.models", None)  # importing it fails, as where it is not installed
     assert "sigstore-python, which checks it, is not installed" in refused(made)
     assert "pip install 'modelbook[sigstore]'" in str(found(made)[0].remedy)

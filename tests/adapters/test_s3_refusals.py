@@ -1,11 +1,12 @@
 """Whatever S3 and the way to it refuse is said with its reason and a remedy, and never as a traceback."""
 
 import socket
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
+from botocore import session
 
 from modelbook.adapters.s3_store import S3Store
 from modelbook.core.digests import digest_of
@@ -24,6 +25,14 @@ USES: dict[str, Callable[[BucketPlace, Path], object]] = {
     "list": lambda place, _: list(place.store.list()),
     "delete": lambda place, _: place.store.delete([KEY]),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_reader_of_boto_s_data() -> Iterator[None]:
+    """Each client here is a new one, for which botocore would parse the description of S3 anew."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(session, "create_loader", cache(session.create_loader))
+        yield
 
 
 def refused(use: Callable[[], object]) -> str:

@@ -14,7 +14,9 @@ from modelbook.adapters.ssh_signer import open_ssh_signer
 from modelbook.core.ssh_signature import check, key_blob, read_signature
 from modelbook.core.trust import Signer
 from modelbook.errors import BadInput, Refused
+from tests.parts.ssh_by_hand import made
 from tests.parts.ssh_keys import PASSPHRASE, SshKey, accepts, clean, ssh_key
+from tests.parts.token_agent import token_agent
 
 NAMESPACE = "modelbook/stages/production"
 MESSAGE = b"format: modelbook/stage/v1\n"
@@ -134,6 +136,25 @@ def test_a_public_key_that_is_of_another_private_one_is_noticed(tmp_path: Path) 
     (tmp_path / "key.pub").write_text(ssh_key("bob").line + "\n")
     mine = open_ssh_signer([signer("bob", ssh_key("bob"))], "it", key=str(tmp_path / "key"), folder=tmp_path)
     with pytest.raises(BadInput):
+        mine.sign(MESSAGE, NAMESPACE)
+
+
+@pytest.mark.parametrize("kind", ["sk-ed25519", "sk-ecdsa"])
+def test_a_hardware_key_signs_if_it_is_touched(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not every key asks for a touch (`ssh-keygen -O no-touch-required`); such a signature says so."""
+    may = [Signer(name="alice", ssh=made(kind).line)]
+    for flags in (1, 0):
+        with token_agent(made(kind), tmp_path / f"agent-{flags}", flags=flags) as place:
+            monkeypatch.setenv("SSH_AUTH_SOCK", place)
+            mine = open_ssh_signer(may, "it", key=None, folder=tmp_path)
+            if flags:
+                signature = mine.sign(MESSAGE, NAMESPACE)
+                assert accepts(f"me {made(kind).line}", "me", NAMESPACE, signature, MESSAGE)
+                continue
+            with pytest.raises(BadInput, match=r"nobody touched the hardware key\n.*touch it when it blinks"):
+                mine.sign(MESSAGE, NAMESPACE)
+    monkeypatch.delenv("SSH_AUTH_SOCK")
+    with pytest.raises(BadInput, match=r"ssh-keygen did not sign.*\n.*Plug the hardware key in"):
         mine.sign(MESSAGE, NAMESPACE)
 
 

@@ -38,11 +38,12 @@ def test_the_environment_is_this_one() -> None:
     assert environment.torch.debug == torch.version.debug
 
 
-def test_the_environment_is_found_without_importing_torch() -> None:
-    code = "import sys; from modelbook.training.provenance import locked_environment; locked_environment(None)"
-    code += "; print('torch' in sys.modules)"
+def test_a_run_is_opened_and_its_environment_found_without_torch_and_without_the_gates() -> None:
+    code = "import sys; from modelbook import run; from modelbook.training.provenance import locked_environment; "
+    code += "locked_environment(None); "
+    code += "print({'torch', 'boto3', 'modelbook.core.gates', 'modelbook.core.report'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRON, capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+    assert done.stdout == "set()\n"
 
 
 @pytest.mark.parametrize("version", [NVRM, NVRM_OPEN])

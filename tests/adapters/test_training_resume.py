@@ -22,11 +22,29 @@ from tests.adapters.killing import SAVING, Campaign
 from tests.adapters.training_scripts import ENVIRON, Bench
 
 DIES = SAVING.replace("    run.save_weights", "    saver.wait()\n    os._exit(1)\n    run.save_weights")
+FOUR = {"steps": 4}
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def _of_the_dead(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the run r1, which died after four steps."""
+    bench = Bench(tmp_path_factory.mktemp("dead"))
+    assert bench.launch(DIES, seed=1, params=FOUR).status == "failed"
+    assert not any(bench.scratch.iterdir())
+    return bench.store.root
+
+
+@pytest.fixture
+def dead(bench: Bench, _of_the_dead: Path) -> Bench:
+    """The same in a store of the test's own."""
+    shutil.copytree(_of_the_dead, bench.store.root)
+    bench.scratch.mkdir()
+    return bench
 
 
 @pytest.fixture(scope="module")
@@ -65,19 +83,17 @@ def test_a_checkpoint_with_wrong_bytes_is_passed_over_for_the_best(bench: Bench,
     assert result.record.artifacts[0].digest == uninterrupted
 
 
-def test_without_any_readable_checkpoint_the_training_says_so(bench: Bench) -> None:
-    bench.launch(DIES, seed=1)
-    for path in bench.store.root.glob("runs/r1/checkpoints/*/model.safetensors"):
+def test_without_any_readable_checkpoint_the_training_says_so(dead: Bench) -> None:
+    for path in dead.store.root.glob("runs/r1/checkpoints/*/model.safetensors"):
         path.unlink()
-    result = bench.launch(SAVING, seed=1)
+    result = dead.launch(SAVING, seed=1, params=FOUR)
     assert result.status == "failed"
     assert "no checkpoint of the run can be read" in (result.error or "")
 
 
-def test_an_attempt_that_begins_anew_says_so(bench: Bench) -> None:
-    bench.launch(DIES, seed=1, params={"steps": 4})
+def test_an_attempt_that_begins_anew_says_so(dead: Bench) -> None:
     anew = SAVING.replace("saver.restore() or 0", "0")
-    result = bench.launch(anew, seed=1, params={"steps": 4})
+    result = dead.launch(anew, seed=1, params=FOUR)
     assert result.status == "completed"
     assert "attempt 2 begins anew: restore() was not called" in result.warnings
 
@@ -90,16 +106,15 @@ def test_an_attempt_that_begins_anew_says_so(bench: Bench) -> None:
         ({"code": Code(entry_point="train.py", commit="b" * 40)}, "code of commit bbbbbbbbbbbb, was none"),
     ],
 )
-def test_going_on_with_other_settings_is_refused_or_recorded(bench: Bench, more: dict[str, Any], words: str) -> None:
-    began: dict[str, Any] = {"seed": 1, "params": {"steps": 4}}
-    assert bench.launch(DIES, **began).status == "failed"
-    before = bench.keys("")
+def test_going_on_with_other_settings_is_refused_or_recorded(dead: Bench, more: dict[str, Any], words: str) -> None:
+    began: dict[str, Any] = {"seed": 1, "params": FOUR}
+    before = dead.keys("")
     with pytest.raises(Refused, match=f"began with other settings:\n    {words}") as caught:
-        bench.launch(SAVING, **(began | more))
+        dead.launch(SAVING, **(began | more))
     assert "--force" in (caught.value.remedy or "")
-    assert bench.keys("") == before
-    assert not any(bench.scratch.iterdir())
-    result = bench.launch(SAVING, **(began | more), force=True)
+    assert dead.keys("") == before
+    assert not any(dead.scratch.iterdir())
+    result = dead.launch(SAVING, **(began | more), force=True)
     assert result.status == "completed"
     assert result.state is not None
     assert result.state.start.differs == (words,)

@@ -2,6 +2,7 @@
 
 import math
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from modelbook.training.tensors import read_checkpoint
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)  # pytest's own is no training script
     for name in ("MODELBOOK_RUN_CONFIG", "MODELBOOK_STORE", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
     with modelbook.run("test", params={"declared": 1}) as opened:

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modelbook.core.allowed_signers import allowed_signers
-from modelbook.core.documents import load
-from modelbook.core.trust import Trust
+from tests.made import POLICY
 from tests.parts.desks import Desk, made_for_people, quiet_environment, trust_of_people, write
 from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer
@@ -85,7 +83,8 @@ def test_a_promotion_waits_until_enough_people_have_signed(desk: Desk) -> None:
     assert (told["signed"], told["needed"], told["lacking"]) == (["alice", "bob", "promoter"], 3, 0)
     assert codes(desk) == []
     desk.git("merge", "-q", BRANCH)
-    listed = allowed_signers(load(Trust, trust_of_people(), "trust.yaml"))
+    listed = desk.ok("trust", "show", "--format", "allowed-signers")
+    assert desk.run("trust", "show", "--format", "allowed-signers", "--json")[0] == 2
     pointer = (desk.root / POINTER).read_bytes()
     for name in ("alice", "bob"):  # as anybody checks it who has no Modelbook
         signature = (desk.root / POINTER.replace(".yaml", f".{name}.sshsig")).read_bytes()
@@ -106,7 +105,7 @@ def test_a_person_is_asked_before_anything_is_signed(desk: Desk) -> None:
         os.close(side)
         assert done.returncode == code, done.stderr
         said = done.stdout
-        assert said.index("all 1 gates let digits@1 into staging") < said.index("Sign it as alice?")
+        assert said.index("all 1 gates let digits@1 into staging") < said.index("Sign digits@1 into staging as alice?")
         assert (desk.git("rev-parse", BRANCH) == tip) == ("nothing was signed" in said) == bool(code)
 
 
@@ -154,6 +153,13 @@ def test_a_verdict_that_fails_or_is_stale_is_not_signed(desk: Desk) -> None:
     for said in ("1 of 1 gates refuse digits@1", "the policy it was judged by is not the present one"):
         assert said in text, text
     assert desk.git("rev-parse", BRANCH) == tip
+
+
+def test_a_branch_that_is_called_after_another_version_is_not_signed(desk: Desk) -> None:
+    promote(desk, 2)
+    desk.git("branch", "-m", "promote/digits-2-to-staging", BRANCH)
+    code, text = approve(desk, ALICE)
+    assert (code, "moves staging to digits@2" in text) == (1, True), text
 
 
 def test_who_may_not_sign_is_told_who_may(desk: Desk) -> None:
@@ -252,9 +258,35 @@ def test_on_github_an_approval_is_a_commit_on_the_pull_request(
         assert "signed as alice; 2 of 3" in text
         assert desk.ok("approve", "--pull-request", "1", "--key", ALICE, "--yes").count("nothing to do") == 1
         assert verified()[::2] == (False, "failure")
+        # He is at work on something else: it is judged by the rules of the branch that it would be merged into.
+        desk.git("switch", "-q", "-c", "elsewhere")
+        desk.commit(made_for_people(signers=["promoter"], threshold=1))
         text = desk.ok("approve", "digits", "--key", BOB, "--yes")
         assert f"next: {server.url}/{name}/pull/1" in text
         assert verified()[::2] == (True, "success")
         assert desk.git("rev-list", "--count", f"{before}..origin/{BRANCH}") == "2"
         assert len(server.state()["repositories"][name]["pulls"]) == 1
+
+        other = tmp_path / "other"
+        subprocess.run(["git", "clone", "-q", str(bare), str(other)], check=True)
+        subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "Move on"], cwd=other, check=True)
+        subprocess.run(["git", "push", "-q", "origin", "HEAD:main"], cwd=other, check=True)
+        code, text = desk.run("approve", "digits", "--key", BOB, "--yes")
+        assert (code, "Bring it: `git fetch`." in text) == (2, True), text
         assert [entry for entry in server.log() if "failure" in entry] == []
+
+
+def test_a_freeze_is_overridden_once_a_person_whom_it_names_has_signed(desk: Desk) -> None:
+    shut = "freeze:\n- {name: audit, begins: 2001-01-01T00:00, ends: 9000-01-01T00:00, override: [alice]}\n"
+    made = made_for_people(threshold=1)
+    desk.commit(made.put("policy.yaml", POLICY + shut))
+    override = ("--override-freeze", "audit", "--reason", "the old host is going")
+    said = desk.ok("promote", "digits@1", "--to", "staging", "--signer", desk.signer("promoter"), *override)
+    assert "It waits for a signature of alice: `modelbook approve digits --to staging`" in " ".join(said.split())
+    assert codes(desk) == ["override-not-signed"]
+    assert approve(desk, BOB)[0] == 0
+    assert codes(desk) == ["override-not-signed"]
+    assert approve(desk, ALICE)[0] == 0
+    report = desk.json("verify", "--change", "main", "--rev", BRANCH)
+    assert (report["passed"], report["findings"]) == (True, [])
+    assert report["facts"]["staging: frozen by audit"].endswith("overridden by alice")

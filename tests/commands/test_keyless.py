@@ -33,25 +33,26 @@ class Keyless:
     config: Path
     job: dict[str, str]
 
-    def allow(self, **changes: str) -> None:
-        """Let trust.yaml name the workflow, changed by `changes`, beside the key that `init` made."""
-        path = self.bench.root / "registry/trust.yaml"
-        trust = yaml.safe_load(path.read_text())
+    def allow(self) -> None:
+        """Let trust.yaml name the workflow beside the key that `init` made, and its Sigstore, as a team would."""
         number = str(self.github.state()["repositories"][REPOSITORY]["id"])
-        workflow = {"identity": FILE, "repository_id": number, "ref": "refs/heads/main"} | changes
-        trust["version"] += 1
-        trust["signers"] = [*trust["signers"][:1], {"name": "register", "workflow": workflow}]
-        trust["rules"] = [
-            {"models": "*", "statements": ["model", "provenance"], "signers": ["register"]},
-            *trust["rules"],
-        ]
-        trust["sigstore"] = digest_of(self.sigstore.trusted_root())
-        files: dict[str, str | bytes] = {
-            "registry/trust.yaml": yaml.safe_dump(trust),
-            "registry/trusted_root.json": self.sigstore.trusted_root(),
-        }
-        commit = self.bench.commit(files, "Let the workflow sign")
+        workflow = ("--workflow", FILE, "--repository-id", number, "--ref", "refs/heads/main")
+        self.change_trust("refresh", "--from", str(self.config))
+        self.change_trust("add", "register", *workflow, "--may-sign", "model,provenance")
+        commit = self.bench.git("rev-parse", "HEAD").strip()
         self.github.set_claims(iss=GITHUB, repository=REPOSITORY, sha=commit)
+
+    def change_trust(self, *arguments: str) -> str:
+        """Propose a change of trust.yaml, and merge it; what was printed."""
+        said = self.bench.ok("trust", *arguments)
+        version = self.version() + 1
+        self.bench.git("merge", "--quiet", "--ff-only", f"trust/{version}")
+        return said
+
+    def version(self) -> int:
+        """That of trust.yaml."""
+        number: int = yaml.safe_load((self.bench.root / "registry/trust.yaml").read_text())["version"]
+        return number
 
 
 @pytest.fixture
@@ -117,6 +118,18 @@ def test_what_a_workflow_signs_keyless_verifies_with_three_tools_offline(keyless
     assert not verifies(FILE)
 
 
+def test_what_another_run_trained_is_not_proposed(keyless: Keyless) -> None:
+    run = train(keyless)
+    signer = ("--signer", f"sigstore:{keyless.config}")
+    keyless.github.set_claims(iss=GITHUB, repository=REPOSITORY, sha="c" * 40, run_id="1002")
+    done = keyless.bench.run("register", "toy", "--run", run, *signer, env=keyless.job | {"GITHUB_RUN_ID": "1002"})
+    assert done.code == 1, done.text
+    assert "what was signed would not verify, so it is not proposed" in done.err
+    assert f"it was signed in https://github.com/{REPOSITORY}/actions/runs/1002/attempts/1" in done.err
+    assert "says that it was made by github:acme/toys/1001/train" in done.err
+    assert keyless.bench.git("branch", "--list", "register/*") == ""
+
+
 def test_a_workflow_that_may_not_is_told_before_any_work_is_done(keyless: Keyless) -> None:
     keyless.github.set_claims(iss=GITHUB, repository=REPOSITORY, ref="refs/heads/topic")
     done = keyless.bench.run("register", "toy", "--run", "20260101t000000-00000000",
@@ -162,3 +175,19 @@ def test_verify_of_what_keys_signed_never_imports_sigstore(bench: Workbench) -> 
     done = subprocess.run([sys.executable, "-c", code, "verify"], cwd=bench.root, env=bench.env | {"PYTHONPATH": ""},
                           capture_output=True, text=True, check=False)  # fmt: skip
     assert done.stdout.splitlines()[-1] == "False", done.stdout + done.stderr
+
+
+def test_the_trusted_root_is_refreshed_from_a_file_as_a_change_of_trust(keyless: Keyless, tmp_path: Path) -> None:
+    bench = keyless.bench
+    assert "is the present one already" in bench.ok("trust", "refresh", "--from", str(keyless.config))
+    other = SigstoreServer()
+    (tmp_path / "root.json").write_bytes(other.trusted_root())
+    before = keyless.version()
+    said = keyless.change_trust("refresh", "--from", str(tmp_path / "root.json"))
+    assert f"trust.yaml, version {before + 1}: signed by" in said
+    written = (bench.root / "registry/trusted_root.json").read_bytes()
+    assert json.loads(written) == json.loads(other.trusted_root())
+    assert digest_of(written) in (bench.root / "registry/trust.yaml").read_text()
+    bench.ok("verify")
+    done = bench.run("trust", "refresh", "--from", str(bench.root / "train.py"))
+    assert (done.code, "no trusted root of Sigstore" in done.err) == (2, True), done.text

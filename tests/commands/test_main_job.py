@@ -45,14 +45,16 @@ def test_plan_lists_what_waits_until_it_is_done(bench: Workbench) -> None:
     assert json.loads(bench.ok("plan", "--json")) == {
         "evaluate": [{"version": "toy@1", "suite": "default"}],
         "promote": [],
+        "later": [],
     }
     bench.ok("evaluate", "toy@1")
     assert json.loads(bench.ok("plan", "--json")) == {
         "evaluate": [],
         "promote": [{"version": "toy@1", "stage": "staging"}],
+        "later": [],
     }
     bench.promote("toy@1", "staging")
-    assert json.loads(bench.ok("plan", "--json")) == {"evaluate": [], "promote": []}
+    assert json.loads(bench.ok("plan", "--json")) == {"evaluate": [], "promote": [], "later": []}
 
 
 def test_running_a_step_again_changes_nothing(bench: Workbench) -> None:

@@ -9,19 +9,22 @@ import pytest
 
 from modelbook.adapters.git import Repository
 from modelbook.adapters.registry_files import read_registry
+from modelbook.adapters.sigstore_check import check_keyless
+from modelbook.adapters.trust_files import trust_history
 from modelbook.core.changes import check_change
 from modelbook.core.documents import DocumentError
 from modelbook.core.registry import Registry
+from modelbook.core.trust_change import check_trust_change, verify_trust_history
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 from tests.commands.workbench import Workbench, clean_environment
 
 DATA = Path(__file__).parents[1] / "data"
 # Nobody who has not changed the format has a reason to change one of these.
 DIGESTS = {
-    "registry-0.1": "e06dc8302fc75913f0c42a1c372c9677999f68cde5c6ba756b52a4db0629b76e",
+    "registry-0.1": "589d2cdb6a72d233101544435a42722bb3a01541e981e16e4523927de5f77f84",
 }
 # Nobody signs these: who may change them is said by who may merge.
-UNSIGNED = {"policy.yaml", "trust.yaml", "models/digits/model.yaml", "models/digits/versions/3/revoked.yaml"}
+UNSIGNED = {"policy.yaml", "models/digits/model.yaml", "models/digits/versions/3/revoked.yaml"}
 
 
 @pytest.fixture(scope="module", params=sorted(DIGESTS))
@@ -45,7 +48,8 @@ def registry_at(bench: Workbench, commit: str) -> Registry:
 def findings(registry: Registry) -> set[str]:
     """The codes of all that is wrong with the versions, the dataset version and the stages."""
     try:
-        found = [one for version in (1, 2, 3) for one in verify_version(registry, "digits", version).findings]
+        found = [one for version in (1, 2, 3, 4) for one in verify_version(registry, "digits", version).findings]
+        found += check_trust_change(None, registry, now="2026-03-02T12:30:00Z").findings
         for stage in ("staging", "production"):
             found += verify_stage(registry, "digits", stage).findings
         found += verify_dataset(registry, "digits", 1)[1]
@@ -62,7 +66,7 @@ def test_not_one_byte_of_it_is_another() -> None:
 
 def test_an_old_registry_verifies(old: Workbench) -> None:
     old.ok("verify")
-    for reference in ("digits@1", "digits@2", "digits@staging", "digits@production"):
+    for reference in ("digits@1", "digits@2", "digits@4", "digits@staging", "digits@production"):
         old.ok("verify", reference)
     revoked = old.run("verify", "digits@3")
     assert (revoked.code, "leaked labels" in revoked.text) == (1, True)
@@ -76,11 +80,12 @@ def test_an_old_registry_holds_one_of_everything(old: Workbench) -> None:
     assert kinds >= {
         *("policy", "trust", "model", "card", "signature", "provenance", "evaluation", "evaluation signature"),
         *("reproduction", "reproduction signature", "revocation", "stage", "verification summary", "approval"),
-        *("dataset", "dataset signature"),
+        *("dataset", "dataset signature", "trust signature", "trusted root"),
     }
     contractor = registry.trust.signer("contractor")
     assert contractor.expires
     assert verify_version(registry, "digits", 2).signed_by == "contractor"
+    assert verify_version(registry, "digits", 4).signed_by == "ci"
     assert registry.trust.revocations
     assert set(verify_stage(registry, "digits", "production").signatures.values()) == {"paula", "promoter"}
 
@@ -94,6 +99,11 @@ def test_every_commit_of_an_old_registry_is_a_change_that_may_be_made(old: Workb
         verdict = check_change(base, head, now="2026-03-02T12:30:00Z")
         assert (verdict.passed, verdict.findings) == (True, ()), commit
         base = head
+    repository = Repository.find(old.root)
+    history = repository.history(commits[-1][0], ["registry"]).below("registry")
+    versions = trust_history(repository, history, "registry")
+    assert len(versions) == 3
+    assert verify_trust_history(versions).findings == ()
 
 
 def test_nothing_that_is_signed_in_an_old_registry_can_be_changed(old: Workbench) -> None:
@@ -104,5 +114,5 @@ def test_nothing_that_is_signed_in_an_old_registry_can_be_changed(old: Workbench
         middle = len(data) // 2
         flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
         for changed in (flipped, data + b"#"):
-            found = findings(Registry({**registry.files, path: changed}))
+            found = findings(Registry({**registry.files, path: changed}, keyless=check_keyless))
             assert found or path in UNSIGNED, path

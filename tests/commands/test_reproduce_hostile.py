@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +75,10 @@ def test_a_key_and_a_token_reach_no_process_that_it_starts(bench: Workbench, tmp
     del bench.env["MODELBOOK_SIGNER"]
     signer = ("--signer", "env:KEY_OF_MINE")
     for command in (("evaluate", version), ("reproduce", version, *HERE)):
-        done = bench.run(*command, *signer, "--forge", "git", env=env)
-        assert done.code == 0, done.text
+        # From a bare interpreter, so that the spy is in this process too.
+        whole = [sys.executable, "-m", "modelbook", *command, *signer, "--forge", "git"]
+        done = subprocess.run(whole, cwd=bench.root, env=bench.env | env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
     assert set((tmp_path / "seen").read_text().splitlines()) == {"['-m', 'modelbook']"}
 
 

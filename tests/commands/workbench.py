@@ -3,12 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.parts.command_line import Done, run_modelbook
 
 POLICY = """\
 format: modelbook/policy/v1
@@ -52,19 +53,6 @@ pathlib.Path(task["output"]).write_text(json.dumps({"metrics": {"accuracy": {"va
 
 
 @dataclass
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def text(self) -> str:
-        return self.out + self.err
-
-
-@dataclass
 class Workbench:
     """A repository with a registry, and the command line in it."""
 
@@ -73,17 +61,9 @@ class Workbench:
 
     def run(self, *args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Done:
         """Run `modelbook args` as a process of its own, whatever comes of it. Never a traceback."""
-        done = subprocess.run(
-            [sys.executable, "-m", "modelbook", *args],
-            cwd=cwd or self.root,
-            env=self.env | dict(env or {}),
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Done(done.returncode, done.stdout, done.stderr)
+        done = run_modelbook(args, cwd=cwd or self.root, env=self.env | dict(env or {}))
+        assert "Traceback" not in done.err, done.err
+        return done
 
     def ok(self, *args: str) -> str:
         """Run a command that must succeed; what it printed."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,18 @@ from modelbook.core.digests import digest_of
 from modelbook.core.documents import dump, load
 from modelbook.core.envelope import read_bundle
 from modelbook.core.revocation import Revocation, revocation_path
-from modelbook.core.statements import stage_namespace
+from modelbook.core.statements import (
+    TRUST_NAMESPACE,
+    model_statement,
+    provenance_statement,
+    stage_namespace,
+    trust_statement,
+)
 from modelbook.core.trust import Trust
 from tests.made import RULES, Made, record, trust_yaml
-from tests.made_fields import NOW
+from tests.made_fields import NOW, card_fields
+from tests.parts.sigstore.server import SigstoreServer
+from tests.parts.sigstore.signing import WORKFLOW, sign
 from tests.parts.ssh_keys import ssh_key
 
 FIRST_COMMIT = 1772452800  # NOW, in seconds; one minute for each commit
@@ -34,29 +43,44 @@ description: scanned digits
 suites:
   default: {entry_point: evaluate.py, dataset: digits@1}
 """
+CALLED_BY = {"repository_id": "4711", "ref": "refs/heads/main"}
 STATEMENTS = ["model", "provenance", "dataset"]
 # The contractor may register as well; production needs a key and a person.
 ALLOWED = (
-    {"models": "*", "statements": STATEMENTS, "signers": ["registrar", "contractor"]},
+    {"models": "*", "statements": STATEMENTS, "signers": ["registrar", "contractor", "ci"]},
     RULES[1],
     {"models": "*", "stages": ["production"], "signers": ["promoter", "paula"], "threshold": 2},
     {"models": "*", "stages": ["*"], "signers": ["promoter", "deputy"]},
 )
 
 
-def trust(version: int, contractor: Mapping[str, Any] | None = None, **more: Any) -> bytes:
-    """trust.yaml as it reads at one time, in YAML as a person would write it."""
+@cache
+def sigstore() -> SigstoreServer:
+    """An instance of Sigstore of its own, which is gone with its keys afterwards."""
+    return SigstoreServer()
+
+
+def ruled(made: Made, version: int, contractor: Mapping[str, Any] | None = None, **more: Any) -> Made:
+    """With trust.yaml as it reads at one time, in YAML as a person would write it, and signed by its root."""
     names = ("registrar", "grader", "promoter", "deputy")
     signers: dict[str, Mapping[str, Any]] = {name: {} for name in names} | {"contractor": contractor or {}}
-    data = trust_yaml(ALLOWED[:0], signers, version)
-    fields = load(Trust, data, "trust.yaml").model_dump(mode="json", exclude_defaults=True)
-    fields["signers"] += [{"name": "paula", "description": "signs by SSH", "ssh": ssh_key("paula").line}]
-    return dump(record(Trust, fields | {"rules": ALLOWED} | more))
+    fields = load(Trust, trust_yaml((), signers, version), "trust.yaml").model_dump(mode="json", exclude_defaults=True)
+    fields["signers"] += [
+        {"name": "paula", "description": "signs by SSH", "ssh": ssh_key("paula").line},
+        {"name": "ci", "workflow": {"identity": f"https://github.com/{WORKFLOW}"} | CALLED_BY},
+    ]
+    root = {"signers": ["deputy", "paula"], "threshold": 2}
+    trusted = sigstore().trusted_root()
+    data = dump(record(Trust, fields | {"rules": ALLOWED, "root": root, "sigstore": digest_of(trusted)} | more))
+    made.put(layout.TRUST, data).put(layout.TRUSTED_ROOT, trusted)
+    made.sign("trust.deputy.sigstore.json", trust_statement(made.registry.trust, data), "deputy")
+    return made.put("trust.paula.sshsig", ssh_key("paula").sign(data, TRUST_NAMESPACE))
 
 
 def steps() -> Iterator[tuple[str, Made]]:
     """What each commit says, and the registry as it leaves it."""
-    made = Made(trust=trust(1)).put("models/digits/model.yaml", MODEL)
+    gone = {"expires": EXPIRY}
+    made = ruled(Made(), 1).put("models/digits/model.yaml", MODEL)
     yield "Begin a registry", made
     yield "Add digits@1, the data", made.dataset()
     yield "Register and evaluate digits@1", made.version()
@@ -69,11 +93,19 @@ def steps() -> Iterator[tuple[str, Made]]:
     yield "Promote digits@2 to production", approved(made.pointer("digits", "production", 2, reason="better"))
     yield "Register and evaluate digits@3", made.version("digits", 3, BETTER)
     yield "Revoke digits@3", revoked(made, 3)
-    yield "The contractor is gone", made.put(layout.TRUST, trust(2, {"expires": EXPIRY}))
-    yield (
-        "Take back one statement",
-        made.put(layout.TRUST, trust(3, {"expires": EXPIRY}, revocations=[taken_back(made)])),
-    )
+    yield "The contractor is gone", ruled(made, 2, gone)
+    yield "Take back one statement", ruled(made, 3, gone, revocations=[taken_back(made)])
+    yield "Register digits@4 by the workflow", keyless(made, 4)
+
+
+def keyless(made: Made, version: int) -> Made:
+    """With a version that a workflow signed, which holds no key."""
+    run = card_fields("digits", version)["run"] | {"job": "github:acme/models/1001/train"}
+    made.version("digits", version, metrics=None, run=run)
+    card, folder = made.registry.card("digits", version), layout.version_folder("digits", version)
+    data = made.files[f"{folder}/card.yaml"]
+    made.put(f"{folder}/model.sig", sign(sigstore(), model_statement(card, data), at=NOW))
+    return made.put(f"{folder}/provenance.sigstore.json", sign(sigstore(), provenance_statement(card, data), at=NOW))
 
 
 def approved(made: Made) -> Made:

@@ -91,14 +91,18 @@ class Handmade:
         """The signature, without its armor; `extra` follows the signature proper, inside its own string."""
         digest = hashlib.new(hash_name, message).digest()
         covered = b"SSHSIG" + text(namespace) + text(b"") + text(hash_name) + text(digest)
+        signature = self.over(covered, flags=flags, algorithm=algorithm) + extra
+        fields = text(self.public) + text(namespace) + text(reserved) + text(hash_name) + text(signature)
+        return b"SSHSIG" + version.to_bytes(4) + fields
+
+    def over(self, covered: bytes, *, flags: int = 1, algorithm: str | None = None) -> bytes:
+        """SSH's signature over any bytes, as an agent gives it; `flags` are what a token says of its user."""
         name = algorithm or ("rsa-sha2-512" if isinstance(self.private, rsa.RSAPrivateKey) else self.kind)
         tail = b""
         if self.kind.startswith("sk-"):
             tail = bytes([flags]) + (7).to_bytes(4)
             covered = hashlib.sha256(self.application.encode()).digest() + tail + hashlib.sha256(covered).digest()
-        signature = text(name) + text(self._value(covered, name)) + tail + extra
-        fields = text(self.public) + text(namespace) + text(reserved) + text(hash_name) + text(signature)
-        return b"SSHSIG" + version.to_bytes(4) + fields
+        return text(name) + text(self._value(covered, name)) + tail
 
     def _value(self, covered: bytes, algorithm: str) -> bytes:
         if isinstance(self.private, rsa.RSAPrivateKey):

@@ -67,3 +67,9 @@ def clean() -> dict[str, str]:
 @cache
 def _folder() -> Path:
     return Path(mkdtemp(prefix="modelbook-ssh-"))
+
+
+def fingerprint_of(key: SshKey) -> str:
+    """What `ssh-keygen -l` shows of it: `SHA256:…`."""
+    command = ["ssh-keygen", "-l", "-f", f"{key.file}.pub"]
+    return subprocess.run(command, env=clean(), check=True, capture_output=True, text=True).stdout.split()[1]

@@ -124,7 +124,7 @@ def test_a_version_by_somebody_whom_the_change_itself_brings_is_refused() -> Non
     """Invariant 1: a change is judged by the trust file that it starts from."""
     mallory = {**SIGNERS, "mallory": {}}
     allows = ({"models": "*", "statements": ["model", "provenance"], "signers": ["mallory"]}, *RULES)
-    extended = trust_yaml(allows, mallory)
+    extended = trust_yaml(allows, mallory, version=2)
     attack = one().version("digits", 2, metrics=None, signer="mallory").put("trust.yaml", extended)
     assert codes(one(), attack) == {"bad-signature"}
     trusted = one().put("trust.yaml", extended)

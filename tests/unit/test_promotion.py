@@ -51,6 +51,7 @@ def test_the_pointer_says_what_was_judged_by_what_on_which_evidence() -> None:
         "decided": LATER,
         "by": "bob",
         "reason": "fewer errors",
+        "overrides": None,
         "policy": digest_of(made.files["policy.yaml"]),
         "gates": digest_of(made.files["models/digits/model.yaml"]),
         "baseline": {"version": 1, "card": digest_of(made.files["models/digits/versions/1/card.yaml"])},

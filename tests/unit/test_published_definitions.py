@@ -23,8 +23,8 @@ from sigstore_models.bundle.v1 import Bundle
 
 from modelbook.core import envelope, statements
 from modelbook.core.envelope import read_bundle
-from modelbook.core.statements import provenance_statement, summary_statement
-from tests.made import Made
+from modelbook.core.statements import provenance_statement, summary_statement, trust_statement
+from tests.made import Made, trust_yaml
 from tests.made_fields import card_fields, digest
 
 VERSION, STAGE = "models/digits/versions/1", "models/digits/stages/staging"
@@ -41,6 +41,8 @@ def everything() -> Made:
     metrics = {"accuracy": 0.95, "latency_ms": {"problem": "NaN"}}
     made.version(metrics=metrics, run=fields["run"], lineage=lineage)
     made.reproduction(repetitions=[{"files": {}}, {"error": "out of memory"}])
+    made.put("trust.yaml", trust_yaml(version=4))
+    made.sign("trust.deputy.sigstore.json", trust_statement(made.registry.trust, made.files["trust.yaml"]), "deputy")
     return made.pointer("digits", "staging", 1)
 
 
@@ -60,6 +62,7 @@ SIGNED: dict[str, tuple[str, Callable[..., Any], type[Message] | None]] = {
         statements.reproduction_statement,
         MeasuredResult,
     ),
+    "trust": ("trust.deputy.sigstore.json", statements.trust_statement, None),
     "summary": (f"{STAGE}.promoter.sigstore.json", statements.summary_statement, VerificationSummary),
 }
 

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from modelbook.core.schemas import BEYOND_EVERY_SCHEMA, BEYOND_SCHEMA, DOCUMENTS, schema_of, text_of
 from tests.made import Made, key
 from tests.made_fields import EARLIER, NOW, STORE, card_fields, digest
+from tests.unit.beyond_schemas import BEYOND
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
-Change = Callable[[dict[str, Any]], object]
 
 
 @cache
@@ -56,7 +56,8 @@ def valid(document: str) -> str:
         "card": card,
         "dataset": made.registry.dataset_card("digits", 1).model_dump() | {"tags": ["a"], "source": "scans"},
         "evaluation": made.registry.evaluation("models/digits/versions/1/evaluations/default.yaml").model_dump()
-        | {"metrics": {"accuracy": metric, "by_country.de.accuracy": metric}},
+        | {"metrics": {"accuracy": metric, "by_country.de.accuracy": metric}}
+        | {"examples": {"size": 9, "digest": digest("examples")}},
         "model": {
             "format": "modelbook/model/v1",
             "model": "digits",
@@ -72,7 +73,18 @@ def valid(document: str) -> str:
             "store": STORE,
             "stages": [
                 {"name": "staging", "auto": True, "first": "accept", "gates": gates},
-                {"name": "production", "gates": gates[:1]},
+                {"name": "production", "soak": "24h", "gates": gates[:1]},
+            ],
+            "freeze": [
+                {
+                    "name": "weekend",
+                    "begins": "0 18 * * FRI",
+                    "ends": "0 8 * * MON",
+                    "zone": "Europe/Berlin",
+                    "stages": ["production"],
+                    "reason": "nobody is there",
+                    "override": ["alice"],
+                }
             ],
             "reproduce": {"confidence": 0.9, "margins": {"accuracy": 0.01}},
         },
@@ -105,7 +117,7 @@ def valid(document: str) -> str:
             "artifacts": [{"path": "a", "size": 1, "digest": digest("a")}],
         }
         | {name: value for name, value in lineage.items() if name != "parents"},
-        "stage": pointer.model_dump() | {"reason": "better", "gates": digest("model.yaml")},
+        "stage": pointer.model_dump() | {"reason": "better", "overrides": ["weekend"], "gates": digest("model.yaml")},
         "trust": {
             "format": "modelbook/trust/v1",
             "version": 1,
@@ -132,53 +144,6 @@ def test_a_full_document_is_accepted_by_both(document: str) -> None:
     data = json.loads(valid(document))
     assert by_model(document, data) is None
     validator(document).validate(data)
-
-
-def with_twin(data: dict[str, Any], listed: str, **fields: Any) -> None:
-    data[listed].append(copy.deepcopy(data[listed][0]) | fields)
-
-
-# Each thing that JSON Schema cannot say, by an example, and what the model says of it.
-BEYOND: dict[tuple[str, str], tuple[Change, str]] = {
-    ("card", BEYOND_SCHEMA["card"][0]): (
-        lambda card: with_twin(card, "artifacts", path="MODEL.safetensors"),
-        "two artifacts have the path",
-    ),
-    ("card", BEYOND_SCHEMA["card"][1]): (
-        lambda card: with_twin(card, "artifacts", path="Card.yaml"),
-        "the registry puts its own there",
-    ),
-    ("card", BEYOND_SCHEMA["card"][2]): (
-        lambda card: with_twin(card, "artifacts", path="model.sig/x"),
-        "which is a file",
-    ),
-    ("evaluation", BEYOND_SCHEMA["evaluation"][0]): (
-        lambda evaluation: evaluation["metrics"].update({"accuracy.de": {"value": 0.5}}),
-        "'accuracy' cannot be a metric and hold 'accuracy.de' as well",
-    ),
-    ("model", BEYOND_SCHEMA["model"][0]): (
-        lambda model: model["suites"]["default"].update(dataset="a" * 64 + "@1"),
-        "a dataset's name has at most 63 characters",
-    ),
-    ("policy", BEYOND_SCHEMA["policy"][0]): (lambda policy: with_twin(policy, "stages"), "two stages are named"),
-    ("policy", BEYOND_SCHEMA["policy"][1]): (
-        lambda policy: with_twin(policy, "stages", name="latest"),
-        "'latest' cannot name a stage",
-    ),
-    ("policy", BEYOND_SCHEMA["policy"][2]): (
-        lambda policy: with_twin(policy, "stages", name="7"),
-        "'7' cannot name a stage",
-    ),
-    ("trust", BEYOND_SCHEMA["trust"][0]): (lambda trust: with_twin(trust, "signers"), "two signers are named"),
-    ("trust", BEYOND_SCHEMA["trust"][1]): (
-        lambda trust: with_twin(trust, "rules", signers=["mallory"]),
-        "a rule names the signer 'mallory'",
-    ),
-    ("trust", BEYOND_SCHEMA["trust"][2]): (
-        lambda trust: with_twin(trust, "rules", statements=[], stages=[]),
-        "a rule allows nothing",
-    ),
-}
 
 
 def test_what_the_schemas_cannot_say_is_listed_by_name_and_shown_by_an_example() -> None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from modelbook.core.envelope import key_hint, read_bundle, statement
 from modelbook.core.findings import Finding
 from modelbook.core.signatures import Authority, check_signature, hint_of, is_good, load_public_key
-from modelbook.core.trust import Signer
+from modelbook.core.trust import Signer, Withdrawal
 from tests.made import key
 from tests.made_fields import EARLIER, LATER, NOW
 
@@ -99,6 +99,19 @@ def test_an_expired_key_is_refused_for_what_was_made_later_and_not_for_what_was_
     found = check(bundle, signer("alice", expires=NOW), made=LATER)
     assert code(found) == "expired-key"
     assert f"the key of 'alice' expired on {NOW}; the card of x@1 is of {LATER}" in found[1][0].message
+
+
+def test_half_a_second_after_it_expired_a_key_has_expired() -> None:
+    """As texts, times with and without a fraction do not sort by time."""
+    bundle, expires = key("alice").sign(SAID), "2026-03-02T12:00:00Z"
+    assert code(check(bundle, signer("alice", expires=expires), made="2026-03-02T12:00:00.5Z")) == "expired-key"
+    assert check(bundle, signer("alice", expires="2026-03-02T12:00:00.5Z"), made="2026-03-02T12:00:00Z")[0]
+    assert check(bundle, signer("alice", expires="2026-03-02T12:00:00.50Z"), made="2026-03-02T12:00:00.500000Z")[0]
+    since = Withdrawal(key="sha256:" + key("alice").hint, since=expires, reason="lost")
+    lost = Authority([signer("alice")], [since])
+    for made, refused in (("2026-03-02T12:00:00.000001Z", True), ("2026-03-02T11:59:59.9Z", False)):
+        verdict = check_signature(bundle, SAID, lost, path="registry/x.sig", what="card of x@1", made=made)
+        assert (verdict[0] is None) is refused
 
 
 def test_a_malleated_signature_is_another_signature_of_the_same_statement() -> None:

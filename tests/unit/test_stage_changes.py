@@ -87,7 +87,7 @@ def test_a_stage_moved_by_one_who_may_not_is_refused(signer: str) -> None:
 def test_a_promoter_whom_the_change_itself_brings_is_refused() -> None:
     """Invariant 1: trust.yaml extended by the attacker in the same change."""
     allows = ({"models": "digits", "stages": ["*"], "signers": ["mallory"]}, *RULES)
-    attack = serving().put("trust.yaml", trust_yaml(allows, {**SIGNERS, "mallory": {}}))
+    attack = serving().put("trust.yaml", trust_yaml(allows, {**SIGNERS, "mallory": {}}, version=2))
     attack.pointer("digits", "production", 2, signer="mallory")
     assert codes(serving(), attack) == {"bad-signature", "rules-and-promotion"}
 

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from modelbook.core.strict_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES, Parsed, YamlError, read, write
+from modelbook.core.strict_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES, UNSEEN, Parsed, YamlError, read, write
 
 QUIET = settings(max_examples=150, derandomize=True, deadline=None)
 LARGEST = 2**53 - 1
@@ -127,7 +127,7 @@ def test_every_key_and_item_knows_its_line() -> None:
     assert lines.items() <= parsed.lines.items()
     assert parsed.lines[("b", "c", 1, "z")] == 6
     assert parsed.line_of(("b", "c", 1, "z", "deeper", 3)) == 6
-    assert Parsed(None, {}).line_of(("a",)) is None
+    assert Parsed(None, "").line_of(("a",)) is None
 
 
 AWKWARD = (
@@ -196,3 +196,7 @@ def test_nothing_is_written_deeper_than_is_read() -> None:
         deep = [deep]
     with pytest.raises(YamlError, match="nested more than"):
         write({"a": deep})
+
+
+def test_what_is_printable_to_python_is_nothing_unseen() -> None:
+    assert not [code for code in range(0x110000) if UNSEEN.match(chr(code)) and chr(code).isprintable()]

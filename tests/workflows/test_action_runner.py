@@ -16,11 +16,21 @@ HERE = Path(sysconfig.get_path("purelib"))
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_DEPS": "1", "PIP_CONFIG_FILE": os.devnull}
 
 
-def python_without_modelbook(folder: Path) -> Path:
-    """A Python that has all that this one has, save modelbook: an editable install does not carry over."""
+def python_without_modelbook(folder: Path, *, hidden: str | None = None) -> Path:
+    """A Python that has all that this one has, save modelbook, which an editable install does not carry over.
+
+    What begins with `hidden` is left out as well.
+    """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     (site,) = folder.glob("lib/python*/site-packages")
-    (site / "others.pth").write_text(f"{HERE}\n")
+    others = HERE
+    if hidden:
+        others = folder / "others"
+        others.mkdir()
+        for each in HERE.iterdir():
+            if not each.name.startswith(hidden):
+                (others / each.name).symlink_to(each)
+    (site / "others.pth").write_text(f"{others}\n")
     return folder / "bin" / "python"
 
 
@@ -103,3 +113,18 @@ def test_the_systems_own_python_is_left_alone(checkout: Path, workspace: Path, t
     assert run(python, checkout, cwd=workspace, **more).stderr == first.stderr
     assert installed.stat().st_mtime_ns == before
     assert not list(workspace.glob("ran-*"))
+
+
+def test_sigstore_is_installed_where_something_is_keyless_and_nowhere_else(
+    checkout: Path, workspace: Path, tmp_path: Path
+) -> None:
+    """pip may install no dependency here, so that an extra is asked for shows in its absence."""
+    python = python_without_modelbook(tmp_path / "venv", hidden="sigstore")
+    told = "::error::pip did not install sigstore"
+    assert told in run(python, checkout, cwd=workspace, MODELBOOK_INPUT_SIGNER="sigstore:").stdout
+    done = run(python, checkout, cwd=workspace)
+    assert "there is no registry here" in done.stderr, done.stdout + done.stderr
+    (workspace / "registry").mkdir()
+    (workspace / "registry/trusted_root.json").write_text("{}")
+    assert told not in run(python, checkout, cwd=workspace, MODELBOOK_INPUT_REGISTRY="other").stdout
+    assert told in run(python, checkout, cwd=workspace).stdout

@@ -62,6 +62,10 @@ class Forge(Protocol):
         """Add a commit with `files` to what is proposed on `branch`. Raises BranchTaken unless that holds `commit`."""
         ...
 
+    def target(self) -> str:
+        """The commit that what is proposed would be merged into now."""
+        ...
+
     def folder(self, commit: str, path: str) -> Mapping[str, bytes]:
         """The files of one folder of a commit, by path from the top; none where there is no such folder."""
         ...

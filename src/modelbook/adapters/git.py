@@ -255,20 +255,6 @@ class Repository:
                     next(parts, None)
         return paths
 
-    def revisions(self, commit: str, pathspecs: Iterable[str]) -> list[tuple[str, str]]:
-        """The commits that changed one of these paths, along first parents up to `commit`, oldest first, each with the
-        time at which it was made (UTC, with Z).
-        """
-        shape = ["--format=%H %cd", "--date=format-local:%Y-%m-%dT%H:%M:%SZ"]
-        order = ["--first-parent", "--reverse", "--topo-order"]
-        args = ["log", *order, *shape, commit, "--", *pathspecs]
-        listing = git_bytes(args, self.root, env={"TZ": "UTC"}).decode()
-        return [(line.split(" ")[0], line.split(" ")[1]) for line in listing.splitlines()]
-
-    def is_shallow(self) -> bool:
-        """Whether the clone was made with a part of the history only."""
-        return git(["rev-parse", "--is-shallow-repository"], self.root) == "true"
-
     def remote_url(self, name: str = "origin") -> str | None:
         """The URL of a remote, or None."""
         done = run_git(["remote", "get-url", name], self.root)

@@ -127,6 +127,10 @@ class GitForge:
         listing = git(["for-each-ref", "--no-merged=HEAD", shape, f"refs/heads/{prefix}*"], self.repository.root)
         return dict(line.split(" ", 1) for line in listing.splitlines())
 
+    def target(self) -> str:
+        """See Forge."""
+        return self.repository.commit("HEAD")
+
     def folder(self, commit: str, path: str) -> Mapping[str, bytes]:
         """See Forge."""
         found = self.repository.entries(commit, [f"{path}/"])

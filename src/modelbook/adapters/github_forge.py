@@ -129,6 +129,13 @@ class GitHubForge:
             if not any(pull.merged and pull.head == commit for pull in self._pulls.of_branch(branch))
         }
 
+    def target(self) -> str:
+        """See Forge."""
+        name = self._default_branch()
+        if (tip := self._objects.branch(name)) is None:
+            raise ForgeError(f"there is no branch {name}", where=self._api.full_name, remedy="Push it first.")
+        return tip
+
     def folder(self, commit: str, path: str) -> Mapping[str, bytes]:
         """See Forge."""
         return self._objects.folder(commit, path)

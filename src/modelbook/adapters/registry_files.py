@@ -5,12 +5,15 @@ from pathlib import Path
 
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository
 from modelbook.adapters.sigstore_check import check_keyless
+from modelbook.adapters.trust_files import read_trust, trust_history
 from modelbook.core.envelope import MAX_BUNDLE
 from modelbook.core.findings import Finding
 from modelbook.core.history import check_history
 from modelbook.core.layout import POLICY, TRUST, TRUSTED_ROOT
 from modelbook.core.registry import Registry
 from modelbook.core.strict_yaml import MAX_BYTES
+from modelbook.core.tenure import Tenures, tenures
+from modelbook.core.trust_change import verify_trust_history
 from modelbook.errors import BadInput
 
 FOLDER = "registry"
@@ -77,11 +80,18 @@ def read_registry(
 
 
 def read_history(
-    repository: Repository, folder: str, commit: str, scope: Iterable[str] = (), *, then: str | None = None
+    repository: Repository,
+    folder: str,
+    commit: str,
+    scope: Iterable[str] = (),
+    *,
+    then: str | None = None,
+    trust_from: str | None = None,
 ) -> list[Finding]:
     """All that the commits up to `commit` show to be wrong with the registry, or with the paths `scope` below it.
 
-    `then` is a commit that would be the next one.
+    `then` is a commit that would be the next one, `trust_from` one whose trust.yaml is taken for granted. The history
+    of trust.yaml is looked at where the whole registry is.
     """
     paths = [f"{folder}/{path}" for path in scope] or [folder]
     history = repository.history(commit, paths)
@@ -89,6 +99,14 @@ def read_history(
         entries = repository.entries(then, paths)
         history = history.then(repository.about(then), {path: entry.oid for path, entry in entries.items()})
     history = history.below(folder)
-    stages = history.of(["stage"]).values()
-    pointers = repository.blobs(one.oid for revisions in stages for one in revisions if one.oid)
-    return check_history(history, pointers, folder)
+    findings = check_history(history, repository.blobs(history.pointers()), folder)
+    if paths == [folder]:
+        start = read_trust(repository, folder, trust_from) if trust_from else None
+        findings += verify_trust_history(trust_history(repository, history, folder), start).findings
+    return findings
+
+
+def read_tenures(repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()) -> Tenures:
+    """Since when each stage has held its version, as the commits up to `commit` tell it."""
+    history = repository.history(commit, [f"{folder}/{path}" for path in scope] or [folder]).below(folder)
+    return tenures(history, repository.blobs(history.pointers()))

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
-from modelbook.adapters.s3_errors import code_of, field
+from modelbook.adapters.s3_errors import NotS3, code_of, field
 from modelbook.adapters.store_contract import no_such_object
 from modelbook.errors import IntegrityError, StoreError
 
@@ -25,7 +25,11 @@ def stream_object(client: Any, bucket: str, name: str, where: str) -> Generator[
     from botocore.exceptions import HTTPClientError, IncompleteReadError
 
     answer = _open(client, bucket, name, where)
-    size, etag = field(answer, "ContentLength"), field(answer, "ETag")
+    try:
+        size, etag = field(answer, "ContentLength"), field(answer, "ETag")
+    except NotS3:
+        answer["Body"].close()
+        raise
     offset = safe = breaks = 0
     while True:
         try:

@@ -3,6 +3,8 @@
 sigstore is imported only where there is such a signature: a registry whose signers hold keys never needs it.
 """
 
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from sigstore.verify import Verifier
 
 INSTALL = "Install what checks it: `pip install 'modelbook[sigstore]'`."
+# What a trusted root lists, and where in each it says how long it is valid.
+_TRUSTED = {"tlogs": "publicKey", "ctlogs": "publicKey", "certificateAuthorities": "", "timestampAuthorities": ""}
 _FULCIO = "1.3.6.1.4.1.57264.1."
 
 
@@ -23,15 +27,16 @@ def check_keyless(bundle: bytes, trusted_root: bytes) -> Logged:
 
     Raises KeylessError for anything else, also where sigstore-python is not installed.
     """
+    check_trusted_root(trusted_root)
     try:
         from sigstore.models import Bundle
-    except ImportError:
-        raise KeylessError("sigstore-python, which checks it, is not installed", INSTALL) from None
-    verifier = _verifier(trusted_root)
-    try:
+
         read = Bundle.from_json(bundle)
+        verifier = check_trusted_root(_valid_at(trusted_root, _times(read)))
         _, payload = verifier.verify_dsse(read, _AnyIdentity())
         return _logged(read, payload)
+    except KeylessError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever a hostile bundle breaks in a parser is a refusal
         raise KeylessError(_words(error)) from None
 
@@ -44,17 +49,39 @@ class _AnyIdentity:
 
 
 @lru_cache(maxsize=8)
-def _verifier(trusted_root: bytes) -> "Verifier":
-    """What verifies by this root alone. Raises KeylessError where the root is none."""
-    from sigstore.models import TrustedRoot
-    from sigstore.verify import Verifier
-    from sigstore_models.trustroot.v1 import TrustedRoot as RootFile
-
+def check_trusted_root(trusted_root: bytes) -> "Verifier":
+    """What verifies by this root alone. Raises KeylessError where it is none, or sigstore-python is not installed."""
+    try:
+        from sigstore.models import TrustedRoot
+        from sigstore.verify import Verifier
+        from sigstore_models.trustroot.v1 import TrustedRoot as RootFile
+    except ImportError:
+        raise KeylessError("sigstore-python, which checks it, is not installed", INSTALL) from None
     try:
         return Verifier(trusted_root=TrustedRoot(RootFile.from_json(trusted_root)))
     except Exception as error:  # noqa: BLE001 - as above, of the root
         reason = f"trusted_root.json is no trusted root of Sigstore: {_words(error)}"
-        raise KeylessError(reason, "Make it anew: `modelbook trust refresh`.") from None
+        raise KeylessError(reason, "Fetch it anew: `modelbook trust refresh`.") from None
+
+
+def _valid_at(trusted_root: bytes, times: Sequence[datetime]) -> bytes:
+    """The root without the logs and authorities that it does not trust at all of these times.
+
+    sigstore-python takes each for as long as it stands there, so a retired log could still say that it was long ago.
+    """
+    root = json.loads(trusted_root)
+    for name, at in _TRUSTED.items():
+        there = [each for each in root.get(name, []) if _covers(each.get(at, each)["validFor"], times)]
+        if root.get(name) and not there and name != "timestampAuthorities":  # of these there may be none
+            raise KeylessError(f"none of the {name} in trusted_root.json is valid at {max(times):%Y-%m-%dT%H:%M:%SZ}")
+        root[name] = there
+    return json.dumps(root).encode()
+
+
+def _covers(valid: Mapping[str, str], times: Sequence[datetime]) -> bool:
+    begins = datetime.fromisoformat(valid["start"])
+    ends = datetime.fromisoformat(valid["end"]) if valid.get("end") else None
+    return all(begins <= time and (ends is None or time <= ends) for time in times)
 
 
 def _logged(bundle: "Bundle", payload: bytes) -> Logged:

@@ -3,6 +3,7 @@
 `sigstore:` is Sigstore's public good instance, `sigstore:PATH` the one that a client trust config (JSON) describes.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig
     from sigstore.oidc import IdentityToken
 
+_GITHUB = "https://github.com"
 INSTALL = "Install it: `pip install 'modelbook[sigstore]'`."
 _PERMISSION = (
     "It works in a job of GitHub Actions that has `permissions: { id-token: write }`; elsewhere, sign with a key."
@@ -30,8 +32,8 @@ class SigstoreSigner:
 
     @property
     def identity(self) -> str:
-        """The address that a certificate will bear."""
-        server = "https://github.com" if self.claims["iss"] == GITHUB else self.claims["iss"].rpartition("/")[0]
+        """The address that a certificate will bear: on github.com, or where this job's GitHub Enterprise is."""
+        server = _GITHUB if self.claims["iss"] == GITHUB else os.environ.get("GITHUB_SERVER_URL", _GITHUB)
         return f"{server}/{self.claims['job_workflow_ref']}"
 
     @property

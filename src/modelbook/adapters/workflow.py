@@ -1,13 +1,14 @@
 """What a step of a GitHub Actions workflow may leave behind: outputs, a summary, annotations, masked secrets."""
 
 import os
+import secrets
 import sys
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modelbook.core.markdown import annotations, markdown
-from modelbook.core.report import Report
+if TYPE_CHECKING:
+    from modelbook.core.report import Report
 
 
 def in_workflow() -> bool:
@@ -22,16 +23,19 @@ def set_outputs(values: Mapping[str, str]) -> None:
         return
     lines = []
     for name, value in values.items():
-        fence = f"end-{uuid.uuid4().hex}"  # a value cannot guess it, so it cannot forge another output
+        fence = f"end-{secrets.token_hex(16)}"  # a value cannot guess it, so it cannot forge another output
         lines.append(f"{name}<<{fence}\n{value}\n{fence}\n")
     with Path(path).open("a", encoding="utf-8") as file:
         file.write("".join(lines))
 
 
-def publish(report: Report) -> None:
+def publish(report: "Report") -> None:
     """Write the report as the job's summary and as annotations. Outside a workflow nothing happens."""
     if not in_workflow():
         return
+    # Every training asks this module for its job: it need not bring the gates and all that is told of them.
+    from modelbook.core.markdown import annotations, markdown
+
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as file:

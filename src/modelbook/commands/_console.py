@@ -165,6 +165,21 @@ def to_stderr(_stream: str, data: bytes) -> None:
 
 
 @contextmanager
+def counted(label: str, total: int) -> Iterator[Progress]:
+    """As `progress`, for `total` things."""
+    if not sys.stderr.isatty():
+        yield lambda _count: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console(stderr=True), transient=True) as bars:
+        task = bars.add_task(label, total=total or None)
+        yield lambda count: bars.advance(task, count)
+
+
+@contextmanager
 def progress(label: str, total: int) -> Iterator[Progress]:
     """A bar with rate and time left on standard error, for `total` bytes; silent where that is no terminal."""
     if not sys.stderr.isatty():

@@ -12,10 +12,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from modelbook.core.evaluation import Metric, inside_another
+from modelbook.core.examples import LIMIT, ExamplesError, columns
 from modelbook.core.records import MetricName
 from modelbook.errors import BadInput, ModelbookError
 from modelbook.training.child_environment import without_secrets
 
+EXAMPLES = "examples.jsonl"
 OUTPUT_LIMIT = 4 * 1024 * 1024  # bytes
 
 
@@ -29,8 +31,9 @@ def measure(
 ) -> dict[str, Metric]:
     """Run `python entry_point` and return the metrics that it wrote.
 
-    The process finds a JSON file at $MODELBOOK_EVALUATION: {"model": folder, "dataset": folder, "output": file}. It
-    writes {"metrics": {"accuracy": {"value": 0.97, "n": 360, "stderr": 0.009}, "latency_ms": 1.2}} to `output`.
+    The process finds a JSON file at $MODELBOOK_EVALUATION: {"model": folder, "dataset": folder, "output": file,
+    "examples": file}. To `output` it writes {"metrics": {"accuracy": {"value": 0.97, "n": 360, "stderr": 0.009},
+    "latency_ms": 1.2}}; to `examples` it may write what it found for each example (core/examples.py).
     """
     if not entry_point.is_file():
         raise BadInput(
@@ -39,7 +42,8 @@ def measure(
             remedy="Correct `entry_point` in model.yaml.",
         )
     task, output = scratch / "evaluation.json", scratch / "metrics.json"
-    task.write_text(json.dumps({"model": str(model), "dataset": str(dataset), "output": str(output)}))
+    paths = {"model": model, "dataset": dataset, "output": output, "examples": scratch / EXAMPLES}
+    task.write_text(json.dumps({name: str(path) for name, path in paths.items()}))
     env = without_secrets(environ) | {"MODELBOOK_EVALUATION": str(task)}
     done = subprocess.run([str(python), str(entry_point)], env=env, stdout=sys.stderr, check=False)
     if done.returncode:
@@ -63,6 +67,23 @@ def measure(
             where=str(entry_point),
             remedy='It writes {"metrics": {"name": number}}.',
         ) from None
+
+
+def read_examples(scratch: Path, metrics: Mapping[str, Metric], entry_point: str) -> bytes | None:
+    """What the suite found for each example; None where it wrote nothing of it. Raises BadInput unless it fits."""
+    path = scratch / EXAMPLES
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    try:
+        if path.stat().st_size > LIMIT:
+            raise ExamplesError(f"it has more than {LIMIT:,} bytes")
+        data = path.read_bytes()
+        columns(data, metrics)
+    except ExamplesError as error:
+        message = f"what the suite wrote of each example cannot be used: {error}"
+        remedy = 'It writes a line of JSON for each to the `examples` path: {"id": "17", "accuracy": 1}.'
+        raise BadInput(message, where=entry_point, remedy=remedy) from None
+    return data
 
 
 def _metric(raw: Any) -> Metric:

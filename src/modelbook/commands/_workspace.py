@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 
 import click
 
+from modelbook.adapters.example_results import read_results
 from modelbook.adapters.forge import Forge
 from modelbook.adapters.git import Repository
-from modelbook.adapters.registry_files import find_registry, read_registry
+from modelbook.adapters.registry_files import find_registry, read_registry, read_tenures
 from modelbook.adapters.store import Store
 from modelbook.adapters.workflow import job_identity
+from modelbook.core.examples import Results
 from modelbook.core.findings import Finding
 from modelbook.core.registry import Registry
+from modelbook.core.tenure import Tenures
 from modelbook.errors import BadInput
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -109,6 +112,30 @@ class Workspace:
         from modelbook.adapters.git_forge import GitForge
 
         return GitForge(self.repository)
+
+    def tenures(self, *scope: str) -> Tenures:
+        """Since when each stage has held its version, below the paths `scope`: read where a stage asks for a soak."""
+        try:
+            asked = any(stage.soak for stage in self.registry.policy.stages)
+        except BadInput:  # whoever judges by this policy says what is wrong with it
+            asked = False
+        if not asked:
+            return Tenures()
+        return read_tenures(self.repository, self.folder, self.commit, scope)
+
+    def results(self, model: str, *versions: int, files: Registry | None = None) -> Results:
+        """What suites found for each example of these versions, and of those in a stage now, where gates may ask.
+
+        The rules are those of this registry, the evaluations those in `files`, or in this one.
+        """
+        from modelbook.core.promotion import results_needed  # late: most commands judge no gate
+
+        try:
+            held = [pointer.version for pointer in self.registry.stages_of(model).values()]
+            wanted = results_needed(self.registry, files or self.registry, model, [*versions, *held])
+        except BadInput:  # whoever judges says what is wrong
+            return {}
+        return read_results(lambda: self.store, wanted)
 
     def path(self, inside: str) -> str:
         """A path of the registry, from the top of the repository."""

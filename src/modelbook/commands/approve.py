@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import click
@@ -12,7 +12,7 @@ from modelbook.adapters.forge import Forge
 from modelbook.adapters.ssh_signer import open_ssh_signer
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report, say
-from modelbook.commands._proposing import promotion_branch, proposal_fields
+from modelbook.commands._proposing import proposal_fields
 from modelbook.commands._pulling import refuse
 from modelbook.commands._signing import open_allowed_signer, refuse_expired
 from modelbook.commands._workspace import Workspace, forge_option, json_option, open_workspace, registry_option
@@ -98,7 +98,6 @@ def command(
         workspace, forge, one = _of_pull_request(registry_folder, pull_request)
     else:
         workspace, forge, one = _of_reference(registry_folder, forge_name, reference or "", stage)
-    workspace.refuse_uncommitted()
     files = _stage_files(workspace, forge, one)
     report, standing = _judge(workspace, one, files)
     if not report.passed:
@@ -112,7 +111,7 @@ def command(
     else:
         if not as_json:
             print_report(report, as_json=False)
-        if not yes and not click.confirm(f"Sign it as {me.name}?"):
+        if not yes and not click.confirm(f"Sign {one.model}@{one.version} into {one.stage} as {me.name}?"):
             say("nothing was signed")
             return Exit.NO
         path, data = sign(files[pointer_path(one.model, one.stage)])
@@ -137,13 +136,14 @@ def _of_reference(
 ) -> tuple[Workspace, Forge, Proposed]:
     """The one promotion that is proposed of what a person named."""
     wanted = parse_reference(text)
-    workspace = open_workspace(registry_folder, scope=[model_folder(wanted.name)])
-    refuse(wanted.name, workspace.findings)
+    scope = [model_folder(wanted.name)]
+    workspace = open_workspace(registry_folder, scope=scope)
+    forge = workspace.forge(forge_name)
+    workspace = _at_target(workspace, forge, scope)
     if stage:
         workspace.registry.stage(stage)
     exact = wanted.version or wanted.stage or wanted.digest
     version = workspace.registry.resolve(wanted) if exact else None
-    forge = workspace.forge(forge_name)
     branches = forge.proposed(f"promote/{wanted.name}-")
     of_model = [one for one in _promotions(branches, workspace.registry.policy) if one.model == wanted.name]
     found = [one for one in of_model if version in {None, one.version} and stage in {None, one.stage}]
@@ -171,9 +171,25 @@ def _of_pull_request(registry_folder: str | None, number: int) -> tuple[Workspac
     exact = [one for one in found if one.branch == branch]
     if len(exact) != 1:
         raise BadInput(f"pull request {number} is no promotion: its branch is {branch}")
-    workspace = workspace.at(workspace.commit, [model_folder(exact[0].model)])
-    refuse(exact[0].model, workspace.findings)
-    return workspace, forge, exact[0]
+    return _at_target(workspace, forge, [model_folder(exact[0].model)]), forge, exact[0]
+
+
+def _at_target(workspace: Workspace, forge: Forge, scope: Sequence[str]) -> Workspace:
+    """The registry as it is where the promotion would be merged: by its rules it is judged and signed.
+
+    Raises BadInput where this clone does not have that commit, Refused where git shows something to be wrong with it.
+    """
+    commit = forge.target()
+    if commit == workspace.commit:
+        workspace.refuse_uncommitted()
+    try:
+        workspace.repository.commit(commit)
+    except BadInput:
+        message = f"this clone does not have {commit}, the tip of the branch that it would be merged into"
+        raise BadInput(message, where=str(workspace.repository.root), remedy="Bring it: `git fetch`.") from None
+    workspace = workspace.at(commit, scope)
+    refuse("the registry", workspace.findings)
+    return workspace
 
 
 def _promotions(branches: Mapping[str, str], policy: Policy) -> list[Proposed]:
@@ -182,8 +198,7 @@ def _promotions(branches: Mapping[str, str], policy: Policy) -> list[Proposed]:
     for branch, commit in sorted(branches.items()):
         for stage in policy.stages:
             if named := re.fullmatch(rf"promote/(.+)-([1-9][0-9]{{0,9}})-to-{re.escape(stage.name)}", branch):
-                one = Proposed(named[1], int(named[2]), stage.name, branch, commit)
-                found += [one] if promotion_branch(one.model, one.version, one.stage) == branch else []
+                found.append(Proposed(named[1], int(named[2]), stage.name, branch, commit))
     return found
 
 
@@ -197,7 +212,7 @@ def _stage_files(workspace: Workspace, forge: Forge, one: Proposed) -> dict[str,
         raise Refused(
             f"the branch {one.branch} moves nothing that this commit does not have",
             where=workspace.path(pointer),
-            remedy="Check out the branch that it is proposed to: `git switch main`.",
+            remedy="It is in force already.",
         )
     return found
 
@@ -212,12 +227,25 @@ def _judge(workspace: Workspace, one: Proposed, files: Mapping[str, bytes]) -> t
     """The verdict on what is proposed, by the rules and the stages of the commit at hand, and who signed it."""
     base = workspace.registry
     kept = {path: data for path, data in base.files.items() if not _is_of(path, one)}
-    head = Registry(kept | dict(files), base.prefix)
-    verdict = check_change(base, head, now=now())
+    head = Registry(kept | dict(files), base.prefix, keyless=base.keyless)
+    verdict = check_change(
+        base,
+        head,
+        now=now(),
+        tenures=workspace.tenures(model_folder(one.model)),
+        results=workspace.results(one.model, one.version),
+    )
     standing = signing(base.trust, one.model, one.stage, verify_stage(head, one.model, one.stage).signatures.values())
     if not verdict.promotions:
         refuse(str(one), verdict.findings)
-    return approval_report(verdict.promotions[0], verdict.findings, standing), standing
+    decision = verdict.promotions[0]
+    if decision.version != one.version:  # a branch may be called anything
+        raise Refused(
+            f"the branch {one.branch} moves {one.stage} to {one.model}@{decision.version}",
+            where=workspace.path(pointer_path(one.model, one.stage)),
+            remedy="Find out who made it, and do not sign it.",
+        )
+    return approval_report(decision, verdict.findings, standing), standing
 
 
 def _my_key(

@@ -12,10 +12,10 @@ from modelbook.adapters.signer import StatementSigner
 from modelbook.commands._console import print_json, say
 from modelbook.commands._dataset_pull import pull_dataset
 from modelbook.commands._measurement import read_measurement, store_measurement
-from modelbook.commands._measuring import check_names, measure
+from modelbook.commands._measuring import check_names, measure, read_examples
 from modelbook.commands._proposing import evaluation_branch, tell
 from modelbook.commands._pulling import pull_version, refuse
-from modelbook.commands._signing import open_allowed_signer
+from modelbook.commands._signing import open_allowed_signer, refuse_unverified
 from modelbook.commands._workspace import (
     Workspace,
     forge_option,
@@ -25,13 +25,15 @@ from modelbook.commands._workspace import (
     signer_option,
     this_job,
 )
+from modelbook.core.digests import digest_of
 from modelbook.core.documents import dump
-from modelbook.core.evaluation import Evaluation
+from modelbook.core.evaluation import Evaluation, Examples
 from modelbook.core.layout import dataset_folder, version_folder
 from modelbook.core.names import check_name, parse_reference
 from modelbook.core.registered_model import Suite
 from modelbook.core.run_record import DatasetUse
 from modelbook.core.statements import evaluation_statement
+from modelbook.core.storage import examples_key
 from modelbook.errors import BadInput, Refused
 from modelbook.training.code_version import committed_code
 from modelbook.training.environment import capture
@@ -104,6 +106,7 @@ def command(
     _look(evaluation)
     key, _ = open_allowed_signer(workspace, signer, wanted.name, statement="evaluation")
     change = _change(workspace, evaluation, key)
+    refuse_unverified(workspace, change, wanted.name, version)
     proposal = workspace.forge(forge_name).submit(change)
     measured = [
         f"{metric} {value.value:.6g}" for metric, value in evaluation.metrics.items() if value.value is not None
@@ -143,7 +146,12 @@ def _measure(workspace: Workspace, model: str, version: int, suite_name: str) ->
         pull_dataset(workspace, dataset, int(number), scratch / "dataset")
         started = now()
         metrics = measure(entry_point, scratch / "model", scratch / "dataset", scratch)
-    check_names(metrics, suite.entry_point)
+        check_names(metrics, suite.entry_point)
+        each = read_examples(scratch, metrics, suite.entry_point)
+    examples = None
+    if each:
+        stored = workspace.store.put_bytes(examples_key(digest_of(each)), each)
+        examples = Examples(size=stored.size, digest=stored.digest)
     return Evaluation(
         model=model,
         version=version,
@@ -157,6 +165,7 @@ def _measure(workspace: Workspace, model: str, version: int, suite_name: str) ->
         code=code,
         environment=capture(workspace.repository.root),
         metrics=metrics,
+        examples=examples,
     )
 
 

@@ -34,7 +34,16 @@ def command(reference: str, stage: str, rev: str, registry_folder: str | None, a
     if workspace.is_head:
         workspace.refuse_uncommitted()
     version = workspace.registry.resolve(wanted)
-    decision = decide(workspace.registry, wanted.name, version, stage, by=person(workspace.repository.root), now=now())
+    decision = decide(
+        workspace.registry,
+        wanted.name,
+        version,
+        stage,
+        by=person(workspace.repository.root),
+        now=now(),
+        tenures=workspace.tenures(model_folder(wanted.name)),
+        results=workspace.results(wanted.name, version),
+    )
     report = promotion_report(decision)
     set_outputs({"passed": str(report.passed).lower()})
     print_report(report, as_json=as_json)

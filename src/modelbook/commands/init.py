@@ -11,7 +11,9 @@ from modelbook.commands._console import print_json, say
 from modelbook.commands._workflows import Pin, Written, read_pin, write_workflows
 from modelbook.commands._workspace import default_key, json_option
 from modelbook.core.documents import dump
-from modelbook.core.trust import Rule, Signer, Statement, Trust
+from modelbook.core.layout import TRUST, trust_signature_path
+from modelbook.core.statements import trust_statement
+from modelbook.core.trust import Root, Rule, Signer, Statement, Trust
 from modelbook.errors import BadInput
 
 EVERY_STATEMENT: tuple[Statement, ...] = ("model", "provenance", "evaluation", "reproduction", "dataset")
@@ -100,8 +102,14 @@ def _write(root: Path, store: str, signer: KeySigner) -> list[str]:
         version=1,
         signers=(Signer(name="owner", key=signer.public_pem),),
         rules=(Rule(models="*", statements=EVERY_STATEMENT, stages=("*",), signers=("owner",)),),
+        root=Root(signers=("owner",)),
     )
-    contents = {"registry/policy.yaml": policy.encode(), "registry/trust.yaml": dump(trust)}
+    written = dump(trust)
+    contents = {
+        "registry/policy.yaml": policy.encode(),
+        f"registry/{TRUST}": written,
+        f"registry/{trust_signature_path('owner')}": signer.sign(trust_statement(trust, written)),
+    }
     for path, data in contents.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(data)

@@ -27,7 +27,10 @@ def command(rev: str, forge_name: str, registry_folder: str | None, as_json: boo
     """
     workspace = open_workspace(registry_folder, rev=rev)
     refuse("the registry", workspace.findings)
-    todo = plan(workspace.registry, now=now())
+    registry, results = workspace.registry, dict[str, bytes | str]()
+    for model in registry.models():
+        results |= workspace.results(model, *registry.versions(model)[-1:])
+    todo = plan(registry, now=now(), tenures=workspace.tenures(), results=results)
     proposed = workspace.forge(forge_name).proposed("evaluate/") if todo.evaluations else {}
     fields = {
         "evaluate": [
@@ -37,13 +40,19 @@ def command(rev: str, forge_name: str, registry_folder: str | None, as_json: boo
         ],
         "promote": [{"version": f"{one.model}@{one.version}", "stage": one.name} for one in todo.promotions],
     }
+    later = [
+        {"version": f"{one.todo.model}@{one.todo.version}", "stage": one.todo.name, "from": one.opens}
+        for one in todo.later
+    ]
     set_outputs({name: json.dumps(value) for name, value in fields.items()})
     if as_json:
-        print_json(fields)
+        print_json(fields | {"later": later})
         return
     for one in fields["evaluate"]:
         say(f"modelbook evaluate {one['version']} --suite {one['suite']}")
     for one in fields["promote"]:
         say(f"modelbook promote {one['version']} --to {one['stage']}")
-    if not any(fields.values()):
+    for one in later:
+        say(f"modelbook promote {one['version']} --to {one['stage']}  # from {one['from']} on")
+    if not any(fields.values()) and not later:
         say("Nothing waits.")

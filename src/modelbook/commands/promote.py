@@ -30,6 +30,7 @@ from modelbook.core.pointer import StagePointer
 from modelbook.core.promotion import Decision, decide
 from modelbook.core.report import promotion_report
 from modelbook.core.statements import summary_statement
+from modelbook.core.timing import NOTHING, Override
 from modelbook.errors import Exit
 
 
@@ -37,6 +38,13 @@ from modelbook.errors import Exit
 @click.argument("reference", metavar="REF")
 @click.option("--to", "stage", required=True, metavar="STAGE", help="The stage to promote into.")
 @click.option("--reason", metavar="TEXT", help="Why, for the record.")
+@click.option(
+    "--override-freeze",
+    "windows",
+    multiple=True,
+    metavar="NAME",
+    help="Promote in this window of `freeze` all the same: one of those whom it names has to sign. Needs --reason.",
+)
 @click.option(
     "--open-refused",
     is_flag=True,
@@ -50,6 +58,7 @@ def command(
     reference: str,
     stage: str,
     reason: str | None,
+    windows: tuple[str, ...],
     open_refused: bool,
     signer: str,
     forge_name: str,
@@ -64,6 +73,8 @@ def command(
     """
     if open_refused and forge_name == "git":
         raise click.UsageError("--open-refused is for GitHub, where a check holds the merge. See `modelbook gate`.")
+    if windows and not (reason or "").strip():
+        raise click.UsageError("--override-freeze needs a --reason, for the record.")
     wanted = parse_reference(reference)
     workspace = open_workspace(registry_folder, scope=[model_folder(wanted.name)])
     refuse(wanted.name, workspace.findings)
@@ -78,6 +89,9 @@ def command(
         by=person(workspace.repository.root),
         now=now(),
         reason=reason,
+        tenures=workspace.tenures(model_folder(wanted.name)),
+        results=workspace.results(wanted.name, version),
+        override=_override(workspace, windows, wanted.name, stage, signer),
     )
     if decision.already:
         set_outputs({"passed": "true"})
@@ -97,6 +111,15 @@ def command(
     set_outputs({"passed": str(decision.passed).lower(), "version": name} | proposal_fields(proposal))
     print_report(report, as_json=as_json)
     return Exit.YES if decision.passed else Exit.NO
+
+
+def _override(workspace: Workspace, windows: tuple[str, ...], model: str, stage: str, signer: str) -> Override:
+    """What is overridden, and by whom as far as is known before anybody else signs."""
+    if not windows:
+        return NOTHING
+    _, who = open_allowed_signer(workspace, signer, model, stage=stage)
+    people = frozenset({workspace.registry.trust.signer(who).who})
+    return Override(tuple(sorted(set(windows))), people, proposed=True)
 
 
 def _awaited(workspace: Workspace, decision: Decision, who: str) -> list[str]:

@@ -14,7 +14,7 @@ from modelbook.adapters.store import Progress, Store
 from modelbook.commands._console import progress
 from modelbook.commands._numbering import next_number, proposed_numbers, submit_numbered
 from modelbook.commands._proposing import tell
-from modelbook.commands._signing import open_allowed_signer
+from modelbook.commands._signing import open_allowed_signer, refuse_unverified
 from modelbook.commands._workspace import (
     Workspace,
     forge_option,
@@ -107,7 +107,9 @@ def command(
             description=description,
             tags=tags,
         )
-        return number, forge.submit(_change(base, card, key))
+        change = _change(base, card, key)
+        refuse_unverified(base, change, model, number)
+        return number, forge.submit(change)
 
     number, proposal = submit_numbered(attempt)
     if proposal.merged:

@@ -13,7 +13,7 @@ from modelbook.commands._measurement import read_measurement, store_measurement
 from modelbook.commands._proposing import proposal_fields, reproduction_branch
 from modelbook.commands._pulling import refuse
 from modelbook.commands._retraining import Again, retrain
-from modelbook.commands._signing import open_allowed_signer
+from modelbook.commands._signing import open_allowed_signer, refuse_unverified
 from modelbook.commands._workspace import (
     Workspace,
     forge_option,
@@ -166,4 +166,5 @@ def _propose(
         },
         labels=LABELS,
     )
+    refuse_unverified(workspace, change, model, version)
     return forge.submit(change)

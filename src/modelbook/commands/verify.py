@@ -1,39 +1,62 @@
 """`modelbook verify`: a version, a stage, a model, the whole registry, or a change of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 
 import click
 
 from modelbook.adapters.clock import now
 from modelbook.adapters.registry_files import read_history
+from modelbook.adapters.workers import spread
 from modelbook.adapters.workflow import set_outputs
-from modelbook.commands._console import print_report
+from modelbook.commands._console import counted, print_report
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
-from modelbook.core.changes import check_change
+from modelbook.core.documents import DocumentError
+from modelbook.core.examples import Results
 from modelbook.core.findings import Finding
 from modelbook.core.layout import IMMUTABLE, POLICY, STAGE_SIGNATURES, TRUST, model_folder, place_of, pointer_path
 from modelbook.core.names import parse_reference
+from modelbook.core.pointer import StagePointer
 from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
 from modelbook.core.revocation import in_use
-from modelbook.core.rules import JUDGING, check_rules
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 from modelbook.errors import Exit
+
+Numbered = tuple[str, int]
+"""A model or a dataset, and a version of it."""
 
 
 @click.command(short_help="Check signatures, digests and rules.")
 @click.argument("reference", metavar="[REF]", required=False)
+@click.option("--all", "everything", is_flag=True, help="Check the whole registry, as without REF.")
 @click.option("--change", metavar="BASE", help="Judge the change from the commit BASE to --rev, by the rules of BASE.")
 @click.option("--pull-request", type=int, metavar="N", help="With --change: report on this pull request as well.")
 @click.option("--status", is_flag=True, help="With --change: set the status of --rev, as a merge queue needs it.")
+@click.option(
+    "--trust-from",
+    envvar="MODELBOOK_TRUST_FROM",
+    metavar="COMMIT",
+    help="Of the whole registry: take the trust.yaml of COMMIT for granted, and look at what followed.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many processes check the whole registry.  [default: one for each processor]",
+)
 @rev_option
 @registry_option
 @json_option
 def command(
     reference: str | None,
+    everything: bool,
     change: str | None,
     pull_request: int | None,
     status: bool,
+    trust_from: str | None,
+    jobs: int | None,
     rev: str,
     registry_folder: str | None,
     as_json: bool,
@@ -50,8 +73,8 @@ def command(
     """
     if (pull_request is not None or status) and change is None:
         raise click.UsageError("--pull-request and --status go with --change BASE.")
-    if reference and change:
-        raise click.UsageError("Give a REF or --change, not both.")
+    if sum(map(bool, (reference, change, everything))) > 1:
+        raise click.UsageError("Give one of REF, --all and --change.")
     scope = [model_folder(parse_reference(reference).name)] if reference else []
     workspace = open_workspace(registry_folder, rev=rev, scope=scope)
     if change:
@@ -59,7 +82,7 @@ def command(
     elif reference:
         report = _reference(workspace, reference)
     else:
-        report = _everything(workspace)
+        report = _everything(workspace, trust_from, jobs)
     set_outputs({"passed": str(report.passed).lower()})
     print_report(report, as_json=as_json)
     if pull_request is not None:
@@ -82,7 +105,8 @@ def _reference(workspace: Workspace, text: str) -> Report:
     if wanted.stage:
         stage = verify_stage(registry, wanted.name, wanted.stage)
         findings += stage.findings
-        findings += _history(workspace, [pointer_path(wanted.name, wanted.stage)])
+        pointer = [pointer_path(wanted.name, wanted.stage)]
+        findings += read_history(workspace.repository, workspace.folder, workspace.commit, pointer)
         facts |= {"stage": wanted.stage, "promoted by": stage.signed_by or "nobody whom trust.yaml allows"}
     verdict = verify_version(registry, wanted.name, version)
     findings += [*verdict.findings, *in_use(registry, wanted.name, version)]
@@ -91,23 +115,20 @@ def _reference(workspace: Workspace, text: str) -> Report:
     return findings_report(f"Verify {text}", facts, findings)
 
 
-def _everything(workspace: Workspace) -> Report:
+def _everything(workspace: Workspace, trust_from: str | None, jobs: int | None) -> Report:
     registry = workspace.registry
     findings = list(workspace.findings) + _uncommitted(workspace, "")
     # By any file of theirs, so that what belongs to nothing is seen too.
-    versions = sorted(
-        {(p.name, p.version) for p in registry.places.values() if p.version and p.name and "dataset" not in p.kind}
-    )
-    datasets = sorted(
-        {(p.name, p.version) for p in registry.places.values() if p.version and p.name and "dataset" in p.kind}
-    )
+    numbered = {(p.name or "", p.version, "dataset" in p.kind) for p in registry.places.values() if p.version}
+    versions = sorted((name, version) for name, version, is_dataset in numbered if not is_dataset)
+    datasets = sorted((name, version) for name, version, is_dataset in numbered if is_dataset)
     findings += [
         Finding(registry.shown(path), None, "missing", f"a registry needs its {path}")
         for path in (POLICY, TRUST)
         if path not in registry.files
     ]
     if not findings or registry.files.keys() >= {POLICY, TRUST}:
-        findings += _contents(registry, versions, datasets)
+        findings += _contents(registry, versions, datasets, jobs)
     findings += [
         Finding(
             registry.shown(path),
@@ -119,12 +140,18 @@ def _everything(workspace: Workspace) -> Report:
         for path in registry.files
         if path not in registry.places
     ]
-    findings += _history(workspace)
+    anchor = workspace.repository.commit(trust_from) if trust_from else None
+    findings += read_history(workspace.repository, workspace.folder, workspace.commit, trust_from=anchor)
     facts = {"commit": workspace.commit, "versions": str(len(versions)), "datasets": str(len(datasets))}
-    return findings_report("Verify the registry", facts, findings)
+    return findings_report("Verify the registry", facts, dict.fromkeys(findings))
 
 
-def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: list[tuple[str, int]]) -> list[Finding]:
+def _contents(
+    registry: Registry, versions: list[Numbered], datasets: list[Numbered], jobs: int | None
+) -> list[Finding]:
+    from modelbook.core.rules import JUDGING, check_rules  # brings CEL, which one version has no use for
+    from modelbook.core.trust_expiry import check_expiry
+
     findings = [
         finding
         for path, place in registry.places.items()
@@ -133,21 +160,28 @@ def _contents(registry: Registry, versions: list[tuple[str, int]], datasets: lis
     ]
     if findings:
         return findings  # nothing can be judged by rules that cannot be read
-    for dataset, version in datasets:
-        findings += verify_dataset(registry, dataset, version)[1]
-    for model, version in versions:
-        findings += verify_version(registry, model, version).findings
-    stages = {(p.name, p.part) for p in registry.places.values() if p.kind in STAGE_SIGNATURES | {"stage"}}
-    for model, stage in sorted((name or "", part or "") for name, part in stages):
-        verdict = verify_stage(registry, model, stage)
-        findings += verdict.findings
-        findings += in_use(registry, model, verdict.pointer.version) if verdict.pointer else []
-    return list(dict.fromkeys(findings))
+    findings += check_expiry(registry, now())
+    stages = {(p.name or "", p.part or "") for p in registry.places.values() if p.kind in STAGE_SIGNATURES | {"stage"}}
+    checks: list[Callable[[], Iterable[Finding]]] = [partial(_dataset, registry, *one) for one in datasets]
+    checks += [partial(_version, registry, *one) for one in versions]
+    checks += [partial(_stage, registry, *one) for one in sorted(stages)]
+    with counted("verifying", len(checks)) as told:
+        found = spread(lambda check: list(check()), checks, jobs=jobs, progress=told)
+    return list(dict.fromkeys(finding for part in found for finding in part))
 
 
-def _history(workspace: Workspace, scope: Sequence[str] = ()) -> list[Finding]:
-    """What the commits before it show: a promotion that was taken back or forged, a card that was changed."""
-    return read_history(workspace.repository, workspace.folder, workspace.commit, scope)
+def _dataset(registry: Registry, dataset: str, version: int) -> Iterable[Finding]:
+    return verify_dataset(registry, dataset, version)[1]
+
+
+def _version(registry: Registry, model: str, version: int) -> Iterable[Finding]:
+    return verify_version(registry, model, version).findings
+
+
+def _stage(registry: Registry, model: str, stage: str) -> Iterable[Finding]:
+    verdict = verify_stage(registry, model, stage)
+    held = in_use(registry, model, verdict.pointer.version) if verdict.pointer else ()
+    return (*verdict.findings, *held)
 
 
 def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:
@@ -163,9 +197,12 @@ def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:
 
 
 def _change(workspace: Workspace, base: str) -> Report:
+    from modelbook.core.changes import check_change
+
     start = workspace.repository.commit(base)
     before = workspace.at(start)
-    verdict = check_change(before.registry, workspace.registry, now=now())
+    results = _results(before, workspace)
+    verdict = check_change(before.registry, workspace.registry, now=now(), tenures=before.tenures(), results=results)
     old, new = before.registry.files, workspace.registry.files
     kept = [
         path
@@ -177,3 +214,14 @@ def _change(workspace: Workspace, base: str) -> Report:
     told = {finding.path for finding in verdict.findings if finding.level == "error"}
     also = (*workspace.findings, *(finding for finding in past if finding.path not in told))
     return change_report(verdict, base=start, head=workspace.commit, also=also)
+
+
+def _results(before: Workspace, after: Workspace) -> Results:
+    """What gates may ask of each example where a change moves a stage: read from the store of `before`."""
+    old, new = before.registry, after.registry
+    found: dict[str, bytes | str] = {}
+    for path, place in new.places.items():
+        if place.kind == "stage" and place.name and old.files.get(path) != new.files[path]:
+            with suppress(DocumentError):  # the verdict says what is wrong with it
+                found |= before.results(place.name, new.load(StagePointer, path).version, files=new)
+    return found

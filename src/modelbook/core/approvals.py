@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from modelbook.core.trust import Trust, rule_for
 
-TOO_FEW = "too-few-signers"
+TOO_FEW, OVERRIDE_NOT_SIGNED = "too-few-signers", "override-not-signed"
+AWAITED = frozenset({TOO_FEW, OVERRIDE_NOT_SIGNED})
+"""The findings that nothing but more signatures takes away."""
 
 
 @dataclass(frozen=True)

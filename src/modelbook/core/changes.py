@@ -8,11 +8,16 @@ from dataclasses import dataclass
 
 from modelbook.core import layout
 from modelbook.core.documents import DocumentError
+from modelbook.core.examples import Results
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.layout import IMMUTABLE, STAGE_SIGNATURES, Place, place_of
-from modelbook.core.promotion import Decision, decide
+from modelbook.core.numbers import NONE
+from modelbook.core.promotion import NO_HISTORY, Decision, decide
 from modelbook.core.registry import Registry
 from modelbook.core.rules import JUDGING, check_rules
+from modelbook.core.tenure import Tenures
+from modelbook.core.timing import Override
+from modelbook.core.trust_change import check_trust_change
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 
 _RULES = JUDGING | {"trust signature", "trusted root"}
@@ -35,13 +40,20 @@ class ChangeVerdict:
         return not blocks(self.findings) and all(decision.passed for decision in self.promotions)
 
 
-def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
-    """Judge the change from `base` to `head`. Every changed file is looked at, and every finding reported."""
+def check_change(
+    base: Registry, head: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results: Results = NONE
+) -> ChangeVerdict:
+    """Judge the change from `base` to `head`. Every changed file is looked at, and every finding reported.
+
+    `tenures` are those of `base`: without them no soak is over. `results` are what suites found for each example.
+    """
     changed = [
         path for path in sorted(base.files.keys() | head.files.keys()) if base.files.get(path) != head.files.get(path)
     ]
     places = {path: place_of(path) for path in changed}
     findings = [finding for path in changed for finding in _allowed(base, head, path, places[path])]
+    if layout.TRUST in head.files:
+        findings += check_trust_change(base if layout.TRUST in base.files else None, head, now=now).findings
     does = tuple(text for path in changed if (text := _words(head, path, places[path])))
     # Judged by the rules of base, on the files of head.
     rules = _rules_of(base) if base.places else _rules_of(head)  # the very first change brings its own
@@ -64,7 +76,7 @@ def check_change(base: Registry, head: Registry, *, now: str) -> ChangeVerdict:
     )
     promotions = []
     for model, stage in stages:
-        decision, found = _promotion(base, judged, model, stage, now)
+        decision, found = _promotion(base, judged, model, stage, now, tenures, results)
         findings += found
         promotions += [decision] if decision else []
     if promotions and any(place and place.kind in _RULES for place in places.values()):
@@ -168,7 +180,7 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
 
 
 def _promotion(
-    base: Registry, judged: Registry, model: str, stage: str, now: str
+    base: Registry, judged: Registry, model: str, stage: str, now: str, tenures: Tenures, results: Results
 ) -> tuple[Decision | None, list[Finding]]:
     """Judge a moved pointer anew, against what holds the stage in `base`, and compare it with what is proposed."""
     path = layout.pointer_path(model, stage)
@@ -192,7 +204,19 @@ def _promotion(
     before = {name: data for name, data in judged.files.items() if not _of_stages(name, model)}
     before |= {name: data for name, data in base.files.items() if _of_stages(name, model)}
     standing = Registry(before, judged.prefix, keyless=judged.keyless)
-    decision = decide(standing, model, proposed.version, stage, by=proposed.by, now=now)
+    people = frozenset(judged.trust.signer(name).who for name in held.signatures.values())
+    decision = decide(
+        standing,
+        model,
+        proposed.version,
+        stage,
+        by=proposed.by,
+        now=now,
+        reason=proposed.reason,
+        tenures=tenures,
+        override=Override(proposed.overrides or (), people),
+        results=results,
+    )
     findings += decision.findings
     expected = decision.pointer
     if expected:

@@ -48,6 +48,6 @@ def claim_of(function: str, arguments: Sequence[str | float]) -> Claim:
             raise ValueError(f'write {FORMS[function]}, or "higher_is_better"')
         case _:
             raise ValueError(f"write {FORMS[function]}")
-    if not 0.5 <= claim.confidence < 1:
-        raise ValueError(f"the confidence is from 0.5 to below 1, as in 0.95 (it is {claim.confidence:g})")
+    if not 0.5 < claim.confidence < 1:
+        raise ValueError(f"the confidence is above 0.5 and below 1, as in 0.95 (it is {claim.confidence:g})")
     return claim

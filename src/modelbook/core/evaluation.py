@@ -23,6 +23,13 @@ class Metric(Frozen):
     problem: Text | None = None
 
 
+class Examples(Frozen):
+    """What the suite found for each example: a file of JSON lines in the store, by its digest (core/examples.py)."""
+
+    size: Annotated[int, Field(ge=1, le=64 * 1024 * 1024)]
+    digest: Digest
+
+
 class Evaluation(Frozen):
     """`models/<model>/versions/<n>/evaluations/<suite>.yaml`. A slice's metric has dots: `by_country.de.accuracy`."""
 
@@ -39,6 +46,7 @@ class Evaluation(Frozen):
     code: Code
     environment: Environment
     metrics: Annotated[dict[MetricName, Metric], Field(min_length=1, max_length=1000)]
+    examples: Examples | None = None
 
     @model_validator(mode="after")
     def _no_metric_holds_another(self) -> "Evaluation":

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from modelbook.core.claims import FORMS, Claim, claim_of
 from modelbook.core.expressions import REPRODUCED, Expression, ExpressionError, evaluate, parse
 from modelbook.core.numbers import Numbers, not_a_number
-from modelbook.core.policy import Gate
+from modelbook.core.pairing import paired
+from modelbook.core.policy import PlacedGate
 from modelbook.core.reproduction import LEVELS, ReproductionVerdict
 from modelbook.core.significance import Compared, welch
 
@@ -24,15 +25,6 @@ class Facts:
     tags: Sequence[str] = ()
     params: Mapping[str, Any] | None = None
     reproduction: ReproductionVerdict | None = None
-
-
-@dataclass(frozen=True)
-class PlacedGate:
-    """A gate and where it is written: file, and 1-based line."""
-
-    gate: Gate
-    path: str
-    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -133,8 +125,17 @@ def _test(claim: Claim, facts: Facts) -> Compared | str | None:
         return candidate
     if isinstance(baseline, str):
         return f"baseline: {baseline}"
-    if baseline is None:
+    if baseline is None or facts.baseline is None:
         return None
+    name, ours, theirs = claim.metric, facts.candidate, facts.baseline
+    # Which test is made follows from what was signed, never from what could be read just now.
+    paired_here = name in ours.examples or name in ours.unread
+    if paired_here and (name in theirs.examples or name in theirs.unread):
+        if why := ours.unread.get(name) or theirs.unread.get(name):
+            return f"{name}: {why}"
+        tested = paired(claim, ours.examples[name], theirs.examples[name], (candidate, baseline))
+        if tested is not None:
+            return tested
     return welch(claim, candidate, baseline) or f"{claim.metric} is too large, or too small, to be tested"
 
 

@@ -4,9 +4,9 @@ A signature cannot show this. An old pointer that comes back is signed as well a
 it tell that it had its time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from functools import cached_property
 from typing import NamedTuple
 
 from modelbook.core import strict_yaml
@@ -57,12 +57,17 @@ class History:
         new = (Revision(commit, path, "100644" if path in oids else None, oids.get(path)) for path in paths)
         return History((*self.revisions, *new), self.complete)
 
-    def of(self, kinds: Iterable[str]) -> dict[str, list[Revision]]:
-        """The revisions of each path of these kinds of the layout, by path. Paths are those below the registry."""
-        wanted = frozenset(kinds)
-        paths = {path for path in {one.path for one in self.revisions} if (p := place_of(path)) and p.kind in wanted}
-        ordered = sorted((one for one in self.revisions if one.path in paths), key=lambda one: one.path)
-        return {path: list(those) for path, those in groupby(ordered, key=lambda one: one.path)}
+    @cached_property
+    def by_path(self) -> Mapping[str, list[Revision]]:
+        """The revisions of each path, oldest first; paths in order."""
+        found: dict[str, list[Revision]] = {}
+        for one in self.revisions:
+            found.setdefault(one.path, []).append(one)
+        return dict(sorted(found.items()))
+
+    def pointers(self) -> list[str]:
+        """The object ids of every stage pointer that there was. Paths are those below the registry."""
+        return [one.oid for path, those in self.by_path.items() if _kind(path) == "stage" for one in those if one.oid]
 
 
 def check_history(history: History, pointers: Mapping[str, bytes], prefix: str) -> list[Finding]:
@@ -75,10 +80,12 @@ def check_history(history: History, pointers: Mapping[str, bytes], prefix: str) 
         message = "this clone has no more than the latest commits, so an older promotion that came back would not show"
         remedy = "Fetch the rest: `git fetch --unshallow` (in a workflow: `fetch-depth: 0` for actions/checkout)."
         findings.append(Finding(prefix, None, "incomplete-history", message, remedy, "warning"))
-    for path, revisions in history.of(["stage"]).items():
-        findings += _pointer(f"{prefix}/{path}", revisions, pointers, history.complete)
-    for path, revisions in history.of(IMMUTABLE).items():
-        findings += _fixed(f"{prefix}/{path}", revisions, IMMUTABLE[_kind(path)])
+    for path, revisions in history.by_path.items():
+        kind = _kind(path)
+        if kind == "stage":
+            findings += _pointer(f"{prefix}/{path}", revisions, pointers, history.complete)
+        elif kind in IMMUTABLE and len(revisions) > 1:
+            findings += _fixed(f"{prefix}/{path}", revisions, IMMUTABLE[kind])
     return findings
 
 

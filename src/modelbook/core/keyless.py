@@ -76,14 +76,17 @@ class TrustedRoot:
 
     def problem(self) -> tuple[str, str] | None:
         """Why nothing can be checked by it, and what to do; None if it can."""
-        again = "Make it anew: `modelbook trust refresh`."
+        fetch = "Fetch it: `modelbook trust refresh`."
         if self.digest is None:
-            return "trust.yaml names no trusted root (`sigstore`), so no keyless signature can be checked", again
+            return "trust.yaml names no trusted root (`sigstore`), so no keyless signature can be checked", fetch
         if self.data is None:
-            return "trusted_root.json is missing, so no keyless signature can be checked", again
+            return "trusted_root.json is missing, so no keyless signature can be checked", fetch
         if digest_of(self.data) != self.digest:
             is_now = f"{digest_of(self.data)}, and trust.yaml names {self.digest}"
-            return f"trusted_root.json is not the one that trust.yaml names: it is {is_now}", "Restore it. " + again
+            return (
+                f"trusted_root.json is not the one that trust.yaml names: it is {is_now}",
+                "Restore it, or fetch it anew: `modelbook trust refresh`.",
+            )
         return None
 
     def prove(self, bundle: bytes) -> Logged:

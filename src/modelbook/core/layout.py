@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from modelbook.core.names import NAME_PATTERN
 
@@ -49,7 +50,9 @@ IMMUTABLE = {
     "dataset": "a dataset card",
     "dataset signature": "a dataset's signature",
 }
-_COMPILED = {kind: re.compile(form) for kind, form in _FORMS.items()}
+_BY_DEPTH: dict[int, list[tuple[str, re.Pattern[str]]]] = {}
+for _kind, _form in _FORMS.items():
+    _BY_DEPTH.setdefault(_form.count("/"), []).append((_kind, re.compile(_form)))
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,10 @@ class Place:
     signer: str | None = None
 
 
+@lru_cache(maxsize=2**18)  # a large registry is asked path by path, by each who looks at it
 def place_of(path: str) -> Place | None:
     """What `path` holds, or None if the registry has no such file."""
-    for kind, form in _COMPILED.items():
+    for kind, form in _BY_DEPTH.get(path.count("/"), ()):
         if found := form.fullmatch(path):
             groups = found.groupdict()
             version = groups.get("version")

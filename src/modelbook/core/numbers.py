@@ -3,21 +3,28 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from modelbook.core.evaluation import Evaluation, Metric, inside_another
+from modelbook.core.examples import Column, Results, columns_of
 from modelbook.core.significance import Estimate, estimate_of
+
+NONE: Results = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Numbers:
     """The metrics of one version: `values` are finite numbers, `withheld` says why the others are none.
 
-    `metrics` has what else was recorded of those values: sizes and standard errors.
+    `metrics` has what else was recorded of those values: sizes and standard errors; `examples` has the values of each
+    example, and `unread` says of metrics whose suite has such values why they cannot be had.
     """
 
     values: Mapping[str, float]
     withheld: Mapping[str, str]
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    examples: Mapping[str, Column] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     def why_not(self, name: str, whose: str) -> str | None:
         """Why the metric cannot be used, or None if it can."""
@@ -31,8 +38,8 @@ class Numbers:
         return estimate_of(name, self.metrics.get(name) or Metric(value=self.values[name]))
 
 
-def numbers_of(evaluations: Mapping[str, Evaluation]) -> Numbers:
-    """The metrics of a version from its verified evaluations, by suite name.
+def numbers_of(evaluations: Mapping[str, Evaluation], results: Results = NONE) -> Numbers:
+    """The metrics of a version from its verified evaluations, by suite name; `results` are those of each example.
 
     A metric without a finite value, or one that two suites measured, is withheld: it passes no gate.
     """
@@ -56,7 +63,14 @@ def numbers_of(evaluations: Mapping[str, Evaluation]) -> Numbers:
             withheld[name] = f"{clash[0]!r} is a metric, and holds {clash[1]!r} as well: rename one"
             values.pop(name)
     metrics = {name: metric for one in evaluations.values() for name, metric in one.metrics.items() if name in values}
-    return Numbers(values, withheld, metrics)
+    examples, unread = dict[str, Column](), dict[str, str]()
+    for evaluation in evaluations.values():
+        found = columns_of(evaluation, results)
+        if isinstance(found, str):
+            unread |= {name: found for name in evaluation.metrics if name in values}
+        else:
+            examples |= {name: column for name, column in found.items() if name in values}
+    return Numbers(values, withheld, metrics, examples, unread)
 
 
 def not_a_number(value: object) -> str | None:

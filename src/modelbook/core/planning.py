@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
-from modelbook.core.promotion import decide
+from modelbook.core.examples import Results
+from modelbook.core.numbers import NONE
+from modelbook.core.promotion import NO_HISTORY, decide
 from modelbook.core.registry import Registry
+from modelbook.core.tenure import Tenures
 
 
 @dataclass(frozen=True)
@@ -16,16 +19,25 @@ class Todo:
 
 
 @dataclass(frozen=True)
+class Later:
+    """A version that an automatic stage may take, but not before a time (UTC, with Z): a soak, or a frozen stage."""
+
+    todo: Todo
+    opens: str
+
+
+@dataclass(frozen=True)
 class Plan:
-    """All that waits."""
+    """All that waits: to be done now, and, of promotions, `later`."""
 
     evaluations: tuple[Todo, ...]
     promotions: tuple[Todo, ...]
+    later: tuple[Later, ...] = ()
 
 
-def plan(registry: Registry, *, now: str) -> Plan:
+def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results: Results = NONE) -> Plan:
     """Of the latest version of each model: suites that have not measured it, automatic stages whose gates it passes."""
-    evaluations, promotions = [], []
+    evaluations, promotions, later = [], [], []
     for model in registry.models():
         versions = registry.versions(model)
         if not versions:
@@ -38,7 +50,12 @@ def plan(registry: Registry, *, now: str) -> Plan:
             continue
         for stage in registry.policy.stages:
             if stage.auto:
-                decision = decide(registry, model, versions[-1], stage.name, by="plan", now=now)
+                decision = decide(
+                    registry, model, versions[-1], stage.name, by="plan", now=now, tenures=tenures, results=results
+                )
+                todo = Todo(model, versions[-1], stage.name)
                 if decision.passed and not decision.already:
-                    promotions.append(Todo(model, versions[-1], stage.name))
-    return Plan(tuple(evaluations), tuple(promotions))
+                    promotions.append(todo)
+                elif decision.opens and not decision.already:
+                    later.append(Later(todo, decision.opens))
+    return Plan(tuple(evaluations), tuple(promotions), tuple(later))

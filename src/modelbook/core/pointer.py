@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from modelbook.core.digests import Digest
 from modelbook.core.names import Name, Version
@@ -24,7 +24,10 @@ class Evidence(Frozen):
 
 
 class StagePointer(Frozen):
-    """`models/<model>/stages/<stage>.yaml`. `serial` grows by one with each promotion: no replays."""
+    """`models/<model>/stages/<stage>.yaml`. `serial` grows by one with each promotion: no replays.
+
+    `overrides` are windows of `freeze` in which it was promoted all the same; `reason` then says why.
+    """
 
     format: Literal["modelbook/stage/v1"] = "modelbook/stage/v1"
     model: Name
@@ -35,10 +38,17 @@ class StagePointer(Frozen):
     decided: Timestamp
     by: Annotated[str, Field(min_length=1, max_length=200)]
     reason: Text | None = None
+    overrides: Annotated[tuple[Name, ...], Field(min_length=1, max_length=100)] | None = None
     policy: Digest
     gates: Digest | None = None
     baseline: Holder | None = None
     evidence: Annotated[tuple[Evidence, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _says_why(self) -> "StagePointer":
+        if self.overrides and not (self.reason or "").strip():
+            raise ValueError("`overrides` needs a `reason`")
+        return self
 
     def holder(self) -> Holder:
         """The version in this stage."""

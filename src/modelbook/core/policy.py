@@ -1,12 +1,14 @@
 """policy.yaml: where the weights live, the stages in order, and what a version must meet to enter each."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
 from modelbook.core.documents import repeated
+from modelbook.core.freeze import Freeze
 from modelbook.core.names import RESERVED, Name
-from modelbook.core.patterns import STORE_PATTERN
+from modelbook.core.patterns import SPAN_PATTERN, STORE_PATTERN
 from modelbook.core.records import FiniteFloat, Frozen, MetricName, Text
 
 GateText = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"[^ ]")]
@@ -18,6 +20,8 @@ StoreUri = Annotated[
     ),
 ]
 
+Span = Annotated[str, StringConstraints(pattern=SPAN_PATTERN)]
+
 
 class Gate(Frozen):
     """One condition in CEL, with a name for the report."""
@@ -26,11 +30,24 @@ class Gate(Frozen):
     require: GateText
 
 
+@dataclass(frozen=True)
+class PlacedGate:
+    """A gate and where it is written: file, and 1-based line."""
+
+    gate: Gate
+    path: str
+    line: int | None = None
+
+
 class Stage(Frozen):
-    """A promotion target. `first` is what gates that name the baseline say while the stage is empty."""
+    """A promotion target. `first` is what gates that name the baseline say while the stage is empty.
+
+    `soak` is how long a version must have been in the stage before, without a gap.
+    """
 
     name: Name
     auto: bool = False
+    soak: Span | None = None
     first: Literal["accept", "refuse"] = "refuse"
     gates: Annotated[tuple[Gate | GateText, ...], Field(min_length=1, max_length=200)]
 
@@ -55,15 +72,16 @@ class ReproductionRule(Frozen):
 
 
 class Policy(Frozen):
-    """`policy.yaml`. Stages stand in the order in which a version passes them."""
+    """`policy.yaml`. Stages stand in the order in which a version passes them; `freeze`: windows without promotions."""
 
     format: Literal["modelbook/policy/v1"] = "modelbook/policy/v1"
     store: StoreUri
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=50)]
+    freeze: Annotated[tuple[Freeze, ...], Field(max_length=100)] = ()
     reproduce: ReproductionRule = ReproductionRule()
 
     @model_validator(mode="after")
-    def _stages_are_distinct(self) -> "Policy":
+    def _holds_together(self) -> "Policy":
         names = [stage.name for stage in self.stages]
         if twin := repeated(names):
             raise ValueError(f"two stages are named {twin!r}")
@@ -71,6 +89,13 @@ class Policy(Frozen):
             raise ValueError(f"{number!r} cannot name a stage: references use numbers for versions")
         if reserved := RESERVED.intersection(names):
             raise ValueError(f"{min(reserved)!r} cannot name a stage: references use it for the latest version")
+        if self.stages[0].soak:
+            raise ValueError(f"{names[0]!r} is the first stage, so there is none before it to soak in")
+        if twin := repeated([one.name for one in self.freeze]):
+            raise ValueError(f"two windows of `freeze` are named {twin!r}")
+        for one in self.freeze:
+            if unknown := set(one.stages or ()) - set(names):
+                raise ValueError(f"the freeze {one.name!r} is of {min(unknown)!r}, and no stage is named so")
         return self
 
     def stage(self, name: str) -> Stage | None:

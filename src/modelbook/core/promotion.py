@@ -1,26 +1,35 @@
 """Whether a version may move into a stage, and the pointer that says so."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from modelbook.core import layout
-from modelbook.core.evaluation import Evaluation
+from modelbook.core.documents import DocumentError
+from modelbook.core.evaluation import Evaluation, Examples
+from modelbook.core.examples import Results
+from modelbook.core.expressions import ExpressionError, parse
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.gates import Facts, GateResult, judge
-from modelbook.core.numbers import Numbers, numbers_of
+from modelbook.core.numbers import NONE, Numbers, numbers_of
 from modelbook.core.pointer import Evidence, Holder, StagePointer
-from modelbook.core.policy import Stage
+from modelbook.core.policy import PlacedGate, Stage
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import standing
 from modelbook.core.revocation import in_use
+from modelbook.core.tenure import Tenures
+from modelbook.core.timing import NOTHING, UNKNOWN, Override, Timing, check_time
 from modelbook.core.verification import StageVerdict, VersionVerdict, verify_stage, verify_version
+
+NO_HISTORY = Tenures()
 
 
 @dataclass(frozen=True)
 class Decision:
     """The verdict on one promotion. `pointer` is what the stage would hold; None where none could be made.
 
-    `already` means that the version holds the stage now, so that there is nothing to do.
+    `already` means that the version holds the stage now, so that there is nothing to do. `timing` is what the clock
+    says; its findings are among the others.
     """
 
     model: str
@@ -31,11 +40,19 @@ class Decision:
     findings: tuple[Finding, ...]
     pointer: StagePointer | None
     already: bool = False
+    timing: Timing = UNKNOWN
 
     @property
     def passed(self) -> bool:
         """Whether every check was made and every gate lets the version through."""
         return bool(self.gates) and all(gate.passed for gate in self.gates) and not blocks(self.findings)
+
+    @property
+    def opens(self) -> str | None:
+        """When it will pass (UTC, with Z), if it waits for nothing but that time; None otherwise."""
+        others = [finding for finding in self.findings if finding not in self.timing.findings]
+        waits = bool(self.timing.findings) and bool(self.gates) and all(gate.passed for gate in self.gates)
+        return self.timing.opens if waits and not blocks(others) else None
 
 
 def decide(
@@ -47,10 +64,15 @@ def decide(
     by: str,
     now: str,
     reason: str | None = None,
+    tenures: Tenures = NO_HISTORY,
+    override: Override = NOTHING,
+    results: Results = NONE,
 ) -> Decision:
     """Judge `model@version` for a stage against the version that holds it now.
 
-    `by` and `now` (UTC, ISO 8601 with Z) are recorded. Raises BadInput where the stage does not exist.
+    `by` and `now` (UTC, ISO 8601 with Z) are recorded. `tenures` are those of the branch that the stage is on: without
+    them no soak is over. `results` are what suites found for each example, by digest. Raises BadInput where the
+    stage does not exist.
     """
     stage = registry.stage(stage_name)
     stands = verify_stage(registry, model, stage_name)
@@ -58,19 +80,23 @@ def decide(
     verdict = verify_version(registry, model, version)
     evaluations, found = _as_pinned(registry, verdict)
     findings = [*verdict.findings, *found]
-    baseline, found = _baseline(registry, stands, evaluations)
+    baseline, found = _baseline(registry, stands, evaluations, results)
     findings += found
     findings += [*in_use(registry, model, version), *_order(registry, model, version, stage)]
     gates: tuple[GateResult, ...] = ()
     if verdict.card:
         card, rule = verdict.card, registry.policy.reproduce
         met = standing(card, verdict.evaluations, verdict.reproductions.values(), rule)
-        facts = Facts(numbers_of(evaluations), baseline, card.tags, card.run.params, met)
+        facts = Facts(numbers_of(evaluations, results), baseline, card.tags, card.run.params, met)
         gates = judge(registry.gates(model, stage), facts, first=stage.first)
     already = current is not None and current.version == version
-    pointer = None
+    pointer, timing = None, UNKNOWN
+    if verdict.card:
+        holder = Holder(version=version, card=registry.digest(registry.card_path(model, version)))
+        timing = check_time(registry, holder, model, stage, now=now, tenures=tenures, override=override)
+        findings += timing.findings
     if verdict.card and verdict.evaluations:
-        pointer = _pointer(registry, verdict, stage_name, current, by=by, now=now, reason=reason)
+        pointer = _pointer(registry, verdict, stage_name, current, by=by, now=now, reason=reason, override=override)
     if not verdict.evaluations:
         findings.append(
             Finding(
@@ -82,11 +108,30 @@ def decide(
             )
         )
     held = current.holder() if current else None
-    return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already)
+    return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already, timing)
+
+
+def results_needed(rules: Registry, files: Registry, model: str, versions: Iterable[int]) -> tuple[Examples, ...]:
+    """What gates may want to read of the examples of these versions in `files`: nothing where `rules` claim nothing."""
+    if not any(_claims(gate) for stage in rules.policy.stages for gate in rules.gates(model, stage)):
+        return ()
+    paths = [path for one in sorted(set(versions)) for path in files.evaluation_paths(model, one).values()]
+    found = []
+    for path in paths:
+        with suppress(DocumentError):  # the verdict says what is wrong with it
+            found += [one] if (one := files.evaluation(path).examples) else []
+    return tuple(dict.fromkeys(found))
+
+
+def _claims(gate: PlacedGate) -> bool:
+    try:
+        return bool(parse(gate.gate.require).claims)
+    except ExpressionError:
+        return False
 
 
 def _baseline(
-    registry: Registry, stands: StageVerdict, candidate: Mapping[str, Evaluation]
+    registry: Registry, stands: StageVerdict, candidate: Mapping[str, Evaluation], results: Results
 ) -> tuple[Numbers | None, list[Finding]]:
     """The numbers of the version that holds the stage. One that does not verify proves nothing, so it blocks."""
     if stands.pointer is None:
@@ -98,7 +143,7 @@ def _baseline(
         for suite, evaluation in verdict.evaluations.items()
         if suite not in candidate or candidate[suite].dataset.digest == evaluation.dataset.digest
     }
-    return numbers_of(alike), [*stands.findings, *verdict.findings]
+    return numbers_of(alike, results), [*stands.findings, *verdict.findings]
 
 
 def _as_pinned(registry: Registry, verdict: VersionVerdict) -> tuple[dict[str, Evaluation], list[Finding]]:
@@ -151,6 +196,7 @@ def _pointer(
     by: str,
     now: str,
     reason: str | None,
+    override: Override,
 ) -> StagePointer:
     folder = layout.version_folder(verdict.model, verdict.version)
     paths = ["model.sig", "provenance.sigstore.json"]
@@ -167,6 +213,7 @@ def _pointer(
         decided=now,
         by=by,
         reason=reason,
+        overrides=override.windows or None,
         policy=registry.digest(layout.POLICY),
         gates=registry.digest(own) if own in registry.files else None,
         baseline=current.holder() if current else None,

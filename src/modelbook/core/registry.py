@@ -10,12 +10,11 @@ from modelbook.core.dataset import DatasetCard
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import Files, load, load_lines
 from modelbook.core.evaluation import Evaluation
-from modelbook.core.gates import PlacedGate
 from modelbook.core.keyless import KeylessCheck, TrustedRoot
 from modelbook.core.names import Reference
 from modelbook.core.pointer import StagePointer
-from modelbook.core.policy import Policy, Stage, as_gate
-from modelbook.core.records import Frozen
+from modelbook.core.policy import PlacedGate, Policy, Stage, as_gate
+from modelbook.core.records import Frozen, instant
 from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.reproduction import Reproduction
 from modelbook.core.strict_yaml import Parsed
@@ -52,7 +51,7 @@ class Registry:
 
     def signed_at(self, path: str, claimed: str) -> str:
         """When the signature at `path` was made, as far as can be known: the time that it claims, or now."""
-        return max(self._now, claimed) if self._now and path in self._arriving else claimed
+        return max(self._now, claimed, key=instant) if self._now and path in self._arriving else claimed
 
     def shown(self, path: str) -> str:
         """`path` as a person would name it: from the top of the repository."""
@@ -75,6 +74,10 @@ class Registry:
     def policy(self) -> Policy:
         """policy.yaml."""
         return self._policy[0]
+
+    def line_in_policy(self, location: tuple[str | int, ...]) -> int | None:
+        """The line of policy.yaml on which a part of it stands, such as ("stages", 1, "soak")."""
+        return self._policy[1].line_of(location) if location else None
 
     @cached_property
     def trust(self) -> Trust:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from modelbook.core.approvals import TOO_FEW, Signing
-from modelbook.core.changes import ChangeVerdict
-from modelbook.core.drift import Drift
+from modelbook.core.approvals import AWAITED, Signing
 from modelbook.core.findings import Finding, blocks
-from modelbook.core.gates import GateResult
-from modelbook.core.promotion import Decision
-from modelbook.core.reproduction import MetricVerdict, Reproduction, ReproductionVerdict
+
+if TYPE_CHECKING:  # every command prints a report, and most have no use for what judges changes and gates
+    from modelbook.core.changes import ChangeVerdict
+    from modelbook.core.drift import Drift
+    from modelbook.core.gates import GateResult
+    from modelbook.core.promotion import Decision
+    from modelbook.core.reproduction import MetricVerdict, Reproduction, ReproductionVerdict
 
 _SHOWN = 5  # differences of an environment in one line
 
@@ -23,7 +25,7 @@ class Report:
     passed: bool
     verdict: str
     facts: Mapping[str, str]
-    gates: tuple[GateResult, ...] = ()
+    gates: "tuple[GateResult, ...]" = ()
     findings: tuple[Finding, ...] = ()
     next_steps: tuple[str, ...] = ()
 
@@ -48,11 +50,13 @@ def findings_report(title: str, facts: Mapping[str, str], findings: Iterable[Fin
     return Report(title, not blocks(found), verdict, facts, findings=found)
 
 
-def promotion_report(decision: Decision, *, next_steps: Sequence[str] = ()) -> Report:
+def promotion_report(decision: "Decision", *, next_steps: Sequence[str] = ()) -> Report:
     """The report of a promotion: what a team reads to decide."""
     name = f"{decision.model}@{decision.version}"
     baseline = f"{decision.model}@{decision.baseline.version}" if decision.baseline else "none: the stage is empty"
     facts = {"candidate": name, "stage": decision.stage, "baseline": baseline}
+    facts |= decision.timing.facts
+    facts |= {"may enter from": decision.opens} if decision.opens else {}
     if decision.pointer:
         facts["card"] = decision.pointer.card
         facts["policy"] = decision.pointer.policy
@@ -61,6 +65,8 @@ def promotion_report(decision: Decision, *, next_steps: Sequence[str] = ()) -> R
         verdict = f"all {len(decision.gates)} gates let {name} into {decision.stage}"
     elif failed:
         verdict = f"{len(failed)} of {len(decision.gates)} gates refuse {name}"
+    elif decision.opens:
+        verdict = f"{name} may enter {decision.stage} from {decision.opens} on"
     else:
         verdict = f"{name} cannot enter {decision.stage}: see the findings"
     return Report(
@@ -74,10 +80,11 @@ def promotion_report(decision: Decision, *, next_steps: Sequence[str] = ()) -> R
     )
 
 
-def approval_report(decision: Decision, findings: Sequence[Finding], standing: Signing) -> Report:
+def approval_report(decision: "Decision", findings: Sequence[Finding], standing: Signing) -> Report:
     """The report of a promotion to whoever is asked to sign it; that it waits for signatures is no fault of it."""
-    report = promotion_report(decision)
-    faults = tuple(one for one in findings if one.code != TOO_FEW)
+    own = tuple(one for one in decision.findings if one.code not in AWAITED)
+    report = promotion_report(replace(decision, findings=own))
+    faults = tuple(one for one in findings if one.code not in AWAITED)
     passed = report.passed and not blocks(faults)
     verdict = report.verdict if passed == report.passed else "it cannot be signed as it is: see the findings"
     facts = {**report.facts, "signatures": standing.words}
@@ -85,7 +92,11 @@ def approval_report(decision: Decision, findings: Sequence[Finding], standing: S
 
 
 def reproduction_report(
-    reproduction: Reproduction, verdict: ReproductionVerdict, drifts: Sequence[Drift], *, next_steps: Sequence[str] = ()
+    reproduction: "Reproduction",
+    verdict: "ReproductionVerdict",
+    drifts: "Sequence[Drift]",
+    *,
+    next_steps: Sequence[str] = (),
 ) -> Report:
     """The report of a version that was trained again; `drifts` are how the environment differs from the recorded one.
 
@@ -120,7 +131,7 @@ def _few(parts: Sequence[str]) -> str:
     return ", ".join(parts[:_SHOWN]) + (f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else "")
 
 
-def _equivalence_words(metric: MetricVerdict) -> str:
+def _equivalence_words(metric: "MetricVerdict") -> str:
     one = metric.measured
     if one is None:
         return metric.problem or ""
@@ -128,7 +139,7 @@ def _equivalence_words(metric: MetricVerdict) -> str:
     return text + (f", p {one.p:.2g}" if one.p is not None else f": {metric.problem}")
 
 
-def gate_values(gate: GateResult) -> tuple[str, str, str]:
+def gate_values(gate: "GateResult") -> tuple[str, str, str]:
     """Value, limit and margin of a gate, as text: one line for each comparison in it; a dash where there is none.
 
     Of a claim beyond noise: the value, the baseline's, and the difference with the interval that it lies in.
@@ -146,7 +157,7 @@ def gate_values(gate: GateResult) -> tuple[str, str, str]:
     return value, limit, margin
 
 
-def change_report(verdict: ChangeVerdict, *, base: str, head: str, also: Sequence[Finding] = ()) -> Report:
+def change_report(verdict: "ChangeVerdict", *, base: str, head: str, also: Sequence[Finding] = ()) -> Report:
     """The report of a change: what a pull request shows its team."""
     findings = (*also, *verdict.findings)
     gates = tuple(gate for decision in verdict.promotions for gate in decision.gates)
@@ -154,7 +165,7 @@ def change_report(verdict: ChangeVerdict, *, base: str, head: str, also: Sequenc
     errors = sum(finding.level == "error" for finding in findings)
     if failed:
         text = f"{len(failed)} of {len(gates)} gates refuse it"
-    elif errors and all(one.code == TOO_FEW for one in findings if one.level == "error"):
+    elif errors and all(one.code in AWAITED for one in findings if one.level == "error"):
         text = f"all {len(gates)} gates let it through, and it waits for signatures"
     elif errors:
         text = f"{errors} problem{'s' if errors > 1 else ''} found"
@@ -164,5 +175,6 @@ def change_report(verdict: ChangeVerdict, *, base: str, head: str, also: Sequenc
     for one in verdict.promotions:
         held = f"{one.model}@{one.baseline.version}" if one.baseline else "none: the stage is empty"
         facts[f"baseline in {one.stage}"] = held
+        facts |= {f"{one.stage}: {what}": text for what, text in one.timing.facts.items()}
     passed = verdict.passed and not blocks(also)
     return Report("Modelbook: " + (facts["change"]), passed, text, facts, gates, findings)

@@ -26,10 +26,10 @@ def check_rules(registry: Registry, path: str, place: Place) -> list[Finding]:
             return findings
         if place.kind == "model" and layout.POLICY not in registry.files:
             return []
+        findings = _overriders(registry, path) if place.kind == "policy" else []
         gates = [gate for stage in registry.policy.stages for gate in registry.gates(place.name or "", stage)]
     except DocumentError as error:
         return list(error.findings)
-    findings = []
     for gate in gates:
         if gate.path == registry.shown(path):
             try:
@@ -44,6 +44,25 @@ def check_rules(registry: Registry, path: str, place: Place) -> list[Finding]:
                     )
                 )
     return findings
+
+
+def _overriders(registry: Registry, path: str) -> list[Finding]:
+    """People who may override a freeze and whom trust.yaml does not know: they could never sign for it."""
+    if layout.TRUST not in registry.files:
+        return []
+    known = sorted({signer.who for signer in registry.trust.signers})
+    return [
+        Finding(
+            registry.shown(path),
+            registry.line_in_policy(("freeze", at, "override", number)),
+            "no-such-person",
+            f"nobody in trust.yaml is called {name!r}, so nobody could sign for that override",
+            f"Those who sign: {', '.join(known)}.",
+        )
+        for at, one in enumerate(registry.policy.freeze)
+        for number, name in enumerate(one.override or ())
+        if name not in known
+    ]
 
 
 def _useless_parts(registry: Registry, path: str) -> list[Finding]:

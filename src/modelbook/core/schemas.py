@@ -42,11 +42,20 @@ BEYOND_SCHEMA: dict[str, tuple[str, ...]] = {
     "dataset": (),
     "evaluation": ("a metric that holds another one",),
     "model": ("the name in a dataset reference has at most 63 characters",),
-    "policy": ("two stages of one name", "a stage named `latest`", "a stage named by a number"),
+    "policy": (
+        "two stages of one name",
+        "a stage named `latest`",
+        "a stage named by a number",
+        "a soak in the first stage",
+        "two windows of one name",
+        "a window of an unknown stage",
+        "a window that never begins or never ends",
+        "an unknown time zone",
+    ),
     "reproduction": (),
     "revocation": (),
     "run": (),
-    "stage": (),
+    "stage": ("an override without a reason",),
     "trust": ("two signers of one name", "a rule that names an unknown signer", "a rule that allows nothing"),
 }
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelbook.core import ssh_signature
 from modelbook.core.digests import digest_of, prefixed
-from modelbook.core.envelope import Envelope, EnvelopeError, Statement, key_hint, read_bundle
+from modelbook.core.envelope import Envelope, EnvelopeError, Statement, key_hint, payload_of, read_bundle
 from modelbook.core.findings import Finding
 from modelbook.core.keyless import (
     KeylessError,
@@ -23,6 +23,7 @@ from modelbook.core.keyless import (
     differences,
     read_proof,
 )
+from modelbook.core.records import instant
 from modelbook.core.statements import difference
 from modelbook.core.trust import Signer, Withdrawal
 
@@ -123,7 +124,7 @@ def check_signature(
     payload = digest_of(envelope.payload)
     if refused := _taken_back(signer, payload, authority, identities, path=path, what=what, made=made):
         return refused
-    if place := difference(expected, envelope.statement):
+    if envelope.payload != payload_of(expected) and (place := difference(expected, envelope.statement)):
         message = f"the signature is good but speaks of something else: {place} differs from the {what}"
         return _refuse(path, "other-statement", message)
     if proof and origin and (found := contradictions(proof, origin)):
@@ -205,7 +206,7 @@ def _taken_back(
 
     `proved` are the identities that a certificate proves, beside those of the signer.
     """
-    if signer.expires is not None and made > signer.expires:
+    if signer.expires is not None and instant(made) > instant(signer.expires):
         subject = "the key of " if signer.workflow is None else ""
         message = f"{subject}{signer.name!r} expired on {signer.expires}; the {what} is of {made}"
         return _refuse(path, "expired-key", message)
@@ -213,7 +214,7 @@ def _taken_back(
     for one in authority.withdrawn:
         if not (one.payload == payload or one.identity in identities or (one.key and one.key == key_digest(signer))):
             continue
-        if one.since is not None and made < one.since:
+        if one.since is not None and instant(made) < instant(one.since):
             continue
         subject = f"the {what}" if one.payload else f"what {signer.name!r} signs"
         since = f" since {one.since}" if one.since else ""

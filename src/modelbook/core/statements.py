@@ -224,7 +224,10 @@ def summary_statement(
 def trust_statement(trust: Trust, trust_bytes: bytes) -> Statement:
     """This trust.yaml is to be in force. A person with an SSH key signs the very bytes instead, in TRUST_NAMESPACE.
 
-    {"subject": [{"name": "trust.yaml", …}], "predicateType": "urn:modelbook:trust/v1", "predicate": {"version": 4}}
+    {"_type": "https://in-toto.io/Statement/v1",
+     "subject": [{"name": "trust.yaml", "digest": {"sha256": "<hex>"}}],
+     "predicateType": "urn:modelbook:trust/v1",
+     "predicate": {"version": 4}}
     """
     return statement(TRUST, [_resource("trust.yaml", digest_of(trust_bytes))], {"version": trust.version})
 

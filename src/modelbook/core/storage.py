@@ -56,6 +56,12 @@ def file_key(run_id: str, path: str, digest: str) -> str:
     return check_key(f"runs/{run_id}/files/{hex_of(digest)[:12]}/{path}")
 
 
+def examples_key(digest: str) -> str:
+    """What a suite found for each example, named by what it holds: `evaluations/examples/sha256/ab/<64 hex>.jsonl`."""
+    digits = hex_of(digest)
+    return check_key(f"evaluations/examples/sha256/{digits[:2]}/{digits}.jsonl")
+
+
 def blob_key(digest: str) -> str:
     """A dataset file, named by what it holds: `datasets/blobs/sha256/ab/<64 hex>`."""
     digits = hex_of(digest)

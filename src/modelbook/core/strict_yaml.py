@@ -9,9 +9,12 @@ something else quoted.
 import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import yaml
+
+from modelbook.core import plain_yaml
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 20
@@ -20,13 +23,9 @@ MAX_INTEGER = 2**53 - 1  # what every JSON reader holds exactly
 
 Location = tuple[str | int, ...]
 
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_NULL, _TRUE, _FALSE = (
-    frozenset({"", "~", "null", "Null", "NULL"}),
-    {"true", "True", "TRUE"},
-    {"false", "False", "FALSE"},
-)
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)((?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)")  # its group is empty in an integer
+_WORDS: dict[str, bool | None] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
+_WORDS |= dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(("false", "False", "FALSE"), False)
 # Control characters, and those that reorder or hide text where a person reviews it.
 UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ufffe\uffff"
@@ -45,10 +44,17 @@ class YamlError(ValueError):
 
 @dataclass(frozen=True)
 class Parsed:
-    """The data of a document, and the 1-based line of every mapping key and list item in it."""
+    """The data of a document; and where things stand in it, which is found out when it is asked."""
 
     data: Any
-    lines: dict[Location, int]
+    text: str
+
+    @cached_property
+    def lines(self) -> dict[Location, int]:
+        """The 1-based line of the document, and of every mapping key and list item in it."""
+        lines: dict[Location, int] = {}
+        _Builder(self.text, lines).document()
+        return lines
 
     def line_of(self, location: Location) -> int | None:
         """The line of `location`, or of the nearest thing around it that has one."""
@@ -66,7 +72,8 @@ def read(data: bytes, *, max_bytes: int = MAX_BYTES) -> Parsed:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise YamlError("not UTF-8", data.count(b"\n", 0, error.start) + 1) from None
-    hidden = UNSEEN.search(text)
+    # What Python calls printable holds none of UNSEEN, and is sooner told.
+    hidden = None if text.replace("\n", "").isprintable() else UNSEEN.search(text)
     if hidden:
         what = {"\ufeff": "a byte order mark", "\r": "a carriage return"}.get(
             hidden[0], f"the invisible character U+{ord(hidden[0]):04X}"
@@ -75,23 +82,29 @@ def read(data: bytes, *, max_bytes: int = MAX_BYTES) -> Parsed:
             f"{what} is not allowed; save the file as plain UTF-8 with LF line ends",
             text.count("\n", 0, hidden.start()) + 1,
         )
-    return _Builder(text).document()
+    plain = plain_yaml.read(text, _word)
+    return Parsed(_Builder(text).document() if plain is None else plain, text)
 
 
 class _Builder:
-    """Turns libyaml's events into data, without its resolver, its constructors or recursion that input controls."""
+    """Turns libyaml's events into data, without its resolver, its constructors or recursion that input controls.
 
-    def __init__(self, text: str) -> None:
-        self._events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        self._lines: dict[Location, int] = {}
+    This is most of what verifying costs, so lines are kept only where somebody asks for them.
+    """
+
+    def __init__(self, text: str, lines: dict[Location, int] | None = None) -> None:
+        self._text = text
+        self._next = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_event
+        self._lines = lines
         self._nodes = 0
 
-    def document(self) -> Parsed:
+    def document(self) -> Any:
         try:
             self._next()  # StreamStart
-            if isinstance(self._next(), yaml.StreamEndEvent):
-                return Parsed(None, {})
-            data = self._value((), self._next())
+            event = self._next()
+            if type(event) is yaml.StreamEndEvent:
+                return None
+            data = self._value((), 0, self._next())
             self._next()  # DocumentEnd
             more = self._next()
         except yaml.MarkedYAMLError as error:
@@ -99,75 +112,92 @@ class _Builder:
             raise YamlError(str(error.problem or error.context), mark.line + 1 if mark else None) from None
         except yaml.YAMLError as error:
             raise YamlError(str(error), None) from None
-        if not isinstance(more, yaml.StreamEndEvent):
-            raise YamlError("a second document begins here; a file holds one", more.start_mark.line + 1)
-        return Parsed(data, self._lines)
+        if type(more) is not yaml.StreamEndEvent:
+            raise YamlError("a second document begins here; a file holds one", _line(more))
+        return data
 
-    def _next(self) -> Any:
-        return next(self._events)
-
-    def _value(self, at: Location, event: Any) -> Any:
-        line = event.start_mark.line + 1
-        self._lines.setdefault(at, line)
+    def _value(self, at: Location, depth: int, event: Any) -> Any:
+        if self._lines is not None:
+            self._lines.setdefault(at, _line(event))
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise YamlError(f"more than {MAX_NODES:,} values", line)
-        if isinstance(event, yaml.AliasEvent) or event.anchor:
-            raise YamlError("anchors and aliases are not allowed; write the value out", line)
+            raise YamlError(f"more than {MAX_NODES:,} values", _line(event))
+        kind = type(event)
+        if kind is yaml.AliasEvent or event.anchor:
+            raise YamlError("anchors and aliases are not allowed; write the value out", _line(event))
         if event.tag is not None:
-            raise YamlError(f"the tag {event.tag!r} is not allowed; values are plain", line)
-        if isinstance(event, yaml.ScalarEvent):
-            return _scalar(event.value, line) if event.implicit[0] else event.value
-        if len(at) >= MAX_DEPTH:
-            raise YamlError(f"nested more than {MAX_DEPTH} deep", line)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(at)
-        return self._mapping(at)
+            raise YamlError(f"the tag {event.tag!r} is not allowed; values are plain", _line(event))
+        if kind is yaml.ScalarEvent:
+            return _scalar(event) if event.implicit[0] else event.value
+        if depth >= MAX_DEPTH:
+            raise YamlError(f"nested more than {MAX_DEPTH} deep", _line(event))
+        if kind is yaml.SequenceStartEvent:
+            return self._sequence(at, depth + 1)
+        return self._mapping(at, depth + 1)
 
-    def _sequence(self, at: Location) -> list[Any]:
+    def _sequence(self, at: Location, depth: int) -> list[Any]:
         items: list[Any] = []
-        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            items.append(self._value((*at, len(items)), event))
+        while type(event := self._next()) is not yaml.SequenceEndEvent:
+            inner = at if self._lines is None else (*at, len(items))
+            items.append(self._value(inner, depth, event))
         return items
 
-    def _mapping(self, at: Location) -> dict[str, Any]:
+    def _mapping(self, at: Location, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            line = event.start_mark.line + 1
-            if not isinstance(event, yaml.ScalarEvent) or event.anchor or event.tag is not None:
-                raise YamlError("a key must be a plain word, without anchor or tag", line)
+        while (kind := type(event := self._next())) is not yaml.MappingEndEvent:
+            if kind is not yaml.ScalarEvent or event.anchor or event.tag is not None:
+                raise YamlError("a key must be a plain word, without anchor or tag", _line(event))
             key = event.value
             if key in found:
-                first = self._lines[(*at, key)]
-                raise YamlError(f"the key {key!r} stands twice (first on line {first})", line)
-            self._lines[(*at, key)] = line
+                if self._lines is None:  # once more, to tell where the first one stands
+                    _Builder(self._text, {}).document()
+                first = (self._lines or {}).get((*at, key))
+                raise YamlError(f"the key {key!r} stands twice (first on line {first})", _line(event))
+            inner = at
+            if self._lines is not None:
+                inner = (*at, key)
+                self._lines[inner] = _line(event)
             found[key] = None
-            found[key] = self._value((*at, key), self._next())
+            found[key] = self._value(inner, depth, self._next())
         return found
 
 
-def _scalar(text: str, line: int) -> str | int | float | bool | None:
-    if text in _NULL:
-        return None
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
-    if _INTEGER.fullmatch(text):
-        if len(text) > 17 or abs(int(text)) > MAX_INTEGER:
-            raise YamlError(f"{text[:40]} is larger than 2^53 - 1; quote it if it is an identifier", line)
-        return int(text)
-    if _FLOAT.fullmatch(text):
+def _line(event: Any) -> int:
+    line: int = event.start_mark.line + 1
+    return line
+
+
+def _scalar(event: Any) -> str | int | float | bool | None:
+    try:
+        return _word(event.value)
+    except ValueError as error:
+        raise YamlError(str(error), _line(event)) from None
+
+
+def _word(text: str) -> str | int | float | bool | None:
+    """What a word means that is not quoted. Raises ValueError for a number that is out of range."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "-0123456789":
+        return text
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return text
+    if found[1]:
         number = float(text)
         if not math.isfinite(number):
-            raise YamlError(f"{text[:40]} is too large for a number", line)
+            raise ValueError(f"{text[:40]} is too large for a number")
         return number
-    return text
+    if len(text) > 17 or abs(int(text)) > MAX_INTEGER:
+        raise ValueError(f"{text[:40]} is larger than 2^53 - 1; quote it if it is an identifier")
+    return int(text)
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # chosen at run time
     """PyYAML's writer, taught to quote also what only this reader takes for a number."""
 
 
-_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(rf"^(?:{_FLOAT.pattern})$"), list("-0123456789"))
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(rf"^(?:{_NUMBER.pattern})$"), list("-0123456789"))
 
 
 def _represent_text(dumper: Any, text: str) -> Any:

@@ -6,17 +6,20 @@ locks the team out with keys that no one holds. Without a `root`, whoever may me
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modelbook.core import layout
-from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
 from modelbook.core.findings import Finding, blocks
+from modelbook.core.history import Commit
 from modelbook.core.registry import Registry
 from modelbook.core.signatures import Authority, Verdict, check_approval, check_signature
 from modelbook.core.statements import TRUST_NAMESPACE, trust_statement
 from modelbook.core.trust import Trust
 
+# trust.yaml, and what lies beside it and speaks of it.
+TRUST_FILES = frozenset({"trust", "trust signature", "trusted root"})
+WAITING = "too-few-root-signers"
 _SIGN = "modelbook trust sign"
 
 
@@ -34,11 +37,10 @@ class TrustVerdict:
 
 
 @dataclass(frozen=True)
-class Revision:
-    """trust.yaml and the signatures beside it at one commit, made at `time` (UTC, with Z)."""
+class TrustAt:
+    """What a commit left of trust.yaml and of what lies beside it."""
 
-    commit: str
-    time: str
+    commit: Commit
     registry: Registry
 
 
@@ -69,7 +71,7 @@ class _Root:
         who = f": {', '.join(sorted(self.people))}" if self.people else ""
         message = f"{len(self.people)} of {threshold} people of {self.which} have signed this version{who}"
         remedy = f"It waits for {threshold - len(self.people)} of {', '.join(others)}: `{_SIGN}`."
-        return [Finding(path, None, "too-few-root-signers", message, remedy)]
+        return [Finding(path, None, WAITING, message, remedy)]
 
 
 def signatures_of(registry: Registry) -> Mapping[str, layout.Place]:
@@ -77,11 +79,11 @@ def signatures_of(registry: Registry) -> Mapping[str, layout.Place]:
     return {path: place for path, place in sorted(registry.places.items()) if place.kind == "trust signature"}
 
 
-def check_trust_change(base: Registry | None, head: Registry, *, now: str) -> TrustVerdict:
+def check_trust_change(base: Registry | None, head: Registry, *, now: str, follows: int | None = None) -> TrustVerdict:
     """Whether the trust.yaml of `head`, with its signatures, may follow that of `base`; `now` is when it was made.
 
-    Without `base` it is the first version, and has to be signed by its own root. The files that are no trust are not
-    looked at. A trust.yaml that cannot be read is told by `check_rules`, and passes nothing here either.
+    `follows` is the version that it has to follow by number, if that is not the one of `base`. Without `base` it is the
+    first version, and has to be signed by its own root. Other files are not looked at.
     """
     shown = head.shown(layout.TRUST)
     if base is not None and _rules_of(base) == _rules_of(head):
@@ -93,8 +95,9 @@ def check_trust_change(base: Registry | None, head: Registry, *, now: str) -> Tr
     except DocumentError as error:
         return TrustVerdict(findings=error.findings)
     unmoved = base is not None and base.files[layout.TRUST] == head.files[layout.TRUST]
-    if before is not None and not unmoved and after.version != before.version + 1:
-        message = f"this is version {after.version}, and version {before.version + 1} must follow {before.version}"
+    number = before.version if before and follows is None else follows
+    if number is not None and not unmoved and after.version != number + 1:
+        message = f"this is version {after.version}, and only version {number + 1} may follow {number}"
         remedy = "An older trust.yaml never comes back. Make the change anew: `modelbook trust --help`."
         return TrustVerdict(findings=(Finding(shown, None, "trust-version", message, remedy),))
     alone = before is None or before.root is None or unmoved
@@ -102,7 +105,7 @@ def check_trust_change(base: Registry | None, head: Registry, *, now: str) -> Tr
     if before is not None and before.root is not None and not unmoved:
         roots.insert(0, _Root(before, "the present root"))
     roots = [root for root in roots if root.trust.root is not None]
-    findings = [*_signatures(base, head, roots, now), *_pin(head, after)]
+    findings = _signatures(base, head, roots, now)
     for root in roots:
         findings += root.missing(shown)
     if before is not None and not unmoved:
@@ -110,27 +113,48 @@ def check_trust_change(base: Registry | None, head: Registry, *, now: str) -> Tr
     return TrustVerdict(_names(roots), tuple(findings))
 
 
-def verify_trust_history(revisions: Sequence[Revision]) -> TrustVerdict:
+def verify_trust_history(states: Sequence[TrustAt], start: Registry | None = None) -> TrustVerdict:
     """Whether each version of trust.yaml followed from the one before, oldest first; the last is the one in force.
 
-    Each is judged by what was in force then, at the time of its commit. Signatures may come in later commits than the
-    version; it stands once one commit has enough of them.
+    Each is judged by what was in force then, at the time of its commit, with the signatures that lay beside it in the
+    end. After a version that did not follow, the next one has to follow from the last that did: then it was put right,
+    and is a warning. With `start`, what lies before the last state that is the same is not looked at: whoever asks
+    vouches for that one himself.
     """
+    if start is not None:
+        same = [number for number, one in enumerate(states) if _rules_of(one.registry) == _rules_of(start)]
+        if not same:
+            message = "the trust.yaml to begin with is none that this history ever had"
+            return TrustVerdict(findings=(Finding(start.shown(layout.TRUST), None, "other-trust", message),))
+        states = states[same[-1] :]
     findings: list[Finding] = []
-    before: Registry | None = None
+    wrong: list[Finding] = []  # of the versions since the last good one
+    good: Registry | None = None
+    number: int | None = None
     verdict = TrustVerdict()
-    for versions in _by_bytes(revisions):
-        verdicts = [check_trust_change(before, one.registry, now=one.time) for one in versions]
-        verdict = next((one for one in verdicts if one.passed), verdicts[-1])
-        findings += [_at(finding, versions[-1].commit) for finding in verdict.findings if finding.level == "error"]
-        if layout.TRUST in versions[-1].registry.files:
-            before = versions[-1].registry
-    return TrustVerdict(verdict.signed_by, tuple(dict.fromkeys(findings)))
+    for group in _by_bytes(states):
+        came, registry = group[0].commit, group[-1].registry
+        verdict = check_trust_change(good, registry, now=came.time, follows=number)
+        number = _number(registry) or number
+        if verdict.passed:
+            findings += [replace(one, level="warning", remedy="It was put right since.") for one in wrong]
+            good, wrong = registry, []
+        else:
+            errors = [one for one in verdict.findings if one.level == "error"]
+            wrong += [replace(one, message=f"in commit {came}: {one.message}") for one in errors]
+    return TrustVerdict(verdict.signed_by, tuple(dict.fromkeys([*findings, *wrong])))
 
 
-def _by_bytes(revisions: Sequence[Revision]) -> Iterator[list[Revision]]:
+def _number(registry: Registry) -> int | None:
+    try:
+        return registry.trust.version if layout.TRUST in registry.files else None
+    except DocumentError:
+        return None
+
+
+def _by_bytes(revisions: Sequence[TrustAt]) -> Iterator[list[TrustAt]]:
     """Neighbours with the same trust.yaml together."""
-    group: list[Revision] = []
+    group: list[TrustAt] = []
     for one in revisions:
         if group and group[-1].registry.files.get(layout.TRUST) != one.registry.files.get(layout.TRUST):
             yield group
@@ -140,21 +164,19 @@ def _by_bytes(revisions: Sequence[Revision]) -> Iterator[list[Revision]]:
         yield group
 
 
-def _at(finding: Finding, commit: str) -> Finding:
-    return Finding(finding.path, None, finding.code, f"in commit {commit[:12]}: {finding.message}", finding.remedy)
-
-
 def _rules_of(registry: Registry) -> dict[str, bytes]:
-    kinds = {"trust", "trust signature", "trusted root"}
-    return {path: registry.files[path] for path, place in registry.places.items() if place.kind in kinds}
+    return {path: registry.files[path] for path, place in registry.places.items() if place.kind in TRUST_FILES}
 
 
 def _signatures(base: Registry | None, head: Registry, roots: Sequence[_Root], now: str) -> list[Finding]:
-    """Fill in whose signatures are good, for each root; what is wrong with the others."""
+    """Fill in whose signatures are good, for each root; what is wrong with those that are new."""
     findings = []
+    unmoved = base is not None and base.files[layout.TRUST] == head.files[layout.TRUST]
     for path, place in signatures_of(head).items():
         shown = head.shown(path)
-        if not roots:
+        # Those of the root before are good for it only, and it is not at hand where trust.yaml stays or has no base.
+        standing = base is None or (unmoved and base.files.get(path) == head.files[path])
+        if not roots and not standing:
             message = "trust.yaml has no root, so nobody is asked to sign it"
             findings.append(Finding(shown, None, "no-root", message, f"Remove it: `git rm {shown}`."))
             continue
@@ -167,7 +189,7 @@ def _signatures(base: Registry | None, head: Registry, roots: Sequence[_Root], n
             elif signer is not None:
                 message = f"the file bears the name {place.signer!r}, but {signer.name!r} signed it"
                 refused.append(Finding(shown, None, "other-signer", message, "Rename it."))
-        if not any(path in root.good for root in roots):
+        if not standing and not any(path in root.good for root in roots):
             findings += _why(base, head, path, refused)
     return findings
 
@@ -188,20 +210,6 @@ def _why(base: Registry | None, head: Registry, path: str, refused: Sequence[Fin
         return [Finding(shown, None, "stale-signature", message, f"Remove it: `git rm {shown}`.")]
     telling = [finding for finding in refused if finding.code not in {"bad-signature", "nobody-allowed"}]
     return [*telling, *refused][:1]
-
-
-def _pin(head: Registry, trust: Trust) -> list[Finding]:
-    """That the roots of Sigstore are those whose digest stands in the signed file."""
-    held = head.files.get(layout.TRUSTED_ROOT)
-    if (digest_of(held) if held is not None else None) == trust.sigstore:
-        return []
-    shown = head.shown(layout.TRUSTED_ROOT)
-    message = (
-        "it is not the file whose digest trust.yaml holds as `sigstore`"
-        if held is not None
-        else "trust.yaml holds its digest as `sigstore`, and it is not here"
-    )
-    return [Finding(shown, None, "other-trusted-root", message, "Change both in one pull request, or neither.")]
 
 
 def _unproved(before: Trust, after: Trust, roots: Sequence[_Root], shown: str) -> list[Finding]:

@@ -2,13 +2,11 @@
 
 import base64
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from modelbook.core.digests import hex_of
 from modelbook.core.signatures import key_digest
 from modelbook.core.trust import Rule, Signer, Trust, Withdrawal
 
-SOON = timedelta(days=30)
 _SHORT = len("sha256:") + 16
 _PLURAL = {
     "model": "models",
@@ -47,21 +45,6 @@ def key_bits(signer: Signer) -> str | None:
         return None
 
 
-def has_expired(signer: Signer, now: str) -> bool:
-    """Whether the signer can sign nothing more."""
-    return signer.expires is not None and signer.expires < now
-
-
-def expires_soon(signer: Signer, now: str) -> bool:
-    """Whether it is good now and will not be in 30 days."""
-    return signer.expires is not None and now <= signer.expires < later(now, SOON)
-
-
-def later(time: str, by: timedelta) -> str:
-    """A time of the registry moved on, to the second."""
-    return (datetime.fromisoformat(time) + by).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def rule_sentence(rule: Rule) -> str:
     """As in "alice or bob may sign models of fraud-*, and promote into production (2 people)"."""
     parts = []
@@ -93,3 +76,34 @@ def withdrawal_sentence(one: Withdrawal) -> str:
 def listed(names: Sequence[str], last: str) -> str:
     """`a, b and c`."""
     return f" {last} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def changes_in_words(before: Trust, after: Trust) -> list[str]:
+    """What a new version of trust.yaml changes, one line each; who signs it decides by them."""
+    old, new = ({one.name: one for one in trust.signers} for trust in (before, after))
+    lines = [f"the signer {name} comes: {_signer_sentence(new[name])}" for name in new if name not in old]
+    lines += [f"the signer {name} goes" for name in old if name not in new]
+    lines += [
+        f"the signer {name} becomes: {_signer_sentence(new[name])}"
+        for name in new
+        if name in old and new[name] != old[name]
+    ]
+    was, now = ([rule_sentence(rule) for rule in trust.rules] for trust in (before, after))
+    lines += [f"the rule goes: {rule}" for rule in was if rule not in now]
+    lines += [f"the rule comes: {rule}" for rule in now if rule not in was]
+    if sorted(was) == sorted(now) and was != now:
+        lines.append("the rules stand in another order, and the first that speaks of a thing decides")
+    if before.root != after.root:
+        lines.append(f"who may change trust.yaml: {root_sentence(after)}")
+    was, now = ([withdrawal_sentence(one) for one in trust.revocations] for trust in (before, after))
+    lines += [f"no longer revoked: {one}" for one in was if one not in now]
+    lines += [f"revoked: {one}" for one in now if one not in was]
+    if before.sigstore != after.sigstore:
+        lines.append(f"the roots of Sigstore: {after.sigstore or 'none'}")
+    return lines
+
+
+def _signer_sentence(signer: Signer) -> str:
+    person = f"{signer.person}'s " if signer.person else ""
+    ends = f", until {signer.expires}" if signer.expires else ""
+    return f"{person}{kind_of(signer)} {fingerprint(signer)}{ends}"

@@ -44,22 +44,23 @@ def installed(path: Iterable[str] | None = None) -> tuple[Installed, ...]:
     """Every distribution on `path`, by default Python's own, sorted by name; of two by one name the first counts."""
     found: dict[str, Installed] = {}
     for distribution in importlib.metadata.distributions(path=list(sys.path if path is None else path)):
-        name, version = distribution.metadata["Name"], distribution.version
+        metadata = distribution.metadata  # read once: each look at it, or at `version`, parses the file anew
+        name, version = metadata["Name"], metadata["Version"]
         # A broken installation leaves folders without a name; they are no distribution.
         if name and version:
             normal = re.sub(r"[-_.]+", "-", name).lower()
             if normal not in found:
-                found[normal] = _from_source_tree(distribution, normal) or _installed(
+                found[normal] = _from_source_tree(distribution, normal, version) or _installed(
                     normal, version, distribution.read_text("direct_url.json"), distribution.read_text("INSTALLER")
                 )
     return tuple(found[name] for name in sorted(found))
 
 
-def _from_source_tree(distribution: importlib.metadata.Distribution, name: str) -> Installed | None:
+def _from_source_tree(distribution: importlib.metadata.Distribution, name: str, version: str) -> Installed | None:
     """What `setup.py develop`, or a build, leaves beside the source: importable from there, and installed nowhere."""
     around = Path(str(distribution.locate_file("")))
     if any((around / file).is_file() for file in ("pyproject.toml", "setup.py", "setup.cfg")):
-        return Installed(name, distribution.version, None, around)
+        return Installed(name, version, None, around)
     return None
 
 

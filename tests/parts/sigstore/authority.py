@@ -47,7 +47,7 @@ class Authority:
             .not_valid_before(self.since)
             .not_valid_after(self.since + timedelta(days=10_000))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_usage(of_ca=True), critical=True)
+            .add_extension(key_usage(of_ca=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
         )
@@ -67,7 +67,7 @@ class Authority:
             x509.CertificateBuilder(self.certificate.subject, x509.Name([]), key, x509.random_serial_number())
             .not_valid_before(start)
             .not_valid_after(start + LIFETIME)
-            .add_extension(_usage(of_ca=False), critical=True)
+            .add_extension(key_usage(of_ca=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(identity)]), critical=True)
@@ -94,7 +94,7 @@ class Authority:
         return b"\x04" + _length(len(listed)) + listed
 
 
-def _usage(*, of_ca: bool) -> x509.KeyUsage:
+def key_usage(*, of_ca: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not of_ca,
         content_commitment=False,

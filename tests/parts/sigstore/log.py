@@ -1,6 +1,7 @@
 """The log of signatures: an append-only Merkle tree, with Rekor's answers to who adds an entry.
 
-Sources: RFC 6962 section 2.1; Rekor's openapi.yaml (v1) and its type dsse 0.0.1; C2SP signed notes.
+Sources: RFC 6962 section 2.1; Rekor's openapi.yaml (v1), its type dsse 0.0.1, and the
+specification of v2; C2SP signed notes.
 """
 
 import base64
@@ -13,6 +14,7 @@ import rfc8785
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from modelbook.core.envelope import pre_authentication_encoding
 from tests.parts.sigstore.authority import key_id, new_key
@@ -47,11 +49,7 @@ class Log:
             "signatures": [{"signature": signature["sig"], "verifier": verifier}],
         }
         body = rfc8785.dumps({"apiVersion": "0.0.1", "kind": "dsse", "spec": spec})
-        return self._append(body)
-
-    def _append(self, body: bytes) -> dict[str, Any]:
-        index = len(self._leaves)
-        self._leaves.append(hashlib.sha256(b"\0" + body).digest())
+        index = self._append(body)
         entry: dict[str, Any] = {
             "body": base64.b64encode(body).decode(),
             "integratedTime": int((self.clock or datetime.now(UTC)).timestamp()),
@@ -69,6 +67,39 @@ class Log:
         }
         verification = {"signedEntryTimestamp": base64.b64encode(promise).decode(), "inclusionProof": proof}
         return {self._leaves[index].hex(): {**entry, "verification": verification}}
+
+    def add_v2(self, proposed: dict[str, Any]) -> dict[str, Any]:
+        """The same for Rekor v2: of the signed bytes it sees the digest alone, and it promises nothing of the time."""
+        request = proposed["hashedRekordRequestV002"]
+        signature, digest = request["signature"], base64.b64decode(request["digest"])
+        certificate = x509.load_der_x509_certificate(
+            base64.b64decode(signature["verifier"]["x509Certificate"]["rawBytes"])
+        )
+        public = certificate.public_key()
+        assert isinstance(public, ec.EllipticCurvePublicKey)
+        public.verify(base64.b64decode(signature["content"]), digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+        data = {"algorithm": "SHA2_256", "digest": request["digest"]}
+        spec = {"hashedRekordV002": {"data": data, "signature": signature}}
+        body = rfc8785.dumps({"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": spec})
+        index = self._append(body)
+        root = _root(self._leaves)
+        return {
+            "logIndex": str(index),
+            "logId": {"keyId": base64.b64encode(key_id(self.key)).decode()},
+            "kindVersion": {"kind": "hashedrekord", "version": "0.0.2"},
+            "inclusionProof": {
+                "logIndex": str(index),
+                "rootHash": base64.b64encode(root).decode(),
+                "treeSize": str(len(self._leaves)),
+                "hashes": [base64.b64encode(each).decode() for each in _path(index, self._leaves)],
+                "checkpoint": {"envelope": self._checkpoint(root)},
+            },
+            "canonicalizedBody": base64.b64encode(body).decode(),
+        }
+
+    def _append(self, body: bytes) -> int:
+        self._leaves.append(hashlib.sha256(b"\0" + body).digest())
+        return len(self._leaves) - 1
 
     def _checkpoint(self, root: bytes) -> str:
         note = f"{ORIGIN} - 1\n{len(self._leaves)}\n{base64.b64encode(root).decode()}\n"

@@ -10,7 +10,7 @@
 import base64
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.parts.sigstore.authority import Authority, key_id, public_der
 from tests.parts.sigstore.log import Log
+from tests.parts.sigstore.timestamps import TimestampAuthority
 
 Json = dict[str, Any]
 
@@ -37,11 +38,17 @@ class Refusal(Exception):
 
 
 class SigstoreServer:
-    """One instance; `issuers` are the addresses of the keys (JWKS) of each issuer whose tokens it takes."""
+    """One instance; `issuers` are the addresses of the keys (JWKS) of each issuer whose tokens it takes.
 
-    def __init__(self, issuers: Mapping[str, str] | None = None) -> None:
+    `rekor` is the version of its log; `stamps` is the folder of a timestamp authority, without which version 2 of the
+    log proves no time.
+    """
+
+    def __init__(self, issuers: Mapping[str, str] | None = None, *, rekor: int = 1, stamps: Path | None = None) -> None:
         self.issuers = issuers or {}
+        self.rekor = rekor
         self.authority, self.log = Authority(), Log()
+        self.time = TimestampAuthority(stamps) if stamps else None
         self.url = "http://127.0.0.1"
         self._lock = threading.Lock()
 
@@ -81,27 +88,28 @@ class SigstoreServer:
         return claims
 
     def record(self, proposed: Json) -> Json:
-        """Rekor's POST /api/v1/log/entries."""
+        """Rekor's POST /api/v1/log/entries, or /api/v2/log/entries."""
         with self._lock:
-            return self.log.add(proposed)
+            return self.log.add(proposed) if self.rekor == 1 else self.log.add_v2(proposed)
 
     def trusted_root(self) -> bytes:
         """What names the keys of this instance."""
-        chain = [{"rawBytes": _base64(self.authority.certificate.public_bytes(Encoding.DER))}]
-        authority = {
-            "subject": {"organization": "tests", "commonName": "tests' sigstore"},
-            "uri": self.url,
-            "certChain": {"certificates": chain},
-            "validFor": {"start": _time(self.authority.since)},
-        }
         root = {
             "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
             "tlogs": [self._log_key(self.log.key)],
-            "certificateAuthorities": [authority],
+            "certificateAuthorities": [self._authority([self.authority.certificate])],
             "ctlogs": [self._log_key(self.authority.log_key)],
-            "timestampAuthorities": [],
+            "timestampAuthorities": [self._authority(self.time.chain)] if self.time else [],
         }
         return json.dumps(root, indent=2).encode()
+
+    def _authority(self, chain: Sequence[x509.Certificate]) -> Json:
+        return {
+            "subject": {"organization": "tests", "commonName": "tests' sigstore"},
+            "uri": self.url,
+            "certChain": {"certificates": [{"rawBytes": _base64(each.public_bytes(Encoding.DER))} for each in chain]},
+            "validFor": {"start": _time(self.authority.since)},
+        }
 
     def _log_key(self, key: ec.EllipticCurvePrivateKey) -> Json:
         return {
@@ -117,17 +125,13 @@ class SigstoreServer:
 
     def client_config(self, path: Path) -> Path:
         """`path`, after a client trust config of this instance was written there."""
-        here = {
-            "url": self.url,
-            "majorApiVersion": 1,
-            "validFor": {"start": _time(self.authority.since)},
-            "operator": "tests",
-        }
+        here = self._service(self.url, 1)
         signing = {
             "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
             "caUrls": [here],
             "oidcUrls": [here],
-            "rekorTlogUrls": [here],
+            "rekorTlogUrls": [self._service(self.url, self.rekor)],
+            "tsaUrls": [self._service(f"{self.url}/timestamp", 1)] if self.time else [],
             "rekorTlogConfig": {"selector": "ANY"},
             "tsaConfig": {"selector": "ANY"},
         }
@@ -138,6 +142,10 @@ class SigstoreServer:
         }
         path.write_text(json.dumps(config))
         return path
+
+    def _service(self, url: str, version: int) -> Json:
+        valid = {"start": _time(self.authority.since)}
+        return {"url": url, "majorApiVersion": version, "validFor": valid, "operator": "tests"}
 
 
 class _Server(ThreadingHTTPServer):
@@ -152,22 +160,26 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body, instance = self.rfile.read(int(self.headers["Content-Length"])), self.server.instance
         try:
             if self.path == "/api/v2/signingCert":
                 bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
-                self._answer(200, self.server.instance.certify(bearer, body))
-            elif self.path == "/api/v1/log/entries":
-                self._answer(201, self.server.instance.record(body))
+                self._answer(200, instance.certify(bearer, json.loads(body)))
+            elif self.path == f"/api/v{instance.rekor}/log/entries":
+                self._answer(201, instance.record(json.loads(body)))
+            elif self.path == "/timestamp" and instance.time:
+                self._send(200, "application/timestamp-reply", instance.time.answer(body))
             else:
                 raise Refusal(404, f"nothing is at {self.path}")
         except Refusal as refusal:
             self._answer(refusal.status, {"code": refusal.status, "message": refusal.message})
 
     def _answer(self, status: int, body: Json) -> None:
-        data = json.dumps(body).encode()
+        self._send(status, "application/json", json.dumps(body).encode())
+
+    def _send(self, status: int, kind: str, data: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

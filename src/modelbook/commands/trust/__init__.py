@@ -2,13 +2,18 @@
 
 import click
 
-from modelbook.commands.trust import show
+from modelbook.commands.trust import add, init, refresh, revoke, rotate, show, sign
 
 
 @click.group(name="trust", short_help="Show and change who may sign what.")
 def command() -> None:
-    """Who may sign what (trust.yaml). A change is proposed, and stays red until as many people signed it as must."""
+    """Who may sign what (trust.yaml). A change is proposed, and stays red until as many people signed it as must.
+
+    \b
+    Example:
+      modelbook trust show
+    """
 
 
-for each in (show,):
+for each in (show, init, add, rotate, refresh, revoke, sign):
     command.add_command(each.command)

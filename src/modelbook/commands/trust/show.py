@@ -5,29 +5,44 @@ from typing import Any
 import click
 
 from modelbook.adapters.clock import now
-from modelbook.adapters.trust_history import read_trust
+from modelbook.adapters.trust_files import read_trust
 from modelbook.commands._console import print_json, print_table, say
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 from modelbook.core import trust_words
+from modelbook.core.allowed_signers import allowed_signers
 from modelbook.core.layout import TRUST
 from modelbook.core.trust import Signer, Trust
 from modelbook.core.trust_change import check_trust_change
+from modelbook.core.trust_expiry import expires_soon, has_expired
 
 
 @click.command(name="show", short_help="Show who may sign what.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "allowed-signers"]),
+    default="text",
+    help="allowed-signers: the people, as a file for `ssh-keygen -Y verify`.  [default: text]",
+)
 @rev_option
 @registry_option
 @json_option
-def command(rev: str, registry_folder: str | None, as_json: bool) -> None:
+def command(form: str, rev: str, registry_folder: str | None, as_json: bool) -> None:
     """Show who may sign what: signers with the fingerprints of their keys, rules, root and revocations.
 
     \b
-    Example:
+    Examples:
       modelbook trust show --rev trust/4      # what is proposed
+      modelbook trust show --format allowed-signers > allowed_signers
     """
+    if as_json and form != "text":
+        raise click.UsageError("Give --json or --format, not both.")
     workspace = open_workspace(registry_folder, rev=rev, scope=[TRUST])
     registry, time = read_trust(workspace.repository, workspace.folder, workspace.commit), now()
     trust = registry.trust
+    if form == "allowed-signers":
+        print(allowed_signers(trust), end="")
+        return
     signed_by = check_trust_change(None, registry, now=time).signed_by
     if as_json:
         print_json(_fields(trust, signed_by, time))
@@ -44,15 +59,15 @@ def command(rev: str, registry_folder: str | None, as_json: bool) -> None:
     for one in trust.revocations:
         say(f"Revoked: {trust_words.withdrawal_sentence(one)}")
     for signer in trust.signers:
-        if trust_words.expires_soon(signer, time):
+        if expires_soon(signer, time):
             say(f"warning: {signer.name} expires on {signer.expires}: `modelbook trust rotate {signer.name}`")
 
 
 def _row(signer: Signer, time: str) -> dict[str, object]:
     ends = signer.expires
-    if ends and trust_words.has_expired(signer, time):
+    if ends and has_expired(signer, time):
         ends += " (expired)"
-    elif ends and trust_words.expires_soon(signer, time):
+    elif ends and expires_soon(signer, time):
         ends += " (soon)"
     return {
         "signer": signer.name,
@@ -73,8 +88,8 @@ def _fields(trust: Trust, signed_by: tuple[str, ...], time: str) -> dict[str, An
             "key": trust_words.key_bits(one),
             "workflow": one.workflow.model_dump() if one.workflow else None,
             "expires": one.expires,
-            "expired": trust_words.has_expired(one, time),
-            "expires_soon": trust_words.expires_soon(one, time),
+            "expired": has_expired(one, time),
+            "expires_soon": expires_soon(one, time),
         }
         for one in trust.signers
     ]
