@@ -83,8 +83,8 @@ class Freeze(Frozen):
         begun, ended = (_last(fields, local) for fields in (self.begins, self.ends))
         if begun is None or (ended is not None and ended >= begun):
             return None
-        ends = next(CronSim(self.ends, local), None)
-        return written(ends) if ends else _NEVER
+        end = next(CronSim(self.ends, local), None)
+        return _NEVER if end is None else written(end)
 
 
 def _is_cron(when: str) -> bool:
@@ -96,7 +96,7 @@ def _last(fields: str, local: datetime) -> datetime | None:
     # It looks for times before the one that it is given, and knows minutes only.
     after = local.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
     found = next(CronSim(fields, after.astimezone(local.tzinfo), reverse=True), None)
-    return found.astimezone(UTC) if found else None
+    return None if found is None else found.astimezone(UTC)
 
 
 def frozen(freezes: tuple[Freeze, ...], stage: str, now: str) -> dict[Freeze, str]:
