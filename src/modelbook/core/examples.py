@@ -61,6 +61,8 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
 def _agrees(name: str, column: Column, metric: Metric | None) -> None:
     if metric is None or metric.value is None:
         raise ExamplesError(f"it has {name} of each example, and the suite measured no {name}")
+    if metric.hardware:
+        raise ExamplesError(f"it has {name} of each example, and {name} depends on the machine: leave it out")
     mean = math.fsum(column.values()) / len(column)
     if not math.isclose(mean, metric.value, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
         raise ExamplesError(f"the mean of {name} is {mean:.9g}, and the suite says {metric.value:.9g}")
