@@ -66,7 +66,7 @@ def measure(model: Path, dataset: Path) -> dict[str, object]:
         "loss": estimate(loss, means, 1.0),
         "perplexity": estimate(math.exp(loss), means, math.exp(loss)),
         "bits_per_byte": estimate(bits_per_token * tokens_per_byte, means, tokens_per_byte / math.log(2)),
-        "tokens_per_second": {"value": each.numel() / seconds, "n": len(windows)},
+        "tokens_per_second": {"value": each.numel() / seconds, "n": len(windows), "hardware": True},
     }
 
 

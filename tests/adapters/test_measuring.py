@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import modelbook
 from modelbook.core.evaluation import Metric
 from modelbook.errors import BadInput
+from modelbook.training.gpus import Gpus
 from modelbook.training.machine import peak_memory
 from modelbook.training.measuring import measure
 from modelbook.training.stopwatch import MOST, batches, nanoseconds, no_garbage_collection, until, warm_up
@@ -202,6 +203,19 @@ def test_it_needs_no_torch_and_imports_none(tmp_path: Path) -> None:
     ends = ["latency_ms.batch_1.p50", "latency_ms.batch_1.p95", "latency_ms.batch_1.p99"]
     assert names == [*ends, "peak_memory_mib.process", "throughput_per_s.batch_1"]
     assert imported == [False, False]
+
+
+def test_with_torch_on_a_processor_alone_there_is_no_gpu_to_wait_for() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.zeros(1, device="cuda")
+    used = Gpus().used
+    assert bool(used) == torch.cuda.is_available()
+    ones = torch.ones(4, 3)
+    found = measure(ones.new_ones(3, 3).matmul, ones.T, batch_sizes=[3], warmup=0.001, seconds=0.02, percentiles=(50,))
+    assert found["threads"] == {"value": torch.get_num_threads()}
+    assert {f"peak_memory_mib.cuda_{number}" for number in used} <= set(found)
 
 
 def test_the_peak_is_of_this_process_and_of_none_before_it(tmp_path: Path) -> None:

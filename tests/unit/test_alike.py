@@ -138,6 +138,12 @@ def test_what_was_measured_beside_another_baseline_counts_for_nothing() -> None:
     assert "not comparable" in decision.gates[0].reason
 
 
+def test_a_number_of_the_baseline_alone_is_compared_with_no_other_of_the_candidate() -> None:
+    policy = FASTER.replace("baseline.metrics.p99", "baseline.metrics.p95")
+    decision = judged(candidate(base(policy, numbers(10.0) | {"p95": p99(99.0)}), 9.0))
+    assert "p95 is not comparable: it depends on the machine, and nobody measured it" in decision.gates[0].reason
+
+
 def once_more(made: Made, value: float, again: float, **fields: Any) -> Made:
     """Version 2 measured once more, beside version 1."""
     other = beside(made, again)
@@ -203,9 +209,10 @@ def test_a_suite_that_compares_waits_until_it_has_measured_beside_what_serves_no
     assert not plan(made.registry, now=NOW).evaluations  # the latest is what serves
 
     def waiting(made: Made) -> list[tuple[int, str]]:
-        return [(one.version, one.name) for one in plan(made.registry, now=NOW).evaluations]
+        return [(one.version, f"{one.name}, {one.evaluation}") for one in plan(made.registry, now=NOW).evaluations]
 
-    assert waiting(candidate(made.copy(), 9.0)) == [(2, "default")]
+    assert waiting(made.copy().version("digits", 2, None)) == [(2, "default, default")]
+    assert waiting(candidate(made.copy(), 9.0)) == [(2, "default, default-beside-1")]
     assert waiting(candidate(made.copy(), 9.0, beside=beside(made))) == []
     assert waiting(once_more(candidate(made.copy(), 9.0), 9.0, 9.5)) == []
 

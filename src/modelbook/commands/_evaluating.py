@@ -12,9 +12,9 @@ from modelbook.commands._dataset_pull import pull_dataset
 from modelbook.commands._measuring import check_names, measure, read_examples
 from modelbook.commands._pulling import pull_version
 from modelbook.commands._workspace import Workspace, this_job
-from modelbook.core.beside import compared_with, measured_beside
+from modelbook.core.beside import compared_with, evaluation_name
 from modelbook.core.digests import digest_of
-from modelbook.core.evaluation import Beside, Evaluation, Examples, Metric, beside_name, of_the_machine
+from modelbook.core.evaluation import Beside, Evaluation, Examples, Metric, of_the_machine
 from modelbook.core.layout import dataset_folder
 from modelbook.core.names import check_name, parse_reference
 from modelbook.core.pointer import Holder
@@ -55,10 +55,7 @@ def asked(
         record = registry.model(model)
         known = record.suites.get(suite) if record else None
         holder = compared_with(registry, model, version, known) if known else None
-    name = suite
-    measured = registry.evaluation_paths(model, version)
-    if holder and suite in measured and not measured_beside(registry, model, version, suite, holder):
-        name = check_name(beside_name(suite, holder.version), "suite")
+    name = check_name(evaluation_name(registry, model, version, suite, holder), "suite")
     rounds = rounds or (ROUNDS if holder else 1)
     if holder and rounds < 2:
         remedy = "Leave --rounds out, or give an even number of rounds."

@@ -53,6 +53,7 @@ def command(folder: Path | None) -> None:
     for line in (
         f"  export MODELBOOK_SIGNER=file:{shell.key}",
         "  modelbook list digits                     # which version serves, and how good each is",
+        "  modelbook evaluate digits@3 --beside production   # is it slower? by turns with what serves",
         "  modelbook show digits@production          # what made it: commit, data, parameters, environment",
         "  git log --stat                            # the registry is this repository",
         "  $EDITOR registry/policy.yaml              # make the gates stricter, commit, and promote again",

@@ -26,7 +26,7 @@ from modelbook.core.statements import evaluation_statement
 from modelbook.errors import Refused
 
 LABELS = ("modelbook", "evaluation")
-SHOWN = 4  # metrics in the line for a person
+SHOWN = 5  # metrics in the line for a person
 
 
 @click.command(short_help="Measure a version in a job that did not train it.")
@@ -105,9 +105,7 @@ def command(
     change = _change(workspace, evaluation, key)
     refuse_unverified(workspace, change, wanted.name, version)
     proposal = workspace.forge(forge_name).submit(change)
-    measured = [
-        f"{metric} {value.value:.6g}" for metric, value in evaluation.metrics.items() if value.value is not None
-    ]
+    measured = [f"{metric} {_shown(value)}" for metric, value in evaluation.metrics.items() if value.value is not None]
     shown = ", ".join(measured[:SHOWN]) + (f" and {len(measured) - SHOWN} more" if len(measured) > SHOWN else "")
     tell(name, f"suite {suite}: {shown}", proposal, as_json=as_json)
 

@@ -36,7 +36,7 @@ def command(rev: str, forge_name: str, registry_folder: str | None, as_json: boo
         "evaluate": [
             {"version": f"{one.model}@{one.version}", "suite": one.name}
             for one in todo.evaluations
-            if evaluation_branch(one.model, one.version, one.name) not in proposed
+            if evaluation_branch(one.model, one.version, one.evaluation or one.name) not in proposed
         ],
         "promote": [{"version": f"{one.model}@{one.version}", "stage": one.name} for one in todo.promotions],
     }

@@ -42,8 +42,9 @@ def like_with_like(candidate: Numbers, baseline: Numbers, holder: Holder, comman
         again = source.beside.metrics.get(name) if source and source.beside and _is_beside(source, holder) else None
         if again:
             baseline = _with(baseline, name, again)
-        elif source and name in baseline.values and (why := _differ(source, baseline.sources[name])):
-            again = Metric(problem=f"{why}. Measure both on one machine: `{command.format(suite=source.ran)}`")
+        elif name in baseline.values and (why := _differ(source, baseline.sources[name])):
+            suite = (source or baseline.sources[name]).ran
+            again = Metric(problem=f"{why}. Measure both on one machine: `{command.format(suite=suite)}`")
             baseline = _with(baseline, name, again)
     return baseline
 
@@ -57,8 +58,10 @@ def _hardware(name: str, *sources: Mapping[str, Evaluation]) -> bool:
     return any(name in one and name in of_the_machine(one[name].metrics) for one in sources)
 
 
-def _differ(candidate: Evaluation, baseline: Evaluation) -> str | None:
+def _differ(candidate: Evaluation | None, baseline: Evaluation) -> str | None:
     """Why two evaluations were not made on the same hardware; None if they were."""
+    if candidate is None:
+        return "not comparable: it depends on the machine, and nobody measured it of the candidate"
     ours, theirs = hardware_class(candidate.environment), hardware_class(baseline.environment)
     if ours is not None and ours == theirs:
         return None

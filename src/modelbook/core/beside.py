@@ -20,6 +20,15 @@ def compared_with(registry: Registry, model: str, version: int, suite: Suite) ->
     return pointer.holder() if pointer and pointer.version != version else None
 
 
+def evaluation_name(registry: Registry, model: str, version: int, suite: str, holder: Holder | None) -> str:
+    """What the next evaluation by `suite` is called: of one that was made already, its own name."""
+    if holder is None or suite not in registry.evaluation_paths(model, version):
+        return suite
+    if measured_beside(registry, model, version, suite, holder):
+        return suite
+    return beside_name(suite, holder.version)
+
+
 def measured_beside(registry: Registry, model: str, version: int, suite: str, holder: Holder) -> bool:
     """Whether `suite` has measured the version beside that holder."""
     paths = registry.evaluation_paths(model, version)

@@ -96,8 +96,9 @@ class Evaluation(Frozen):
 
     @model_validator(mode="after")
     def _no_metric_holds_another(self) -> "Evaluation":
-        if clash := inside_another(self.metrics):
-            raise ValueError(f"{clash[0]!r} cannot be a metric and hold {clash[1]!r} as well: rename one")
+        for metrics in (self.metrics, self.beside.metrics if self.beside else {}):
+            if clash := inside_another(metrics):
+                raise ValueError(f"{clash[0]!r} cannot be a metric and hold {clash[1]!r} as well: rename one")
         return self
 
 

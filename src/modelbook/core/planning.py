@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from modelbook.core.beside import compared_with, measured_beside
+from modelbook.core.beside import compared_with, evaluation_name
 from modelbook.core.examples import Results
 from modelbook.core.numbers import NONE
 from modelbook.core.promotion import NO_HISTORY, decide
@@ -13,11 +13,15 @@ from modelbook.core.tenure import Tenures
 
 @dataclass(frozen=True)
 class Todo:
-    """One version, and the suite that has not measured it or the stage that may take it."""
+    """One version, and the suite that has not measured it or the stage that may take it.
+
+    `evaluation` is what the suite's next evaluation will be called.
+    """
 
     model: str
     version: int
     name: str
+    evaluation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,11 @@ class Plan:
     later: tuple[Later, ...] = ()
 
 
-def _waits(registry: Registry, model: str, version: int, name: str, suite: Suite) -> bool:
-    if name not in registry.evaluation_paths(model, version):
-        return True
+def _waiting(registry: Registry, model: str, version: int, name: str, suite: Suite) -> str | None:
+    """The evaluation by a suite that nobody has made."""
     holder = compared_with(registry, model, version, suite)
-    return holder is not None and not measured_beside(registry, model, version, name, holder)
+    evaluation = evaluation_name(registry, model, version, name, holder)
+    return None if evaluation in registry.evaluation_paths(model, version) else evaluation
 
 
 def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results: Results = NONE) -> Plan:
@@ -54,8 +58,9 @@ def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results
         record = registry.model(model)
         measured = registry.evaluation_paths(model, versions[-1])
         suites = record.suites if record else {}
-        waiting = [name for name, suite in suites.items() if _waits(registry, model, versions[-1], name, suite)]
-        evaluations += [Todo(model, versions[-1], suite) for suite in waiting]
+        waits = ((name, _waiting(registry, model, versions[-1], name, suite)) for name, suite in suites.items())
+        waiting = [Todo(model, versions[-1], name, evaluation) for name, evaluation in waits if evaluation]
+        evaluations += waiting
         if waiting or not measured:
             continue
         for stage in registry.policy.stages:

@@ -59,14 +59,16 @@ def measure(
         _enough(size, times[size], max(map(fewest, percentiles)))
         for number, peak in gpus.peaks().items():
             memory[f"cuda_{number}"] = max(peak, memory.get(f"cuda_{number}", 0))
-    memory |= {"process": peak_memory()}  # before the statistics take some
-    found = {f"peak_memory_mib.{of}": _of_the_machine({"value": peak / _MIB}) for of, peak in memory.items()}
+    memory["process"] = peak_memory()  # before the statistics take some
+    found: dict[str, Estimated] = {}
     for size, took in times.items():
         milliseconds = [one / 1e6 for one in took]
         for percent in percentiles:
             shown = f"{percent:g}".replace(".", "_")
             found[f"latency_ms.batch_{size}.p{shown}"] = _of_the_machine(percentile(milliseconds, percent))
         found[f"throughput_per_s.batch_{size}"] = _of_the_machine(_throughput(size, milliseconds))
+    for of, peak in memory.items():
+        found[f"peak_memory_mib.{of}"] = _of_the_machine({"value": peak / _MIB})
     if torch := sys.modules.get("torch"):
         found["threads"] = {"value": torch.get_num_threads()}
     return {f"{name}.{metric}" if name else metric: value for metric, value in found.items()}
