@@ -154,7 +154,7 @@ class MlflowRegistry:
         from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
 
         source = version.source
-        if RunsArtifactRepository.is_runs_uri(source):
+        if urlsplit(source).scheme == "runs":
             source = RunsArtifactRepository.get_underlying_uri(source, self._uri)
         repository: Any = get_artifact_repository(source, self._uri, self._uri)
         while inner := getattr(repository, "repo", None):
