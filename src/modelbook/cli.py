@@ -38,6 +38,11 @@ VERBS = {
 }
 
 
+def module_of(verb: str) -> str:
+    """The module of a verb: `import` is a word of Python's, so that one is called `import_`."""
+    return f"modelbook.commands.{verb}" + ("_" if keyword.iskeyword(verb) else "")
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and one-line helps without importing them."""
 
@@ -47,8 +52,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name  # `import` cannot be imported from
-        module = importlib.import_module(f"modelbook.commands.{name}")
+        module = importlib.import_module(module_of(cmd_name))
         command: click.Command = module.command
         return command
 

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.imports import UNKNOWN, files_problem, import_id, our_name, pinned
+from modelbook.core.imports import UNKNOWN, files_problem, import_id, names_here, our_name, pinned
 from modelbook.core.mlflow_import import (
     MlflowTraining,
     MlflowVersion,
     description_of,
-    names_here,
     record_of,
     stages_meant,
 )

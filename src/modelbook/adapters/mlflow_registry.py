@@ -13,7 +13,7 @@ from modelbook.core.mlflow_view import without_user_info
 from modelbook.errors import BadInput, ForeignError, ModelbookError
 
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
-_SETTINGS = {
+SETTINGS = {
     "MLFLOW_ALLOW_FILE_STORE": "true",  # whoever leaves need not migrate first
     "MLFLOW_DISABLE_TELEMETRY": "true",  # or its client tells its makers, and waits for it
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -36,7 +36,7 @@ class MlflowRegistry:
         if scheme in {"", "file", "sqlite"} and not Path(place.partition("?")[0]).exists():
             # Its client would make an empty one.
             raise BadInput("there is no MLflow here", where=self.shown, remedy="Check the URI, or the path in it.")
-        for name, value in _SETTINGS.items():
+        for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
         try:
             from mlflow import MlflowClient

@@ -10,6 +10,11 @@ def command() -> None:
     """Write a version in the form of another tool.
 
     Only what verifies leaves: its signatures, and every byte that is copied. A revoked version does not leave at all.
+
+    \b
+    Examples:
+      modelbook export hf fraud@production ./hub --license apache-2.0
+      modelbook export cyclonedx fraud@production -o fraud.cdx.json
     """
 
 

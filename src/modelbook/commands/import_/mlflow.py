@@ -7,11 +7,11 @@ import click
 from modelbook.adapters.mlflow_registry import MlflowRegistry
 from modelbook.commands._importing import Foreign, bring_all
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option, signer_option
+from modelbook.core.imports import names_here
 from modelbook.core.mlflow_import import (
     MlflowVersion,
     describing,
     description_of,
-    names_here,
     record_of,
     stages_meant,
 )
