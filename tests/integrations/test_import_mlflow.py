@@ -35,7 +35,8 @@ class Leaving:
         tags = {"mlflow.source.git.commit": "c" * 40, "mlflow.user": "ada", "mlflow.source.name": "fit.py"}
         run = self.client.create_run("0", tags=tags).info.run_id
         self.client.log_param(run, "lr", "0.1")
-        self.client.log_metric(run, "accuracy", 0.99)
+        for step in range(3):
+            self.client.log_metric(run, "accuracy", 0.97 + step / 100, step=step)
         for path, content in files.items():
             target = self.folder / "files" / run / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +119,10 @@ def test_a_team_moves_from_mlflow(bench: Workbench, leaving: Leaving) -> None:
     assert again.code == 1
     assert "it was imported from mlflow" in again.err
     bench.ok("verify")
+    log = [json.loads(line) for line in (bench.root / f".modelbook/store/runs/{one.run.id}/log/00000001.jsonl").open()]
+    assert [event["step"] for event in log if event["kind"] == "metrics"] == [0, 1, 2, None]
+    [listed, _] = json.loads(bench.ok("runs", "--json"))
+    assert (listed["status"], listed["metrics"]) == ("completed", {"accuracy": 0.99})
 
 
 def test_what_cannot_be_read_is_said(bench: Workbench, leaving: Leaving, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from modelbook.core.addresses import without_credentials
 from modelbook.core.imports import UNKNOWN, import_id, timestamp
-from modelbook.core.mlflow_view import without_user_info
 from modelbook.core.records import StoredFile
 from modelbook.core.run_record import Code, Environment, Imported, RunRecord
 from modelbook.errors import BadInput
@@ -108,7 +108,7 @@ def artifact_path(indexes: Mapping[str, Any], version: GtoVersion) -> str:
             raise BadInput(f"it is a {entry['type']}, not a model. Add data with `modelbook data add`.")
         path = entry["path"].strip("/")
         if "://" in path or ".." in path.split("/"):
-            raise BadInput(f"it lies at {without_user_info(path)!r}, outside its repository.")
+            raise BadInput(f"it lies at {without_credentials(path)!r}, outside its repository.")
         return f"{version.folder}/{path}" if version.folder else path
     raise BadInput("no artifacts.yaml and no dvc.yaml of its commit says where it lies (`gto annotate … --path`).")
 
@@ -116,7 +116,7 @@ def artifact_path(indexes: Mapping[str, Any], version: GtoVersion) -> str:
 def record_of(version: GtoVersion, files: Iterable[StoredFile], *, repository: str | None) -> RunRecord:
     """The record of the run that `version` becomes; `repository` is the address that others reach it by."""
     tag = version.tag
-    address = without_user_info(repository) if repository else None
+    address = without_credentials(repository) if repository else None
     return RunRecord(
         id=version.run,
         experiment=UNKNOWN,

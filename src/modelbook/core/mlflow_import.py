@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from modelbook.core.addresses import without_credentials
 from modelbook.core.imports import UNKNOWN, import_id, pinned, timestamp
 from modelbook.core.mlflow_view import without_user_info
 from modelbook.core.records import StoredFile
@@ -132,7 +133,7 @@ def _code(tags: Mapping[str, str]) -> Code:
     commit = tags.get("mlflow.source.git.commit", "").lower()
     repository = tags.get("mlflow.source.git.repoURL")
     return Code(
-        repository=without_user_info(repository) if repository else None,
+        repository=without_credentials(repository) if repository else None,
         commit=commit if re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", commit) else None,
         branch=tags.get("mlflow.source.git.branch"),
         entry_point=tags.get("mlflow.source.name") or UNKNOWN,

@@ -2,7 +2,7 @@
 
 import click
 
-from modelbook.commands.export import cyclonedx, hf
+from modelbook.commands.export import cyclonedx, hf, mlflow
 
 
 @click.group(name="export", short_help="Write a version in the form of another tool.")
@@ -18,5 +18,5 @@ def command() -> None:
     """
 
 
-for each in (hf, cyclonedx):
+for each in (hf, cyclonedx, mlflow):
     command.add_command(each.command)

@@ -15,6 +15,7 @@ from modelbook.core.mlflow_import import (
     record_of,
     stages_meant,
 )
+from modelbook.core.mlflow_view import RUN
 from modelbook.core.names import check_name
 
 
@@ -87,4 +88,6 @@ def _foreign(registry: MlflowRegistry, version: MlflowVersion, ours: str, stages
         stages=tuple(stages_meant(version, stages)),
         aliases=version.aliases,
         problem=None if version.status == "READY" else f"MLflow says that it is {version.status}, not READY.",
+        origin=version.tags.get(RUN),
+        points=partial(registry.points, version),
     )
