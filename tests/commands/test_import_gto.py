@@ -95,9 +95,7 @@ def test_a_team_moves_from_gto(bench: Workbench, tmp_path: Path) -> None:
     theirs.commit({"models/fraud/config.json": '{"n": 2}'}, "fraud@v0.9.0")
     done = bench.run("import", "gto", "--only", "fraud", "--only", "big", "--json")
     assert (done.code, "no tag registers 'big'" in done.err) == (2, True)  # this is the registry's own repository
-    words = [word for name in ("fraud", "big") for word in ("--only", name)]
-    rows = {
-        row["there"]: row["here"]
-        for row in json.loads(bench.run("import", "gto", str(theirs.root), *words, "--json").out)["versions"]
-    }
-    assert rows == {"fraud@v1.0.0": "fraud@1", "fraud@v0.9.0": "fraud@2", "big@v1.0.0": None, "big@v1.1.0": "big@1"}
+    only = [word for name in ("fraud", "big") for word in ("--only", name)]
+    told = json.loads(bench.run("import", "gto", str(theirs.root), *only, "--json").out)
+    here = {row["there"]: row["here"] for row in told["versions"]}
+    assert here == {"fraud@v1.0.0": "fraud@1", "fraud@v0.9.0": "fraud@2", "big@v1.0.0": None, "big@v1.1.0": "big@1"}

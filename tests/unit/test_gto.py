@@ -10,7 +10,8 @@ from modelbook.errors import BadInput
 
 def tagged(*names: str) -> tuple[list[tuple[str, tuple[str, ...]]], list[str]]:
     """What tags say that were made one after the other, each `name` or `name commit`; by default of commit `a`."""
-    tags = [GitTag(*(name if " " in name else f"{name} a").split(" "), 100 + at, "") for at, name in enumerate(names)]
+    parts = [name.partition(" ") for name in names]
+    tags = [GitTag(name, commit or "a", 100 + at, "") for at, (name, _, commit) in enumerate(parts)]
     versions, gone = versions_of(reversed(tags))
     return [(one.name, one.stages) for one in versions], gone
 

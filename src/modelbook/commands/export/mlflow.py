@@ -50,12 +50,12 @@ def command(
     """
     leaving = open_leaving(reference, registry_folder, rev)
     card, workspace = leaving.card, leaving.workspace
-    mlflow, model = MlflowRegistry(tracking_uri), name or card.model
     address = workspace.repository.remote_url()
     tags = version_tags(
         card, leaving.digest, leaving.signed_by, leaving.evaluations, without_credentials(address) if address else None
     )
     source = None if copy else source_of(card, workspace.registry.policy.store)
+    mlflow, model = MlflowRegistry(tracking_uri), name or card.model
     ensure_model(mlflow, model)
     number = find_version(mlflow, model, leaving.digest)
     created = number is None
