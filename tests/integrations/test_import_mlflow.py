@@ -101,13 +101,17 @@ def test_a_team_moves_from_mlflow(bench: Workbench, leaving: Leaving) -> None:
     bench.git("reset", "--hard", "--quiet", before.strip())
     shutil.rmtree(leaving.folder / "mlruns/0" / run / "artifacts")
     leaving.version("Toy", good)
+    linked = leaving.folder / "mlruns/0" / leaving.version("Toy", good) / "artifacts/model/linked.json"
+    linked.symlink_to("/etc/hostname")  # not to be published
     rows = json.loads(bench.run(*command, "--json").out)["versions"]
     assert [(row["here"], row["status"]) for row in rows] == [
         ("toy@1", "imported"),
         (None, "skipped"),
         (None, "skipped"),
         ("toy@4", "imported"),
+        (None, "skipped"),
     ]
+    assert "linked.json" in rows[4]["reason"]
 
     # Its numbers are its own: only what is measured here counts.
     refused = bench.run("promote", "toy@1", "--to", "staging")

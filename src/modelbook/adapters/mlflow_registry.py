@@ -187,8 +187,8 @@ class MlflowRegistry:
         except ModelbookError:
             raise
         except Exception as error:  # what is behind the client (boto3, SQLAlchemy, …) has errors of its own
-            words = without_user_info(str(error)).strip().splitlines() or [type(error).__name__]
-            raise ForeignError(f"MLflow: {words[0][:500]}", where=self.shown) from error
+            words = " ".join(without_user_info(str(error)).split()) or type(error).__name__
+            raise ForeignError(f"MLflow: {words[:500]}", where=self.shown) from error
 
 
 def pages(search: Any, **how: Any) -> Iterator[Any]:

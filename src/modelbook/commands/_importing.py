@@ -20,7 +20,7 @@ from modelbook.core.mlflow_view import Point
 from modelbook.core.records import StoredFile
 from modelbook.core.run_record import RunRecord
 from modelbook.core.storage import artifact_key, log_key, run_key
-from modelbook.errors import BadInput, Exit, Refused
+from modelbook.errors import BadInput, Exit, ForeignError, Refused
 from modelbook.training.run_reader import read_record
 
 
@@ -87,7 +87,7 @@ def bring_all(
                     becomes, status = f"{one.model}@{number}", "imported" if proposal.merged else "proposed"
                     steps += [proposal.url] if proposal.url else []
                     say(f"{one.name}: {status} as {becomes}", as_json=True)
-            except (Refused, BadInput) as error:
+            except (Refused, BadInput, ForeignError) as error:  # one that cannot come does not hold up the others
                 status, reason, skipped = "skipped", str(error), skipped + 1
         rows.append(
             {
