@@ -2,6 +2,7 @@
 
 from tests.parts.github import refusals
 from tests.parts.github.answers.people import api, app, node_id, page
+from tests.parts.github.answers.repositories import full_repository
 from tests.parts.github.routes import Answer, Call, endpoint
 from tests.parts.github.world import Json, is_bot
 
@@ -109,3 +110,12 @@ def _environment(call: Call, record: Json) -> Json:
         "protection_rules": [],
         "deployment_branch_policy": guarded if record.get("guarded") else None,
     }
+
+
+@endpoint("PATCH", _REPO, "administration:write")
+def update_repository(call: Call) -> Answer:
+    known = {"allow_auto_merge"}
+    if unknown := call.body.keys() - known:
+        raise refusals.unprocessable(f"the tests' GitHub sets no {', '.join(sorted(unknown))}")
+    call.repository.allow_auto_merge = call.body.get("allow_auto_merge", call.repository.allow_auto_merge)
+    return Answer(200, full_repository(call.world, call.repository, pushes=True))
