@@ -25,6 +25,7 @@ VERBS = {
     "approve": "Sign a promotion that waits for you.",
     "revoke": "Stop a version for good: no promotion, no pull by stage.",
     "trust": "Show and change who may sign what.",
+    "doctor": "Check that repository, settings and machine are as they must be.",
     "plan": "List what waits to be done.",
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",
