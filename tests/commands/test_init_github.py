@@ -15,7 +15,7 @@ from modelbook.core.code_owners import CodeOwners
 FIRST, NEXT = "1" * 40, "2" * 40
 TRAIN = ".github/workflows/train.yml"
 OTHERS = [".github/branch-rules.sh", ".github/dependabot.yml", "docs/model-registry.md"]
-CALLERS = [TRAIN, *(f".github/workflows/{name}.yml" for name in ("promote", "reproduce", "verify"))]
+CALLERS = [TRAIN, *(f".github/workflows/{name}.yml" for name in ("promote", "reproduce", "rollback", "verify"))]
 
 
 @pytest.fixture

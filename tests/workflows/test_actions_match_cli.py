@@ -21,6 +21,7 @@ NOT_IN_CI = {
     "trust": "people decide whom they trust, each with a key of his own",
     "show": "for reading",
     "list": "for reading",
+    "history": "for reading",
     "runs": "for reading",
     "schema": "for editors",
     "demo": "for newcomers",
