@@ -211,18 +211,6 @@ class Repository:
             at = end + size + 2
         return found
 
-    def write_blob(self, oid: str, target: Path) -> None:
-        """Write the bytes of a blob of any size to the new file `target`."""
-        with target.open("xb") as out:
-            args = _command(["cat-file", "blob", oid])
-            done = subprocess.run(
-                args, cwd=self.root, env=environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE
-            )
-        if done.returncode:
-            raise ForgeError(
-                f"git cat-file failed: {done.stderr.decode(errors='replace').strip()}", where=str(self.root)
-            )
-
     def history(self, commit: str, prefixes: Iterable[str]) -> History:
         """What each commit did to the paths below `prefixes`, along first parents up to `commit`, oldest first.
 

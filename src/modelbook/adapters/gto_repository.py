@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Entry, Repository, git_bytes
+from modelbook.adapters.git_blob import write_blob
 from modelbook.core.gto import INDEXES, GitTag, GtoVersion, artifact_path
 from modelbook.core.strict_yaml import YamlError, read
 from modelbook.errors import BadInput, Refused
@@ -50,7 +51,7 @@ class GtoRepository:
         """
         entry, target = self._entries(version)[path], folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        self.repository.write_blob(entry.oid, target)
+        write_blob(self.repository, entry.oid, target)
         if entry.size < _LFS_LIMIT and (found := _LFS.match(target.read_bytes())):
             oid = found[1].decode()
             kept = self.repository.git_dir / "lfs/objects" / oid[:2] / oid[2:4] / oid
