@@ -129,4 +129,14 @@ def _print_then(told: dict[str, tuple[Account, ...]], time: str, *, known: bool)
             say(f"{name}: {'no version' if known else 'not known'}")
         for one in reversed(those):
             click.secho(f"{name}: {one.model}@{one.version}", bold=True)
-            print_nested({key: value for key, value in one.as_json(time).items() if key != "version"})
+            span = {"from": one.since or "?", "until": one.until or "now", "for": one.lasted(time)}
+            print_nested(span | {"held": "yes" if one.held else "no", "steps": _steps(one.as_json(time)["steps"])})
+
+
+def _steps(steps: list[dict[str, object]]) -> list[dict[str, object]]:
+    """What a person reads: of a later step, what is not as it was before."""
+    shown = [{key: value for key, value in step.items() if value} for step in steps]
+    return [
+        {key: value for key, value in step.items() if key == "does" or before.get(key) != value}
+        for step, before in zip(shown, [{}, *shown], strict=False)
+    ]

@@ -50,6 +50,9 @@ def roll_back(
         findings.append(_finding(registry, model, stage, "already", f"{model}@{version} is in {stage} already"))
     if current and verdict.card:
         pointer = next_pointer(registry, verdict, stage, current, by=by, now=now, reason=reason, kind="rollback")
+        # Above all that there were, also where an older pointer came back: a rollback is the way out of that as well.
+        serials = [each.pointer.serial for one in tenures.of(model, stage) for each in one.landings]
+        pointer = pointer.model_copy(update={"serial": max([current.serial, *serials]) + 1})
     held = current.holder() if current else None
     return Decision(model, version, stage, held, (), tuple(findings), pointer, already, kind="rollback", facts=facts)
 
