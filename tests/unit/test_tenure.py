@@ -36,7 +36,8 @@ def holding(version: int) -> bytes:
     return base().pointer("digits", "staging", version).files[PATH]
 
 
-POINTERS = {"one": holding(1), "two": holding(2), "broken": b"version: ["}
+OTHER = base().pointer("digits", "production", 1).files[PATH.replace("staging", "production")]
+POINTERS = {"one": holding(1), "two": holding(2), "broken": b"version: [", "of production": OTHER}
 
 
 def history(*steps: tuple[str, str | None], complete: bool = True, first_is_root: bool = True) -> History:
@@ -62,6 +63,7 @@ def since(told: History) -> str | None:
         ([(MONDAY, "one"), (TUESDAY, "two"), (WEDNESDAY, "one")], WEDNESDAY),  # a gap starts it anew
         ([(MONDAY, "one"), (TUESDAY, None), (WEDNESDAY, "one")], WEDNESDAY),
         ([(MONDAY, "one"), (TUESDAY, "broken"), (WEDNESDAY, "one")], WEDNESDAY),
+        ([(MONDAY, "one"), (TUESDAY, "of production"), (WEDNESDAY, "one")], WEDNESDAY),
         ([(MONDAY, "one"), (TUESDAY, None)], "nothing"),
         ([], "nothing"),
         # a clock that was put back gains nothing
