@@ -60,7 +60,7 @@ def run_git(
     except FileNotFoundError:
         if not cwd.is_dir():
             raise BadInput("no such folder", where=str(cwd), remedy="Name a folder that exists.") from None
-        raise BadInput("git is not installed", remedy="Install git 2.30 or newer.") from None
+        raise BadInput("git is not installed", remedy="Install git 2.31 or newer.") from None
 
 
 def _command(args: Iterable[str]) -> list[str]:
