@@ -203,6 +203,7 @@ def test_of_several_promotions_one_has_to_be_named(desk: Desk) -> None:
 
 def test_a_revoked_key_approves_nothing(desk: Desk) -> None:
     trust = json.loads(trust_of_people())
+    trust["version"] = 2
     trust["revocations"] = [{"identity": "alice", "reason": "left"}]
     made = made_for_people()
     desk.commit(made.put("trust.yaml", json.dumps(trust)))
@@ -278,7 +279,7 @@ def test_on_github_an_approval_is_a_commit_on_the_pull_request(
 
 def test_a_freeze_is_overridden_once_a_person_whom_it_names_has_signed(desk: Desk) -> None:
     shut = "freeze:\n- {name: audit, begins: 2001-01-01T00:00, ends: 9000-01-01T00:00, override: [alice]}\n"
-    made = made_for_people(threshold=1)
+    made = made_for_people(threshold=1).edit("trust.yaml", '"version": 1', '"version": 2')
     desk.commit(made.put("policy.yaml", POLICY + shut))
     override = ("--override-freeze", "audit", "--reason", "the old host is going")
     said = desk.ok("promote", "digits@1", "--to", "staging", "--signer", desk.signer("promoter"), *override)

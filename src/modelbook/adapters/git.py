@@ -1,6 +1,7 @@
 """git, run with a cleaned environment, and the repository that holds the registry."""
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -32,9 +33,10 @@ _KEPT |= {
 _KEPT |= {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
 
 SYMLINK, SUBMODULE = "120000", "160000"
+_LATEST = 253402300799  # the end of the year 9999, in seconds since 1970
 _COMMIT = "--format=%H%n%P%n%ct%n%an%n%ae%n%s"
 # A configuration of the user's must neither leave a commit out nor add to what is printed of it.
-_LOG = ["--literal-pathspecs", "-c", "log.showSignature=false", "-c", "log.follow=false", "log"]
+_LOG = ["-c", "log.showSignature=false", "-c", "log.follow=false", "log"]
 _LOG += ["--first-parent", "-m", "--root", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none"]
 _LOG += ["--reverse", "--no-color", "--no-decorate", "--no-notes", "--encoding=UTF-8", "-z", _COMMIT]
 
@@ -216,7 +218,15 @@ class Repository:
 
         A merge counts as the one commit that it is for its first parent. One git process, whatever the prefixes.
         """
-        printed = git_bytes([*_LOG, commit, "--", *prefixes], self.root).decode(errors="surrogateescape")
+        return self._history(commit, [f":(literal){prefix}" for prefix in prefixes])
+
+    def history_beside(self, commit: str, folder: str) -> History:
+        """As `history`, of what lies in `folder` itself and in no folder of it."""
+        literal = re.sub(r"([\\*?\[])", r"\\\1", folder)
+        return self._history(commit, [f":(glob){literal}/*"])
+
+    def _history(self, commit: str, pathspecs: Iterable[str]) -> History:
+        printed = git_bytes([*_LOG, commit, "--", *pathspecs], self.root).decode(errors="surrogateescape")
         revisions, by = [], None
         parts = iter(printed.split("\0"))
         for part in parts:
@@ -263,5 +273,6 @@ class Repository:
 
 def _commit(text: str) -> Commit:
     name, parents, seconds, author, email, subject = text.split("\n", 5)
-    time = datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # A commit may claim a time that no calendar has: then it is the last one that has a place there.
+    time = datetime.fromtimestamp(min(int(seconds), _LATEST), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return Commit(name, time, tuple(parents.split()), author, email, subject)
