@@ -115,7 +115,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(kind: str, message: str, code: int, arguments: list[str]) -> int:
-    from modelbook.commands._console import plain, print_json
+    from modelbook.commands._console import print_json
+    from modelbook.core.markdown import plain
 
     if "--json" in arguments:
         print_json({"error": {"kind": kind, "message": message, "exit_code": int(code)}})

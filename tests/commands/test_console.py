@@ -6,7 +6,8 @@ import os
 import pytest
 
 from modelbook.cli import run
-from modelbook.commands._console import plain, print_json, print_table, say
+from modelbook.commands._console import print_json, print_table, say
+from modelbook.core.markdown import plain
 from tests.commands.workbench import Workbench
 
 

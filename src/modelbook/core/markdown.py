@@ -82,9 +82,7 @@ def annotations(report: Report) -> list[str]:
 
 
 def _command(level: str, message: str, path: str, line: int | None) -> str:
-    text, file = (
-        _named(one, "\r\n").replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A") for one in (message, path)
-    )
+    text, file = (one.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A") for one in (message, path))
     file = file.replace(":", "%3A").replace(",", "%2C")
     place = f"file={file}" + (f",line={line}" if line else "")
     return f"::{level} {place}::{text}"
