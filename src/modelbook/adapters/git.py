@@ -45,8 +45,8 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment that git gets: the caller's, less what would redirect it, and never a prompt or a pager."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in _KEPT}
     kept |= {"GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
-    # Else a file in .git could put one object in the place of another.
-    kept |= {"GIT_NO_REPLACE_OBJECTS": "1"}
+    # Else a file in .git could put one object, or one parent, in the place of another.
+    kept |= {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
     return kept | dict(extra or {})
 
 
