@@ -216,6 +216,22 @@ def test_a_revoked_key_approves_nothing(desk: Desk) -> None:
     assert desk.git("rev-parse", BRANCH) == tip
 
 
+def test_what_comes_along_with_a_promotion_is_told(desk: Desk) -> None:
+    """Whoever may push to its branch can put other files beside a pointer that people are asked to sign."""
+    promote(desk)
+    assert codes(desk) == ["too-few-signers"]
+    desk.git("switch", "-q", BRANCH)
+    (desk.root / "evil.py").write_text("import os\n")
+    desk.git("add", "-A")
+    desk.git("commit", "-q", "-m", "Nothing to see")
+    desk.git("switch", "-q", "main")
+    (desk.root / "README.md").write_text("of others, who came meanwhile\n")
+    desk.git("commit", "-q", "-a", "-m", "Go on")
+    found = desk.json("verify", "--change", "main", "--rev", BRANCH)["findings"]
+    told = [one["message"].rpartition(": ")[2] for one in found if one["code"] == "brings-along"]
+    assert told == ["evil.py"]
+
+
 def test_an_automatic_stage_with_a_threshold_is_proposed_and_waits(desk: Desk) -> None:
     assert {"version": "digits@2", "stage": "staging"} in desk.json("plan")["promote"]
     promote(desk, 2)

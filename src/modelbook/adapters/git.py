@@ -252,6 +252,15 @@ class Repository:
         ends = git(["rev-list", "--first-parent", "--max-parents=0", commit], self.root).split()
         return not set(cut.read_text().split()).isdisjoint(ends)
 
+    def outside(self, base: str, head: str, folder: str) -> list[str]:
+        """Paths that `head` changed since it left `base` and that do not lie in `folder`."""
+        options = ["--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"]
+        left = (
+            run_git(["merge-base", base, head], self.root).stdout.decode().strip() or base
+        )  # a shallow clone has none
+        listing = git_bytes(["diff", *options, left, head, "--", f":(exclude,literal){folder}"], self.root)
+        return [path for path in listing.decode(errors="surrogateescape").split("\0") if path]
+
     def changed(self, prefix: str) -> list[str]:
         """Paths below `prefix` whose state on disk is not that of HEAD, untracked ones included."""
         if self.bare:

@@ -242,7 +242,11 @@ def _change(workspace: Workspace, base: str) -> Report:
     # What the verdict says of a path already, it says better.
     told = {finding.path for finding in verdict.findings if finding.level == "error"}
     # Whoever changed whom `base` trusts without its root must not be the judge of the next change.
-    also = (*workspace.findings, *before.problems, *(finding for finding in past if finding.path not in told))
+    also = [*workspace.findings, *before.problems, *(finding for finding in past if finding.path not in told)]
+    if moved and (others := workspace.repository.outside(start, workspace.commit, workspace.folder)):
+        listed = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
+        message = f"a change that moves a stage brings this along, which nothing here judges: {listed}"
+        also.append(Finding(others[0], None, "brings-along", message, "Look at it, or ask for two changes.", "warning"))
     return change_report(verdict, base=start, head=workspace.commit, also=also)
 
 
