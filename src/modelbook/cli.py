@@ -1,7 +1,6 @@
 """The `modelbook` command. A verb's module is imported only when the verb is used, so that `--help` is quick."""
 
 import importlib
-import json
 import keyword
 import os
 import sys
@@ -129,9 +128,12 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(kind: str, message: str, code: int, arguments: list[str]) -> int:
+    from modelbook.commands._console import print_json
+    from modelbook.core.markdown import plain
+
     if "--json" in arguments:
-        print(json.dumps({"error": {"kind": kind, "message": message, "exit_code": int(code)}}))
-    click.echo(click.style(f"{kind}: ", fg="red", bold=True) + message, err=True)
+        print_json({"error": {"kind": kind, "message": message, "exit_code": int(code)}})
+    click.echo(click.style(f"{kind}: ", fg="red", bold=True) + plain(message), err=True)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        click.echo("::error::" + message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"), err=True)
+        click.echo("::error::" + plain(message).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"), err=True)
     return int(code)
