@@ -166,7 +166,7 @@ def test_a_rule_that_is_not_as_it_should_be(patient: Patient, rules: Json, name:
 @pytest.mark.parametrize(
     ("settings", "name", "verdict", "words"),
     [
-        ({"allow_auto_merge": False}, "settings/auto-merge", "warning", "does not allow auto-merge"),
+        ({"allow_auto_merge": False}, "settings/auto-merge", "warning", "auto-merge is not allowed"),
         ({"secrets": []}, "settings/secrets", "problem", "MODELBOOK_SIGNING_KEY is not there"),
         ({"default_workflow_permissions": "write"}, "settings/default-token", "warning", "may write everything"),
         (

@@ -1,6 +1,7 @@
 """What doctor decides from facts: rules that add up, workflows, secrets, environments, keys, machine and store."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -156,7 +157,7 @@ def test_code_owners_own_the_rules_and_each_stage_that_is_not_auto(owners: str |
         ({"secrets": HIDDEN}, "SLACK", "unknown"),
     ],
 )
-def test_secrets_that_workflows_ask_for(facts: dict[str, object], asked: str, verdict: str) -> None:
+def test_secrets_that_workflows_ask_for(facts: dict[str, Any], asked: str, verdict: str) -> None:
     asking = Workflow("a.yml", f"x: ${{{{ secrets.{asked} }}}} ${{{{ secrets.GITHUB_TOKEN }}}}\n")
     checks = check_settings(replace(SETTINGS, **facts), [asking], policy(), None)
     assert worst(checks, "secrets") == verdict
