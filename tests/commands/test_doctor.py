@@ -240,6 +240,12 @@ def test_what_lies_in_the_repository_is_judged_too(patient: Patient) -> None:
     assert checks["settings/default-branch"]["verdict"] == "warning"
 
 
+def test_a_token_that_does_not_work_is_a_problem(patient: Patient) -> None:
+    patient.publish(**SOUND)
+    check = patient.checks(token="ghp_expired")["github/asked"]
+    assert (check["verdict"], "wrong or has expired" in check["remedy"]) == ("problem", True)
+
+
 def test_without_github_the_rest_is_looked_at_all_the_same(bench: Workbench) -> None:
     done = bench.run("doctor", "--json")
     checks = {(check["area"], check["name"]): check for check in json.loads(done.out)["checks"]}
