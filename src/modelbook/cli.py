@@ -26,6 +26,8 @@ VERBS = {
     "revoke": "Stop a version for good: no promotion, no pull by stage.",
     "trust": "Show and change who may sign what.",
     "plan": "List what waits to be done.",
+    "deploy": "Bring what stands in a stage to where it serves.",
+    "status": "Compare what should serve with what does.",
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",
     "list": "List models and what is in production.",

@@ -10,7 +10,7 @@ from modelbook.cli import cli
 
 FIRST, NEXT = "1" * 40, "2" * 40
 TRAIN = ".github/workflows/train.yml"
-CALLERS = [TRAIN, *(f".github/workflows/{name}.yml" for name in ("promote", "reproduce", "verify"))]
+CALLERS = [TRAIN, *(f".github/workflows/{name}.yml" for name in ("deploy", "promote", "reproduce", "verify"))]
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(acme: Team) -> None:
     the_same_push_again_does_nothing(acme, ("propose", STAGING))
     enter_staging(acme, 3)
     promote_to_production(acme)
+    deploy_what_was_promoted(acme)
     pull_from_production(acme)
 
     train_and_register(acme, 5, "hidden=8 epochs=5 label_noise=0.9")
@@ -188,6 +189,25 @@ def pointer_changes(acme: Team, branch: str) -> str:
     }
     assert len(paths) == 2
     return stages.pop()
+
+
+def deploy_what_was_promoted(acme: Team) -> None:
+    """The first push was lost: the second deploys what both of them moved, and a third time there is nothing to do."""
+    push, serving = acme.events("push")[-1], acme.folder / "models"
+    stages = ("staging", "production")
+    moved = {("moved", json.dumps({"model": "digits", "stage": stage})): "success" for stage in stages}
+    acme.run(push, "deploy.yml").assert_jobs({"plan": "success"} | moved)
+    acme.run(push, "deploy.yml").assert_jobs({"plan": "success"})
+    called = {"model": "digits", "stage": "staging", "folder": str(serving)}
+    run = acme.run("workflow_call", "deploy.yml", inputs=called)
+    run.assert_jobs({"deploy": "success"})
+    assert (serving / "digits/staging/model.safetensors").exists()
+    made = [(one["environment"], one) for one in acme.state["deployments"]]
+    assert sorted(stage for stage, _ in made) == ["production", "staging"]
+    for stage, one in made:
+        assert [status["state"] for status in one["statuses"]] == ["in_progress", "success"]
+        last = acme.git("log", "-1", "--first-parent", "--format=%H", "main", "--", f"registry/**/{stage}.yaml")
+        assert (one["sha"], one["payload"]["version"], one["login"]) == (last, 1, "github-actions[bot]")
 
 
 def pull_from_production(acme: Team) -> None:
