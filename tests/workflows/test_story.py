@@ -5,15 +5,14 @@ One test, because each chapter needs the one before: the same GitHub, bucket and
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.parts.act_run import JobKey
-from tests.workflows.team import BIN, CHECK, Team, team
+from tests.workflows.serving import deploy_what_was_promoted, pull_from_production
+from tests.workflows.team import CHECK, Team, team
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(400)]
 
@@ -49,6 +48,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(acme: Team) -> None:
     refuse_the_worse_one(acme, 7)
 
     branch = reproduce_what_is_in_production(acme, 8)
+    hold_production(acme, 9)
     history_tells_it_all(acme, branch)
     acme.assert_no_secret_in_any_log()
 
@@ -113,7 +113,9 @@ def evaluate(acme: Team, *, version: int, registration: int) -> None:
     jobs = ("complete", "plan", "evaluate/measure", "evaluate/record")
     run.assert_jobs(dict.fromkeys(jobs, "success"))
     made = {key.split("/", 2)[2] for key in acme.objects() if key not in before}
-    assert made == {"artifacts/card.yaml", "artifacts/model.sig", "evaluation.yaml"}
+    examples = {name for name in made if name.startswith("sha256/") and name.endswith(".jsonl")}
+    assert len(examples) == 1
+    assert made - examples == {"artifacts/card.yaml", "artifacts/model.sig", "evaluation.yaml"}
     number = registration + 1
     assert acme.writes()[-5:] == [
         f"PUT /pulls/{registration}/merge 200",
@@ -191,46 +193,6 @@ def pointer_changes(acme: Team, branch: str) -> str:
     return stages.pop()
 
 
-def deploy_what_was_promoted(acme: Team) -> None:
-    """The first push was lost: the second deploys what both of them moved, and a third time there is nothing to do."""
-    push, serving = acme.events("push")[-1], acme.folder / "models"
-    stages = ("staging", "production")
-    moved = {("moved", json.dumps({"model": "digits", "stage": stage})): "success" for stage in stages}
-    acme.run(push, "deploy.yml").assert_jobs({"plan": "success"} | moved)
-    acme.run(push, "deploy.yml").assert_jobs({"plan": "success"})
-    called = {"model": "digits", "stage": "staging", "folder": str(serving)}
-    run = acme.run("workflow_call", "deploy.yml", inputs=called)
-    run.assert_jobs({"deploy": "success"})
-    assert (serving / "digits/staging/model.safetensors").exists()
-    made = [(one["environment"], one) for one in acme.state["deployments"]]
-    assert sorted(stage for stage, _ in made) == ["production", "staging"]
-    for stage, one in made:
-        assert [status["state"] for status in one["statuses"]] == ["in_progress", "success"]
-        last = acme.git("log", "-1", "--first-parent", "--format=%H", "main", "--", f"registry/**/{stage}.yaml")
-        assert (one["sha"], one["payload"]["version"], one["login"]) == (last, 1, "github-actions[bot]")
-
-
-def pull_from_production(acme: Team) -> None:
-    desk = acme.clone("desk-of-alice")
-    serving = acme.folder / "serving"
-    acme.modelbook("pull", "digits@production", str(serving), cwd=desk)
-    signed = ["card.yaml", "config.json", "model.safetensors", "model.sig", "modelbook"]
-    assert sorted(path.name for path in serving.iterdir()) == signed
-    assert openssf(acme, serving) == 0
-    weights = serving / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
-    assert openssf(acme, serving) != 0, "one byte differs"
-
-
-def openssf(acme: Team, folder: Path) -> int:
-    """The exit status of the stock OpenSSF tool on a pulled folder."""
-    public = acme.folder / "public.pem"
-    public.write_text(yaml.safe_load(acme.git("show", "main:registry/trust.yaml"))["signers"][0]["key"])
-    options = ["--signature", str(folder / "model.sig"), "--public_key", str(public)]
-    done = subprocess.run([BIN / "model_signing", "verify", "key", *options, str(folder)], capture_output=True)
-    return done.returncode
-
-
 def leave_the_worse_one_out_of_staging(acme: Team, *, evaluation: int) -> None:
     run = acme.merged(evaluation)
     run.assert_jobs({"complete": "success", "plan": "success"})
@@ -282,19 +244,43 @@ def reproduce_what_is_in_production(acme: Team, number: int) -> str:
     return branch
 
 
+def hold_production(acme: Team, number: int) -> None:
+    """There is nothing to go back to, so that a rollback proposes nothing; a hold is a pull request like any."""
+    about = {"model": "digits", "stage": "production", "reason": "the audit"}
+    acme.writes()
+    acme.dispatch("rollback.yml", action="roll-back", **about).assert_jobs({"refuse": "failure"})
+    run = acme.dispatch("rollback.yml", action="rollback", **about)
+    run.assert_jobs({"propose": "failure"})
+    assert any("production held no version of digits before digits@1" in one.message for one in run.annotations)
+    assert acme.writes() == []
+    acme.dispatch("rollback.yml", action="hold", **about).assert_jobs({"propose": "success"})
+    assert acme.pull(number)["issue"]["title"] == "Hold digits production at digits@1"
+    assert pointer_changes(acme, "hold/digits-1-to-production") == "production"
+    verify_and_expect(acme, number, passed=True)
+    assert acme.merge(number).status_code == 200
+    told = json.loads(acme.modelbook("history", "digits", "--stage", "production", "--json", cwd=acme.clone("auditor")))
+    (held,) = told["stages"]["production"]
+    assert [(step["does"], step["proposed_by"]) for step in held["steps"]] == [
+        ("promotion", "@alice"),
+        ("hold", "@alice"),
+    ]
+    assert held["steps"][1]["commit"]["id"] == acme.git("rev-parse", "main")
+
+
 def history_tells_it_all(acme: Team, reproduction: str) -> None:
     """git alone says who merged what, and GitHub signed every commit that a workflow made."""
     subjects = acme.git("log", "--first-parent", "--reverse", "--format=%s", "main").splitlines()
     merges = [subject for subject in subjects if subject.startswith("Merge")]
     branches = ["register/digits-1", "evaluate/digits-1-default", "promote/digits-1-to-staging"]
     branches += ["promote/digits-1-to-production", "register/digits-2", "evaluate/digits-2-default", reproduction]
-    numbers = [1, 2, 3, 4, 5, 6, 8]
+    branches += ["hold/digits-1-to-production"]
+    numbers = [1, 2, 3, 4, 5, 6, 8, 9]
     wanted = [f"Merge pull request #{n} from acme/{branch}" for n, branch in zip(numbers, branches, strict=True)]
     assert merges == wanted
     state = acme.state
     heads = {name.removeprefix("refs/heads/") for name in state["refs"] if name.startswith("refs/heads/")}
     assert heads == {"main", *branches, "promote/digits-2-to-staging"}
     assert {acme.git("rev-parse", branch) for branch in branches} <= set(state["signed_commits"])
-    assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 9))
+    assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 10))
     # A pull request that is open has its merge with main tried anew each time main moves; the last try is left over.
     assert acme.git("fsck", "--strict", "--no-dangling") == ""

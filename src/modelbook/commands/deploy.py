@@ -186,7 +186,7 @@ def _deploy(workspace: Workspace, forge: str, payload: Payload, findings: list[F
         raise Refused(
             f"{serving.serves.payload.name} serves in {payload.stage} by a later promotion than that of {payload.name}",
             where=workspace.commit,
-            remedy="This commit is older than what serves. Deploy from the newest; to go back, promote.",
+            remedy="This commit is older than what serves. Deploy from the newest; to go back: `modelbook rollback`.",
         )
     pointer = workspace.path(pointer_path(payload.model, payload.stage))
     moved = workspace.repository.history(workspace.commit, [pointer]).revisions[-1].commit.id
