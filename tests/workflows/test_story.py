@@ -3,6 +3,7 @@
 One test, because each chapter needs the one before: the same GitHub, bucket and registry go through all of it.
 """
 
+import html
 import json
 import re
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from tests.parts.act_run import JobKey
-from tests.workflows.team import BIN, CHECK, Team, team
+from tests.workflows.team import BIN, CHECK, NAME, Team, team
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(400)]
 
@@ -172,6 +173,15 @@ def promote_to_production(acme: Team) -> None:
     ]
     assert acme.writes() == opened
     assert pointer_changes(acme, "promote/digits-1-to-production") == "production"
+    body, main = acme.pull(4)["issue"]["body"], acme.git("rev-parse", "main")
+    assert html.unescape(body).startswith(
+        "✅ **All 1 gates let digits@1 into production**, as the first version there."
+    )
+    assert "> it is the first (&#64;\u200balice)" in body
+    here = f"{acme.github.url}/{NAME}"
+    gate = rf"\| \[better than what serves now\]\({here}/blob/{main}/registry/policy\.yaml#L\d+\) \|"
+    assert re.search(gate, body), "a gate leads to its line"
+    assert len(re.findall(rf"\({here}/actions/runs/\d+\)", body)) == 2, "who trained and who graded are runs"
     verify_and_expect(acme, 4, passed=True)
     run = acme.merged(4)
     run.assert_jobs({"complete": "success", "plan": "success"})

@@ -6,6 +6,7 @@ import click
 
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change, Forge
+from modelbook.adapters.github_api import page_of
 from modelbook.adapters.person import person
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
@@ -28,8 +29,10 @@ from modelbook.core.markdown import markdown
 from modelbook.core.names import parse_reference
 from modelbook.core.pointer import StagePointer
 from modelbook.core.promotion import Decision, decide
+from modelbook.core.promotion_story import story_of
 from modelbook.core.report import promotion_report
 from modelbook.core.statements import summary_statement
+from modelbook.core.story_markdown import body
 from modelbook.core.timing import NOTHING, Override
 from modelbook.errors import Exit
 
@@ -102,10 +105,11 @@ def command(
     if decision.pointer and (decision.passed or open_refused):
         key, who = open_allowed_signer(workspace, signer, decision.model, stage=stage)
         steps = _awaited(workspace, decision, who)
-        change = _change(workspace, decision, decision.pointer, key.sign, who, steps)
+        change = _change(workspace, decision, decision.pointer, key.sign, who, steps, forge_name)
         forge = workspace.forge(forge_name)
         same = _stands(forge, change, decision, decision.pointer)
-        proposal = forge.resume(change.branch, labels=change.labels) if same else forge.submit(change)
+        told = {"labels": change.labels, "body": change.body}
+        proposal = forge.resume(change.branch, **told) if same else forge.submit(change)
         then = [proposal.url] if proposal.url else proposal.next_steps
         report = promotion_report(decision, next_steps=[*steps, *then])
     set_outputs({"passed": str(decision.passed).lower(), "version": name} | proposal_fields(proposal))
@@ -136,6 +140,7 @@ def _change(
     sign: Callable[[Statement], bytes],
     who: str,
     steps: Sequence[str],
+    forge_name: str,
 ) -> Change:
     model, stage = decision.model, decision.stage
     data = dump(pointer)
@@ -148,15 +153,17 @@ def _change(
     files[workspace.path(pointer_path(model, stage))] = data
     files[workspace.path(summary_path(model, stage, who))] = summary
     text = markdown(promotion_report(decision, next_steps=steps))
+    story = story_of(decision, workspace.registry.trust, [who], commit=workspace.commit)
     return Change(
         branch=promotion_branch(model, decision.version, stage),
         base=workspace.commit,
         title=f"Promote {model}@{decision.version} to {stage}",
-        body=text,
+        body=body(story, page_of(workspace.repository, forge_name)),
         files=files,
         decision=True,
         labels=("modelbook", "promotion"),
         comment=text,
+        message=text,  # a promotion's pull request says more than history has to keep
     )
 
 

@@ -8,7 +8,9 @@ from modelbook.core.strict_yaml import UNSEEN
 # As numeric entities these are plain characters to every Markdown renderer: no link, mention, image, table or tag.
 _ACTIVE = re.compile(r"[&<>@|`*_\[\]()!~$\\#:\u200b]|^[-+](?=[-\s]|$)|^[0-9](?=[0-9]*\.(?:\s|$))|(?<=\bwww)\.")
 # GitHub looks for these when entities are characters again: a space without width keeps them from being found.
-_REFERRING = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])|#(?=[0-9])|\bGH-(?=[0-9])", re.IGNORECASE)
+_REFERRING = re.compile(
+    r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])|@(?=[A-Za-z0-9_-]+\.[A-Za-z0-9])|#(?=[0-9])|\bGH-(?=[0-9])", re.IGNORECASE
+)
 MARKER = "<!-- modelbook:{} -->"
 _CUT = "\n\n(cut here: the whole is in the job's summary and its JSON output)\n"
 LIMIT = 60_000  # characters; GitHub accepts 65,536 in a comment

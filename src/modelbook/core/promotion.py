@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelbook.core import layout
 from modelbook.core.documents import DocumentError
@@ -19,7 +19,7 @@ from modelbook.core.reproduction import standing
 from modelbook.core.revocation import in_use
 from modelbook.core.tenure import Tenures
 from modelbook.core.timing import NOTHING, UNKNOWN, Override, Timing, check_time
-from modelbook.core.verification import StageVerdict, VersionVerdict, verify_stage, verify_version
+from modelbook.core.verification import VersionVerdict, verify_stage, verify_version
 
 NO_HISTORY = Tenures()
 
@@ -29,7 +29,8 @@ class Decision:
     """The verdict on one promotion. `pointer` is what the stage would hold; None where none could be made.
 
     `already` means that the version holds the stage now, so that there is nothing to do. `timing` is what the clock
-    says; its findings are among the others.
+    says; its findings are among the others. `candidate` is what the verdict rests on, with the evaluations that count,
+    and `against` the same of the version that holds the stage.
     """
 
     model: str
@@ -41,6 +42,8 @@ class Decision:
     pointer: StagePointer | None
     already: bool = False
     timing: Timing = UNKNOWN
+    candidate: VersionVerdict | None = None
+    against: VersionVerdict | None = None
 
     @property
     def passed(self) -> bool:
@@ -80,8 +83,10 @@ def decide(
     verdict = verify_version(registry, model, version)
     evaluations, found = _as_pinned(registry, verdict)
     findings = [*verdict.findings, *found]
-    baseline, found = _baseline(registry, stands, evaluations, results)
-    findings += found
+    # One that does not verify proves nothing, so it blocks.
+    against = verify_version(registry, model, current.version) if current else None
+    baseline = _baseline(against, evaluations, results) if against else None
+    findings += [*stands.findings, *(against.findings if against else ())]
     findings += [*in_use(registry, model, version), *_order(registry, model, version, stage)]
     gates: tuple[GateResult, ...] = ()
     if verdict.card:
@@ -108,7 +113,8 @@ def decide(
             )
         )
     held = current.holder() if current else None
-    return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already, timing)
+    judged = replace(verdict, evaluations=evaluations)
+    return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already, timing, judged, against)
 
 
 def results_needed(rules: Registry, files: Registry, model: str, versions: Iterable[int]) -> tuple[Examples, ...]:
@@ -130,20 +136,15 @@ def _claims(gate: PlacedGate) -> bool:
         return False
 
 
-def _baseline(
-    registry: Registry, stands: StageVerdict, candidate: Mapping[str, Evaluation], results: Results
-) -> tuple[Numbers | None, list[Finding]]:
-    """The numbers of the version that holds the stage. One that does not verify proves nothing, so it blocks."""
-    if stands.pointer is None:
-        return None, list(stands.findings)
-    verdict = verify_version(registry, stands.model, stands.pointer.version)
+def _baseline(against: VersionVerdict, candidate: Mapping[str, Evaluation], results: Results) -> Numbers:
+    """The numbers of the version that holds the stage."""
     # Only like with like: what a suite measured on another dataset is missing here, and a gate that reads it says so.
     alike = {
         suite: evaluation
-        for suite, evaluation in verdict.evaluations.items()
+        for suite, evaluation in against.evaluations.items()
         if suite not in candidate or candidate[suite].dataset.digest == evaluation.dataset.digest
     }
-    return numbers_of(alike, results), [*stands.findings, *verdict.findings]
+    return numbers_of(alike, results)
 
 
 def _as_pinned(registry: Registry, verdict: VersionVerdict) -> tuple[dict[str, Evaluation], list[Finding]]:
