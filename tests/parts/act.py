@@ -8,6 +8,7 @@ come from the server, at the ref that `uses:` names; `$/`, which act does not kn
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -99,7 +100,7 @@ class Act:
             permissions = {scope: "read" for scope in permissions if scope != "id-token"}
         context = self._context(workflow, actor, ref, head)
         if permissions.get("id-token") == "write":
-            self._identify(event, context, trees)
+            self._identify(event, context, clone, trees)
         context |= dict(env or {})
         given = {"GITHUB_TOKEN": self._token(permissions)} | (dict(secrets or {}) if trusted else {})
         command = [
@@ -161,7 +162,7 @@ class Act:
         }
         return context | ({"AWS_ENDPOINT_URL_S3": self.s3} if self.s3 else {})
 
-    def _identify(self, event: str, context: Mapping[str, str], trees: Mapping[str, Path]) -> None:
+    def _identify(self, event: str, context: Mapping[str, str], clone: Path, trees: Mapping[str, Path]) -> None:
         """Let the jobs that may ask for an identity token ask for one, which speaks of this run and of their file."""
         self.server.set_claims(
             iss="https://token.actions.githubusercontent.com",
@@ -178,7 +179,7 @@ class Act:
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": self.server.oidc_request_token,
         }
         own = f"{self.repository}@{context['GITHUB_WORKFLOW_SHA']}"
-        for name, tree in trees.items():
+        for name, tree in (*trees.items(), (own, clone)):
             repository, _, ref = name.partition("@")
             if repository not in self.stand_ins:
                 give_identities(tree, repository, context["GITHUB_REF"] if name == own else ref, variables)
@@ -204,7 +205,7 @@ class Act:
         As on GitHub, a called file may call others: what is fetched is read for more.
         """
         resolve_self(clone, self.repository, head)
-        trees = {f"{self.repository}@{head}": clone}
+        trees = {f"{self.repository}@{head}": _without_git(clone, place / "own")}
         while waiting := {repository_and_ref(uses) for uses in remote_uses(workflow, clone, trees)} - trees.keys():
             for name in sorted(waiting):
                 trees[name] = self._tree(name, place / "used" / name)
@@ -218,13 +219,18 @@ class Act:
         if not (self.server.root / f"{repository}.git").exists():
             raise LookupError(f"{name} has no stand-in: name one in Act's `stand_ins`, or add it to the server")
         target.parent.mkdir(parents=True)
-        self.checkout(repository, ref, target)
-        resolve_self(target, repository, self._git(target, "rev-parse", "HEAD"))
-        return target
+        fetched = self.checkout(repository, ref, target.with_name(f"{target.name}.clone"))
+        resolve_self(fetched, repository, self._git(fetched, "rev-parse", "HEAD"))
+        return _without_git(fetched, target)
 
     def _repository_payload(self) -> Json:
         owner, _, name = self.repository.partition("/")
         return {"full_name": self.repository, "name": name, "owner": {"login": owner}, "default_branch": "main"}
+
+
+def _without_git(clone: Path, target: Path) -> Path:
+    """The files of a clone alone, as the runner downloads them; act copies all of it for each step that uses it."""
+    return Path(shutil.copytree(clone, target, symlinks=True, ignore=shutil.ignore_patterns(".git")))
 
 
 def _from_fork(payload: Json) -> bool:
