@@ -71,3 +71,31 @@ def test_only_a_commit_is_pinned(repository: Path, pin: str) -> None:
     assert done.exit_code == 2
     assert "is not OWNER/modelbook@COMMIT" in done.output
     assert not (repository / "registry").exists()
+
+
+def test_whom_github_asks_to_review_is_named_once(repository: Path) -> None:
+    pin = ("--github", f"acme/modelbook@{FIRST}")
+    assert "name with --code-owner whom GitHub asks" in init(repository, *pin).output
+    done = init(repository, *pin, "--code-owner", "@acme/ml-leads", "--code-owner", "@bob")
+    assert (done.exit_code, committed(repository)) == (0, {".github/CODEOWNERS"}), done.output
+    lines = (repository / ".github/CODEOWNERS").read_text().splitlines()
+    assert lines[1:] == ["/registry/ @acme/ml-leads @bob", "/.github/ @acme/ml-leads @bob"]
+    assert "--code-owner" not in done.output
+
+
+@pytest.mark.parametrize("place", [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"])
+def test_what_a_team_wrote_of_its_reviewers_is_left_alone(repository: Path, place: str) -> None:
+    (repository / place).parent.mkdir(exist_ok=True)
+    (repository / place).write_text("* @acme/everybody\n")
+    done = init(repository, "--github", f"acme/modelbook@{FIRST}", "--code-owner", "@bob")
+    assert f"{place} differs from what is written here, and was left alone" in done.output
+    assert (repository / place).read_text() == "* @acme/everybody\n"
+    assert ".github/CODEOWNERS" not in committed(repository)
+
+
+@pytest.mark.parametrize("owner", ["bob", "@", "@a b", "@a\n* @mallory", "@a/b/c", "bob@example.org"])
+def test_only_people_and_teams_are_code_owners(repository: Path, owner: str) -> None:
+    done = init(repository, "--github", f"acme/modelbook@{FIRST}", "--code-owner", owner)
+    assert (done.exit_code, "is neither @USER nor @ORG/TEAM" in done.output) == (2, True)
+    assert not (repository / "registry").exists()
+    assert init(repository, "--code-owner", "@bob").exit_code == 2, "it goes with --github"

@@ -175,11 +175,9 @@ def promote_to_production(acme: Team) -> None:
     ]
     assert acme.writes() == opened
     assert pointer_changes(acme, "promote/digits-1-to-production") == "production"
-    body, main = acme.pull(4)["issue"]["body"], acme.git("rev-parse", "main")
-    assert html.unescape(body).startswith(
-        "✅ **All 1 gates let digits@1 into production**, as the first version there."
-    )
-    assert "> it is the first (&#64;\u200balice)" in body
+    body, main = html.unescape(acme.pull(4)["issue"]["body"]), acme.git("rev-parse", "main")
+    assert body.startswith("✅ **The one gate lets digits@1 into production**, as the first version there.")
+    assert "> it is the first (@\u200balice)" in body
     here = f"{acme.github.url}/{NAME}"
     gate = rf"\| \[better than what serves now\]\({here}/blob/{main}/registry/policy\.yaml#L\d+\) \|"
     assert re.search(gate, body), "a gate leads to its line"

@@ -7,6 +7,7 @@ import click
 
 from modelbook.adapters.git import Repository, git, run_git
 from modelbook.adapters.key_signer import KeySigner, create_key, open_key
+from modelbook.commands._code_owners import code_owners, read_owners, write_code_owners
 from modelbook.commands._console import print_json, say
 from modelbook.commands._workflows import Pin, Written, read_pin, write_workflows
 from modelbook.commands._workspace import default_key, json_option
@@ -43,14 +44,24 @@ _IGNORED = ".modelbook/\n"
     metavar="OWNER/modelbook@COMMIT",
     help="Write workflows that call those of this commit. On a registry that is there: add them, or move their pin.",
 )
+@click.option(
+    "--code-owner",
+    "owners",
+    multiple=True,
+    callback=read_owners,
+    metavar="@USER or @ORG/TEAM",
+    help="With --github: name in CODEOWNERS whom GitHub asks to review.",
+)
 @json_option
-def command(folder: Path, store: str, key: Path, pin: Pin | None, as_json: bool) -> None:
+def command(folder: Path, store: str, key: Path, pin: Pin | None, owners: tuple[str, ...], as_json: bool) -> None:
     """Make a registry in FOLDER: policy, trust and a P-256 key, committed to git.
 
     \b
     Example:
       modelbook init my-models --store s3://acme-models/registry
     """
+    if owners and pin is None:
+        raise click.UsageError("--code-owner goes with --github.")
     folder.mkdir(parents=True, exist_ok=True)
     if run_git(["rev-parse", "--git-dir"], folder).returncode:
         git(["init", "--quiet", "--initial-branch=main"], folder)
@@ -68,11 +79,13 @@ def command(folder: Path, store: str, key: Path, pin: Pin | None, as_json: bool)
         )
     written = _write(root, store, open_key("file", str(key)) if key.exists() else create_key(key)) if new else []
     workflows = write_workflows(root, pin, repository.branch() or "main") if pin else Written((), ())
-    written += workflows.paths
+    reviewed = write_code_owners(root, owners) if owners else Written((), ())
+    written += workflows.paths + reviewed.paths
+    kept = workflows.kept + reviewed.kept
     if written:
         _commit(root, "Make a model registry" if new else "Pin the workflows of Modelbook", written)
     if as_json:
-        report = {"root": str(root), "registry": "registry", "files": written, "kept": list(workflows.kept)}
+        report = {"root": str(root), "registry": "registry", "files": written, "kept": list(kept)}
         print_json(report | ({"store": store, "key": str(key)} if new else {}))
         return
     if new:
@@ -81,8 +94,10 @@ def command(folder: Path, store: str, key: Path, pin: Pin | None, as_json: bool)
         say("Next: modelbook data add NAME PATH, then modelbook train SCRIPT --data NAME@1")
     if pin:
         say(f"Workflows of {pin.repository} at {pin.commit[:12]}: {len(workflows.paths)} files written.")
-        for path in workflows.kept:
+        for path in kept:
             say(f"{path} differs from what is written here, and was left alone.")
+        if code_owners(root) is None:
+            say("There is no CODEOWNERS: name with --code-owner whom GitHub asks to review.")
 
 
 def _commit(root: Path, message: str, paths: list[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from modelbook.adapters.clock import now
-from modelbook.adapters.forge import Change, Forge
+from modelbook.adapters.forge import Change, Forge, Proposal
 from modelbook.adapters.github_api import page_of
 from modelbook.adapters.person import person
 from modelbook.adapters.workflow import set_outputs
@@ -108,8 +108,7 @@ def command(
         change = _change(workspace, decision, decision.pointer, key.sign, who, steps, forge_name)
         forge = workspace.forge(forge_name)
         same = _stands(forge, change, decision, decision.pointer)
-        told = {"labels": change.labels, "body": change.body}
-        proposal = forge.resume(change.branch, **told) if same else forge.submit(change)
+        proposal = _again(forge, change) if same else forge.submit(change)
         then = [proposal.url] if proposal.url else proposal.next_steps
         report = promotion_report(decision, next_steps=[*steps, *then])
     set_outputs({"passed": str(decision.passed).lower(), "version": name} | proposal_fields(proposal))
@@ -170,6 +169,10 @@ def _change(
 def _summary(pointer: StagePointer, data: bytes, decision: Decision) -> Statement:
     inputs = {evidence.path: evidence.digest for evidence in pointer.evidence}
     return summary_statement(pointer, data, inputs, passed=decision.passed)
+
+
+def _again(forge: Forge, change: Change) -> Proposal:
+    return forge.resume(change.branch, labels=change.labels, body=change.body)
 
 
 def _stands(forge: Forge, change: Change, decision: Decision, pointer: StagePointer) -> bool:

@@ -96,11 +96,10 @@ def gate_lines(story: Story, gate: GateResult) -> list[GateLine]:
     for test in gate.compared:
         claim = test.claim
         end = test.low if claim.sign > 0 else test.high  # the one towards the limit decides
-        allowance = f" {'-' if claim.sign > 0 else '+'} {claim.margin:g}" if claim.margin else ""
         lines.append(
             GateLine(
                 _number(test.candidate.value),
-                f"{'>' if claim.sign > 0 else '<'} {_number(test.baseline.value)}{allowance}",
+                claim.limit(test.baseline.value),
                 f"{claim.sign * end + claim.margin:+.3g}",
                 _number(test.baseline.value),
                 f"{test.difference:+.3g} [{test.low:+.3g}, {test.high:+.3g}] at {claim.confidence:g}",

@@ -3,9 +3,6 @@
 Only the headings, the tables and the links are ours; whatever comes from a card, a policy or a person is made inert.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-
 from modelbook.core.differences import MetricPair
 from modelbook.core.drift import PACKAGES, Drift
 from modelbook.core.github_page import GitHubPage
@@ -13,32 +10,12 @@ from modelbook.core.markdown import LIMIT, inert
 from modelbook.core.mermaid import relative_bars
 from modelbook.core.promotion_story import Story, gate_lines, metric_text, pair_sizes, ratios
 from modelbook.core.report import promotion_report
+from modelbook.core.sections import NEVER_CUT, Section, fitted, table
 
 _BARS = 8  # of the plot: more than that is no picture any more
 _SHOWN = 400  # characters of one text; the whole of it stands in the registry
-_VERDICT = 100  # the weight of what is never cut
 _OPEN = 6  # differences of the environment that are shown unfolded
 _WORDS = {"passed": "✅ passed", "failed": "❌ **failed**", "first": "✅ accepted (first)"}
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the body: `rows` may be cut from the end, `head` and `foot` stay. The least `weight` is cut first."""
-
-    title: str
-    weight: int
-    head: tuple[str, ...]
-    rows: tuple[str, ...]
-    foot: tuple[str, ...] = ()
-    heading: bool = True
-
-    @property
-    def lines(self) -> list[str]:
-        """Its lines, closed by an empty one; none where it has nothing to say."""
-        if not self.rows:
-            return []
-        heading = [f"### {self.title}", ""] if self.heading else []
-        return [*heading, *self.head, *self.rows, *self.foot, ""]
 
 
 def body(story: Story, page: GitHubPage | None, *, limit: int = LIMIT) -> str:
@@ -57,31 +34,7 @@ def body(story: Story, page: GitHubPage | None, *, limit: int = LIMIT) -> str:
         _origin(story, page),
         _further(story),
     ]
-    return _fitted([one for one in sections if one.rows], limit)
-
-
-def _fitted(sections: Sequence[Section], limit: int) -> str:
-    """The least important sections go first, then the last rows of the others, and it is said what went."""
-    kept, cut = list(sections), list[str]()
-
-    def text() -> str:
-        lines = [line for one in kept for line in one.lines]
-        if cut:
-            lines += [f"*Left out, because a pull request holds no more: {', '.join(cut)}.*", ""]
-        return "\n".join(lines)
-
-    for one in sorted(sections, key=lambda each: each.weight):
-        if len(text()) <= limit:
-            break
-        if one.weight >= _VERDICT:
-            continue
-        at, rows = kept.index(one), one.rows
-        cut.append("")
-        while rows and len(text()) > limit:
-            rows = rows[: len(rows) // 2]
-            kept[at] = replace(one, rows=rows)
-            cut[-1] = one.title.lower() + (f" from row {len(rows) + 1} on" if rows else "")
-    return text()
+    return fitted([one for one in sections if one.rows], limit)
 
 
 def _verdict(story: Story) -> Section:
@@ -98,7 +51,7 @@ def _verdict(story: Story) -> Section:
     pointer = decision.pointer
     if pointer and pointer.reason:
         rows += ["", f"> {_cell(pointer.reason)} ({_cell(pointer.by)})"]
-    return Section("Verdict", _VERDICT, (), tuple(rows), heading=False)
+    return Section("Verdict", NEVER_CUT, (), tuple(rows), heading=False)
 
 
 def _sentence(text: str) -> str:
@@ -117,7 +70,7 @@ def _findings(story: Story) -> Section:
 
 def _gates(story: Story, page: GitHubPage | None) -> Section:
     names = ["gate", "value", "limit", "margin", "baseline", "difference", "n", "verdict"]
-    table = []
+    cells = []
     # Those that refuse stand first: they are what is to be decided about.
     for gate in sorted(story.decision.gates, key=lambda one: one.passed):
         lines = gate_lines(story, gate)
@@ -128,8 +81,8 @@ def _gates(story: Story, page: GitHubPage | None) -> Section:
         name = _cell(gate.name)
         if page and gate.line:
             name = f"[{name}]({page.line(story.policy_at, gate.path, gate.line)})"
-        table.append([name, *columns, _WORDS[gate.verdict]])
-    head, rows = _table(names, table, right={"value", "limit", "margin", "baseline", "n"})
+        cells.append([name, *columns, _WORDS[gate.verdict]])
+    head, rows = table(names, cells, right={"value", "limit", "margin", "baseline", "n"})
     return Section("Gates", 80, head, rows)
 
 
@@ -151,7 +104,7 @@ def _before_it_merges(story: Story) -> Section:
     rows.append(f"- {_cell(story.signing.words)}")
     if story.signing.lacking and decision.passed:
         rows[-1] += f": `modelbook approve {story.name} --to {decision.stage}`"
-    return Section("Before it merges", 75, (), tuple(rows))
+    return Section("Before it merges", 95, (), tuple(rows))
 
 
 def _changed(story: Story, page: GitHubPage | None) -> Section:
@@ -171,7 +124,7 @@ def _changed(story: Story, page: GitHubPage | None) -> Section:
     labels = (("data", changed.data), ("parent", changed.parents), ("parameter", changed.parameters), ("", changed.run))
     for label, found in labels:
         rows += [_difference(label, one) for one in found]
-    head, lines = _table(["", held, story.name], rows)
+    head, lines = table(["", held, story.name], rows)
     foot = (f"The same in both: {', '.join(changed.same)}.",) if changed.same else ()
     if not lines:
         head, lines, foot = (), foot, ()
@@ -182,7 +135,7 @@ def _environment(story: Story) -> Section:
     found = story.changed.environment if story.changed else ()
     if not found or story.held is None:
         return Section("Environment", 30, (), ())
-    head, rows = _table(["environment", story.held, story.name], [_difference("", _package(one)) for one in found])
+    head, rows = table(["environment", story.held, story.name], [_difference("", _package(one)) for one in found])
     foot: tuple[str, ...] = ()
     if len(found) > _OPEN:
         head = ("<details>", f"<summary>{len(found)} differences of the environment</summary>", "", *head)
@@ -222,8 +175,8 @@ def _metrics(story: Story, *, gated: bool) -> Section:
     pairs = [one for one in story.metrics if (one.name in story.gated) == gated]
     suites = len({one.suite for one in story.metrics}) > 1
     names = ["metric", story.name, story.held or "", "difference", "n", "suite" if suites else ""]
-    table = [_metric_row(one, suites=suites) for one in pairs]
-    head, rows = _table(names, table, right={*names[1:5]})
+    cells = [_metric_row(one, suites=suites) for one in pairs]
+    head, rows = table(names, cells, right={*names[1:5]})
     title = "What was measured" if gated else "Metrics that no gate reads"
     if gated or not rows:
         return Section(title, 50, head, rows)
@@ -263,7 +216,7 @@ def _origin(story: Story, page: GitHubPage | None) -> Section:
         rows.append(["proposed", f"by {_cell(pointer.by)}, {_cell(pointer.decided)}"])
         rows.append(["card", f"`{pointer.card}`"])
         rows.append(["policy", f"`{pointer.policy}`"])
-    head, lines = _table(["", story.name], [row for row in rows if row[1]])
+    head, lines = table(["", story.name], [row for row in rows if row[1]])
     return Section("Where it comes from", 60, head, lines)
 
 
@@ -276,7 +229,7 @@ def _further(story: Story) -> Section:
     ]
     if story.held and story.decision.passed:
         rows.append(f'modelbook rollback {model} --stage {stage} --reason "…"   # once merged: back to {story.held}')
-    return Section("A closer look, and the way back", 65, ("```sh",), tuple(rows), ("```",))
+    return Section("A closer look, and the way back", 92, ("```sh",), tuple(rows), ("```",))
 
 
 def _job(job: str, page: GitHubPage | None) -> str:
@@ -293,19 +246,3 @@ def _commit(commit: str | None, address: str | None) -> str:
 
 def _cell(text: str) -> str:
     return inert(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
-
-
-def _table(
-    names: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Head and rows of a table of cells that are Markdown already; columns with nothing in them are left out."""
-    found = [list(row) for row in rows]
-    used = [at for at in range(len(names)) if at == 0 or any(row[at].replace("<br>", "") for row in found)]
-    if not found:
-        return (), ()
-    side = set(right)
-    head = (
-        f"| {' | '.join(inert(names[at]) for at in used)} |",
-        f"| {' | '.join('---:' if names[at] in side else '---' for at in used)} |",
-    )
-    return head, tuple(f"| {' | '.join(row[at] for at in used)} |" for row in found)
