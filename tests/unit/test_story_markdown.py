@@ -18,7 +18,7 @@ from modelbook.core.markdown import LIMIT, annotations, inert
 from modelbook.core.promotion_story import Story
 from modelbook.core.report import promotion_report
 from modelbook.core.story_markdown import body
-from tests.data.pull_requests import FOLDER, NEW, PAGE, WORSE, bodies, registry, story
+from tests.data.pull_requests import FOLDER, NEW, PAGE, SINCE, WORSE, bodies, registry, story
 from tests.unit.test_markdown import HOSTILE, ISSUE, MENTION, rendered
 
 EMAIL = re.compile(r"[A-Za-z0-9._+-]@[A-Za-z0-9_-]+\.[A-Za-z0-9]")
@@ -175,6 +175,14 @@ def test_a_first_promotion_has_nothing_to_compare_with() -> None:
     told = html.unescape(body(FIRST, PAGE))
     assert "as the first version there" in told
     assert not any(word in told for word in ("fraud@4", "baseline |", "mermaid", "What changed", "rollback"))
+
+
+def test_one_that_has_to_wait_says_until_when() -> None:
+    told = html.unescape(body(story(registry(NEW), now=SINCE), PAGE))
+    assert told.startswith("⏳ **fraud@5 may enter production from 2026-03-04T09:00:00Z on**. fraud@4 holds production")
+    assert "- ❌ registry/policy.yaml:8: fraud@5 has been for 0m in staging" in told
+    assert "- may enter from 2026-03-04T09:00:00Z on" in told
+    assert "to sign." not in told
 
 
 def test_a_refused_one_says_nothing_of_signing_or_taking_back() -> None:

@@ -47,15 +47,15 @@ def _verdict(story: Story) -> Section:
     else:
         against = f". {story.held or 'No version'} holds {decision.stage} now."
     signing = f" It waits for {story.signing.awaited} to sign." if story.signing.lacking and decision.passed else ""
-    rows = [f"{mark} **{inert(_sentence(report.verdict))}**{inert(against + signing)}"]
+    rows = [f"{mark} **{inert(_sentence(report.verdict, story.name))}**{inert(against + signing)}"]
     pointer = decision.pointer
     if pointer and pointer.reason:
         rows += ["", f"> {_cell(pointer.reason)} ({_cell(pointer.by)})"]
     return Section("Verdict", NEVER_CUT, (), tuple(rows), heading=False)
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _sentence(text: str, name: str) -> str:
+    return text if text.startswith(name) else text[:1].upper() + text[1:]
 
 
 def _findings(story: Story) -> Section:
@@ -227,6 +227,8 @@ def _further(story: Story) -> Section:
         f"modelbook show {story.name}   # the whole card",
         f"modelbook pull {story.name} ./{model}-{version}   # a verified copy of its files",
     ]
+    if story.held:
+        rows.insert(1, f"modelbook diff {story.held} {story.name}   # what changed, on a terminal")
     if story.held and story.decision.passed:
         rows.append(f'modelbook rollback {model} --stage {stage} --reason "…"   # once merged: back to {story.held}')
     return Section("A closer look, and the way back", 92, ("```sh",), tuple(rows), ("```",))
