@@ -13,8 +13,10 @@ from modelbook.core.approvals import Signing
 from modelbook.core.differences import differences, metric_pairs
 from modelbook.core.evaluation import Metric
 from modelbook.core.findings import Finding
-from modelbook.core.gates import GateResult, Measured
+from modelbook.core.gates import Facts, GateResult, Measured, judge
 from modelbook.core.markdown import LIMIT, annotations, inert
+from modelbook.core.numbers import numbers_of
+from modelbook.core.policy import Gate, PlacedGate
 from modelbook.core.promotion_story import Story
 from modelbook.core.report import promotion_report
 from modelbook.core.story_markdown import body
@@ -203,3 +205,23 @@ def test_a_gate_that_fails_is_marked_at_its_line_in_the_file_that_holds_it() -> 
         *(f"error file=registry/policy.yaml,line={line}" for line in (11, 13, 15)),
         "error file=registry/models/fraud/model.yaml,line=7",
     }
+
+
+def test_each_comparison_of_a_gate_has_a_row_and_the_gate_is_named_once() -> None:
+    two = 'metrics.auc > 0.9 && metrics.latency_p99_ms < 100.0 && significantly_greater("auc", 0.9)'
+    path = "registry/policy.yaml"
+    candidate, against = PASSING.decision.candidate, PASSING.decision.against
+    assert candidate
+    assert against
+    facts = Facts(numbers_of(candidate.evaluations), numbers_of(against.evaluations))
+    gates = judge([PlacedGate(Gate(name="both", require=two), path, 3)], facts, first="refuse")
+    told = html.unescape(body(replace(PASSING, decision=replace(PASSING.decision, gates=gates)), None))
+    rows = told.split("### Gates")[1].split("###")[0].strip().splitlines()[2:]
+    cells = [[cell.strip().replace("\xa0", " ") for cell in row.strip("|").split("|")] for row in rows]
+    assert [(row[0], row[2], row[-1].endswith("passed")) for row in cells] == [
+        ("both", "> 0.9", True),
+        ("", "< 100", False),
+        ("", "> 0.941", False),
+    ]
+    assert cells[2][5].startswith("+0.017<br>[")
+    assert cells[2][5].endswith("<br>at 0.9")

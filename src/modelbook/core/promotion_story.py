@@ -66,7 +66,10 @@ def _reads(gate: GateResult) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class GateLine:
-    """One comparison of a gate, as text: empty where there is nothing to say."""
+    """One comparison of a gate, as text: empty where there is nothing to say.
+
+    Below the difference stands, on lines of their own, the interval of a claim beyond noise, and its confidence.
+    """
 
     value: str = ""
     limit: str = ""
@@ -102,7 +105,7 @@ def gate_lines(story: Story, gate: GateResult) -> list[GateLine]:
                 claim.limit(test.baseline.value),
                 f"{claim.sign * end + claim.margin:+.3g}",
                 _number(test.baseline.value),
-                f"{test.difference:+.3g} [{test.low:+.3g}, {test.high:+.3g}] at {claim.confidence:g}",
+                f"{test.difference:+.3g}\n[{test.low:+.3g}, {test.high:+.3g}]\nat {claim.confidence:g}",
                 _both(test.candidate.n, test.baseline.n),
             )
         )

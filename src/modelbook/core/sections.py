@@ -60,7 +60,7 @@ def table(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Head and rows of a table of cells that are Markdown already; columns with nothing in them are left out."""
     found = [list(row) for row in rows]
-    used = [at for at in range(len(names)) if at == 0 or any(row[at].replace("<br>", "") for row in found)]
+    used = [at for at in range(len(names)) if at == 0 or any(row[at] for row in found)]
     if not found:
         return (), ()
     side = set(right)

@@ -8,14 +8,14 @@ from modelbook.core.drift import PACKAGES, Drift
 from modelbook.core.github_page import GitHubPage
 from modelbook.core.markdown import LIMIT, inert
 from modelbook.core.mermaid import relative_bars
-from modelbook.core.promotion_story import Story, gate_lines, metric_text, pair_sizes, ratios
+from modelbook.core.promotion_story import GateLine, Story, gate_lines, metric_text, pair_sizes, ratios
 from modelbook.core.report import promotion_report
 from modelbook.core.sections import NEVER_CUT, Section, fitted, table
 
 _BARS = 8  # of the plot: more than that is no picture any more
 _SHOWN = 400  # characters of one text; the whole of it stands in the registry
 _OPEN = 6  # differences of the environment that are shown unfolded
-_WORDS = {"passed": "✅ passed", "failed": "❌ **failed**", "first": "✅ accepted (first)"}
+_WORDS = {"passed": "✅&nbsp;passed", "failed": "❌&nbsp;**failed**", "first": "✅&nbsp;accepted (first)"}
 
 
 def body(story: Story, page: GitHubPage | None, *, limit: int = LIMIT) -> str:
@@ -73,15 +73,14 @@ def _gates(story: Story, page: GitHubPage | None) -> Section:
     cells = []
     # Those that refuse stand first: they are what is to be decided about.
     for gate in sorted(story.decision.gates, key=lambda one: one.passed):
-        lines = gate_lines(story, gate)
-        columns = [
-            "<br>".join(_cell(getattr(line, name)) for line in lines)
-            for name in ("value", "limit", "margin", "baseline", "difference", "n")
-        ]
-        name = _cell(gate.name)
+        name, verdict = _cell(gate.name), _WORDS[gate.verdict]
         if page and gate.line:
             name = f"[{name}]({page.line(story.policy_at, gate.path, gate.line)})"
-        cells.append([name, *columns, _WORDS[gate.verdict]])
+        for line in gate_lines(story, gate) or [GateLine()]:
+            difference = "<br>".join(map(_unbroken, line.difference.split("\n")))
+            numbers = [_unbroken(one) for one in (line.value, line.limit, line.margin, line.baseline)]
+            cells.append([name, *numbers, difference, _cell(line.n), verdict])
+            name = verdict = ""  # a gate with several comparisons has a row for each
     head, rows = table(names, cells, right={"value", "limit", "margin", "baseline", "n"})
     return Section("Gates", 80, head, rows)
 
@@ -222,6 +221,7 @@ def _origin(story: Story, page: GitHubPage | None) -> Section:
 
 def _further(story: Story) -> Section:
     model, version, stage = story.decision.model, story.decision.version, story.decision.stage
+    title = "A closer look"
     rows = [
         f"modelbook gate {story.name} --to {stage}   # judge it again, offline",
         f"modelbook show {story.name}   # the whole card",
@@ -231,7 +231,8 @@ def _further(story: Story) -> Section:
         rows.insert(1, f"modelbook diff {story.held} {story.name}   # what changed, on a terminal")
     if story.held and story.decision.passed:
         rows.append(f'modelbook rollback {model} --stage {stage} --reason "…"   # once merged: back to {story.held}')
-    return Section("A closer look, and the way back", 92, ("```sh",), tuple(rows), ("```",))
+        title = "A closer look, and the way back"
+    return Section(title, 92, ("```sh",), tuple(rows), ("```",))
 
 
 def _job(job: str, page: GitHubPage | None) -> str:
@@ -244,6 +245,10 @@ def _commit(commit: str | None, address: str | None) -> str:
         return "-"
     shown = f"`{commit[:10]}`"
     return f"[{shown}]({address})" if address else shown
+
+
+def _unbroken(text: str) -> str:
+    return _cell(text).replace(" ", "&nbsp;")
 
 
 def _cell(text: str) -> str:
