@@ -218,10 +218,10 @@ def test_each_comparison_of_a_gate_has_a_row_and_the_gate_is_named_once() -> Non
     told = html.unescape(body(replace(PASSING, decision=replace(PASSING.decision, gates=gates)), None))
     rows = told.split("### Gates")[1].split("###")[0].strip().splitlines()[2:]
     cells = [[cell.strip().replace("\xa0", " ") for cell in row.strip("|").split("|")] for row in rows]
-    assert [(row[0], row[2], row[-1].endswith("passed")) for row in cells] == [
+    assert [(row[0], row[3], row[1].endswith("passed")) for row in cells] == [
         ("both", "> 0.9", True),
         ("", "< 100", False),
         ("", "> 0.941", False),
     ]
-    assert cells[2][5].startswith("+0.017<br>[")
-    assert cells[2][5].endswith("<br>at 0.9")
+    assert cells[2][6].startswith("+0.017<br>[")
+    assert cells[2][6].endswith("<br>at 0.9")

@@ -69,7 +69,7 @@ def _findings(story: Story) -> Section:
 
 
 def _gates(story: Story, page: GitHubPage | None) -> Section:
-    names = ["gate", "value", "limit", "margin", "baseline", "difference", "n", "verdict"]
+    names = ["gate", "verdict", "value", "limit", "margin", "baseline", "difference", "n"]
     cells = []
     # Those that refuse stand first: they are what is to be decided about.
     for gate in sorted(story.decision.gates, key=lambda one: one.passed):
@@ -79,7 +79,7 @@ def _gates(story: Story, page: GitHubPage | None) -> Section:
         for line in gate_lines(story, gate) or [GateLine()]:
             difference = "<br>".join(map(_unbroken, line.difference.split("\n")))
             numbers = [_unbroken(one) for one in (line.value, line.limit, line.margin, line.baseline)]
-            cells.append([name, *numbers, difference, _cell(line.n), verdict])
+            cells.append([name, verdict, *numbers, difference, _cell(line.n)])
             name = verdict = ""  # a gate with several comparisons has a row for each
     head, rows = table(names, cells, right={"value", "limit", "margin", "baseline", "n"})
     return Section("Gates", 80, head, rows)
