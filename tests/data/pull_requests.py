@@ -122,7 +122,7 @@ def story(made: Made, reason: str | None = None, *, now: str = LATER) -> Story:
     """The story of fraud@5 to production, which has been in staging since SINCE."""
     known = made.registry
     holder = Holder(version=5, card=known.digest(known.card_path("fraud", 5)))
-    tenures = Tenures({layout.pointer_path("fraud", "staging"): Tenure(holder, SINCE)})
+    tenures = Tenures({layout.pointer_path("fraud", "staging"): (Tenure(holder, SINCE),)})
     decision = decide(known, "fraud", 5, "production", by="anna", now=now, reason=reason, tenures=tenures)
     return story_of(decision, known.trust, ["promoter"], commit=COMMIT)
 

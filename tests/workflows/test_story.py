@@ -3,18 +3,16 @@
 One test, because each chapter needs the one before: the same GitHub, bucket and registry go through all of it.
 """
 
-import html
 import json
 import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.parts.act_run import JobKey
-from tests.workflows.team import BIN, CHECK, NAME, Team, team
+from tests.workflows.pull_request_body import assert_the_story_is_told
+from tests.workflows.team import CHECK, Team, openssf, team
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(400)]
 
@@ -49,6 +47,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(acme: Team) -> None:
     refuse_the_worse_one(acme, 7)
 
     branch = reproduce_what_is_in_production(acme, 8)
+    hold_production(acme, 9)
     history_tells_it_all(acme, branch)
     acme.assert_no_secret_in_any_log()
 
@@ -175,13 +174,7 @@ def promote_to_production(acme: Team) -> None:
     ]
     assert acme.writes() == opened
     assert pointer_changes(acme, "promote/digits-1-to-production") == "production"
-    body, main = html.unescape(acme.pull(4)["issue"]["body"]), acme.git("rev-parse", "main")
-    assert body.startswith("✅ **The one gate lets digits@1 into production**, as the first version there.")
-    assert "> it is the first (@\u200balice)" in body
-    here = f"{acme.github.url}/{NAME}"
-    gate = rf"\| \[better than what serves now\]\({here}/blob/{main}/registry/policy\.yaml#L\d+\) \|"
-    assert re.search(gate, body), "a gate leads to its line"
-    assert len(re.findall(rf"\({here}/actions/runs/\d+\)", body)) == 2, "who trained and who graded are runs"
+    assert_the_story_is_told(acme, 4)
     verify_and_expect(acme, 4, passed=True)
     run = acme.merged(4)
     run.assert_jobs({"complete": "success", "plan": "success"})
@@ -210,15 +203,6 @@ def pull_from_production(acme: Team) -> None:
     weights = serving / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     assert openssf(acme, serving) != 0, "one byte differs"
-
-
-def openssf(acme: Team, folder: Path) -> int:
-    """The exit status of the stock OpenSSF tool on a pulled folder."""
-    public = acme.folder / "public.pem"
-    public.write_text(yaml.safe_load(acme.git("show", "main:registry/trust.yaml"))["signers"][0]["key"])
-    options = ["--signature", str(folder / "model.sig"), "--public_key", str(public)]
-    done = subprocess.run([BIN / "model_signing", "verify", "key", *options, str(folder)], capture_output=True)
-    return done.returncode
 
 
 def leave_the_worse_one_out_of_staging(acme: Team, *, evaluation: int) -> None:
@@ -272,19 +256,43 @@ def reproduce_what_is_in_production(acme: Team, number: int) -> str:
     return branch
 
 
+def hold_production(acme: Team, number: int) -> None:
+    """There is nothing to go back to, so that a rollback proposes nothing; a hold is a pull request like any."""
+    about = {"model": "digits", "stage": "production", "reason": "the audit"}
+    acme.writes()
+    acme.dispatch("rollback.yml", action="roll-back", **about).assert_jobs({"refuse": "failure"})
+    run = acme.dispatch("rollback.yml", action="rollback", **about)
+    run.assert_jobs({"propose": "failure"})
+    assert any("production held no version of digits before digits@1" in one.message for one in run.annotations)
+    assert acme.writes() == []
+    acme.dispatch("rollback.yml", action="hold", **about).assert_jobs({"propose": "success"})
+    assert acme.pull(number)["issue"]["title"] == "Hold digits production at digits@1"
+    assert pointer_changes(acme, "hold/digits-1-to-production") == "production"
+    verify_and_expect(acme, number, passed=True)
+    assert acme.merge(number).status_code == 200
+    told = json.loads(acme.modelbook("history", "digits", "--stage", "production", "--json", cwd=acme.clone("auditor")))
+    (held,) = told["stages"]["production"]
+    assert [(step["does"], step["proposed_by"]) for step in held["steps"]] == [
+        ("promotion", "@alice"),
+        ("hold", "@alice"),
+    ]
+    assert held["steps"][1]["commit"]["id"] == acme.git("rev-parse", "main")
+
+
 def history_tells_it_all(acme: Team, reproduction: str) -> None:
     """git alone says who merged what, and GitHub signed every commit that a workflow made."""
     subjects = acme.git("log", "--first-parent", "--reverse", "--format=%s", "main").splitlines()
     merges = [subject for subject in subjects if subject.startswith("Merge")]
     branches = ["register/digits-1", "evaluate/digits-1-default", "promote/digits-1-to-staging"]
     branches += ["promote/digits-1-to-production", "register/digits-2", "evaluate/digits-2-default", reproduction]
-    numbers = [1, 2, 3, 4, 5, 6, 8]
+    branches += ["hold/digits-1-to-production"]
+    numbers = [1, 2, 3, 4, 5, 6, 8, 9]
     wanted = [f"Merge pull request #{n} from acme/{branch}" for n, branch in zip(numbers, branches, strict=True)]
     assert merges == wanted
     state = acme.state
     heads = {name.removeprefix("refs/heads/") for name in state["refs"] if name.startswith("refs/heads/")}
     assert heads == {"main", *branches, "promote/digits-2-to-staging"}
     assert {acme.git("rev-parse", branch) for branch in branches} <= set(state["signed_commits"])
-    assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 9))
+    assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 10))
     # A pull request that is open has its merge with main tried anew each time main moves; the last try is left over.
     assert acme.git("fsck", "--strict", "--no-dangling") == ""

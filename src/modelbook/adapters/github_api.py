@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 from modelbook import __version__
 from modelbook.adapters.git import Repository
 from modelbook.adapters.github_errors import Unsure, refusal, too_long_a_wait, unanswered
+from modelbook.adapters.github_tokens import GitHubToken
 from modelbook.core.github_page import GitHubPage, remote_parts
 from modelbook.errors import BadInput, ForgeError
 
@@ -45,7 +46,7 @@ class GitHubApi:
 
         self.full_name = full_name
         self.owner = full_name.partition("/")[0]
-        self._token_name = token_name
+        self._token = GitHubToken(token, token_name, site_of(url))
         self._pause = pause
         self._sleep = sleep
         # PyGithub would repeat a POST that met 502, and wait for a rate limit without end: it repeats nothing here.
@@ -63,6 +64,15 @@ class GitHubApi:
     def get(self, what: str, path: str, **query: str) -> Any:
         """What lies at `path`: an object or a list."""
         return self._checked(what, self._call("GET", what, path, query=query)[1])
+
+    def app(self, slug: str) -> Any:
+        """What GitHub shows everybody of an App, its number among it: on each GitHub it is another."""
+        what = "read an App"
+        return self._checked(what, self._call("GET", what, f"/apps/{slug}", below="")[1])
+
+    def how_to_get(self, permission: str) -> str:
+        """Where to grant this token a permission, as in `contents: write`."""
+        return self._token.how_to_get(permission)
 
     def get_if_there(self, what: str, path: str, **query: str) -> Any | None:
         """What lies at `path`, or None where there is nothing."""
@@ -113,17 +123,25 @@ class GitHubApi:
         self._sleep(self._pause * 2 ** (attempt - 1))
 
     def _call(
-        self, verb: str, what: str, path: str, *, query: Mapping[str, str] | None = None, body: Json | None = None
+        self,
+        verb: str,
+        what: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        below: str | None = None,
     ) -> tuple[Mapping[str, str], Any]:
         """One call, repeated where it may be. Raises Unsure where it may have had its effect and was not answered."""
         from github import GithubException
         from requests import RequestException
 
         attempt, waited = 1, 0.0
+        base = f"/repos/{self.full_name}" if below is None else below
         while True:
             try:
                 headers, data = self._requester.requestJsonAndCheck(
-                    verb, f"/repos/{self.full_name}{quote(path)}", dict(query or {}), dict(_VERSION), body
+                    verb, f"{base}{quote(path)}", dict(query or {}), dict(_VERSION), body
                 )
                 return headers, data
             except GithubException as error:
@@ -136,7 +154,7 @@ class GitHubApi:
                     self._sleep(limit)
                 elif status < 500:
                     raise refusal(
-                        what, path, status, error.data, said, where=self.full_name, token=self._token_name
+                        what, path, status, error.data, said, where=self.full_name, token=self._token
                     ) from error
                 elif verb == "POST" or attempt == ATTEMPTS:
                     raise unanswered(what, f"status {status}", where=self.full_name) from error
@@ -257,3 +275,9 @@ def page_of(repository: Repository, forge: str) -> GitHubPage | None:
         return GitHubPage(server, name)
     except ValueError:
         return None
+
+
+def site_of(api: str) -> str:
+    """Where people see the GitHub whose API answers at `api`."""
+    parts = urlsplit(api)
+    return f"{parts.scheme}://{(parts.netloc).removeprefix('api.')}"

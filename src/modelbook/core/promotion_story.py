@@ -29,11 +29,6 @@ class Story:
     policy_at: str
 
     @property
-    def name(self) -> str:
-        """The candidate, as in fraud@5."""
-        return f"{self.decision.model}@{self.decision.version}"
-
-    @property
     def held(self) -> str | None:
         """The version that holds the stage now; None while it is empty."""
         return f"{self.decision.model}@{self.decision.baseline.version}" if self.decision.baseline else None

@@ -47,7 +47,7 @@ def _verdict(story: Story) -> Section:
     else:
         against = f". {story.held or 'No version'} holds {decision.stage} now."
     signing = f" It waits for {story.signing.awaited} to sign." if story.signing.lacking and decision.passed else ""
-    rows = [f"{mark} **{inert(_sentence(report.verdict, story.name))}**{inert(against + signing)}"]
+    rows = [f"{mark} **{inert(_sentence(report.verdict, story.decision.reference))}**{inert(against + signing)}"]
     pointer = decision.pointer
     if pointer and pointer.reason:
         rows += ["", f"> {_cell(pointer.reason)} ({_cell(pointer.by)})"]
@@ -102,7 +102,7 @@ def _before_it_merges(story: Story) -> Section:
         rows.append(f"- may enter from {_cell(decision.opens)} on")
     rows.append(f"- {_cell(story.signing.words)}")
     if story.signing.lacking and decision.passed:
-        rows[-1] += f": `modelbook approve {story.name} --to {decision.stage}`"
+        rows[-1] += f": `modelbook approve {story.decision.reference} --to {decision.stage}`"
     return Section("Before it merges", 95, (), tuple(rows))
 
 
@@ -123,7 +123,7 @@ def _changed(story: Story, page: GitHubPage | None) -> Section:
     labels = (("data", changed.data), ("parent", changed.parents), ("parameter", changed.parameters), ("", changed.run))
     for label, found in labels:
         rows += [_difference(label, one) for one in found]
-    head, lines = table(["", held, story.name], rows)
+    head, lines = table(["", held, story.decision.reference], rows)
     foot = (f"The same in both: {', '.join(changed.same)}.",) if changed.same else ()
     if not lines:
         head, lines, foot = (), foot, ()
@@ -134,7 +134,9 @@ def _environment(story: Story) -> Section:
     found = story.changed.environment if story.changed else ()
     if not found or story.held is None:
         return Section("Environment", 30, (), ())
-    head, rows = table(["environment", story.held, story.name], [_difference("", _package(one)) for one in found])
+    head, rows = table(
+        ["environment", story.held, story.decision.reference], [_difference("", _package(one)) for one in found]
+    )
     foot: tuple[str, ...] = ()
     if len(found) > _OPEN:
         head = ("<details>", f"<summary>{len(found)} differences of the environment</summary>", "", *head)
@@ -173,7 +175,7 @@ def _short(name: str) -> str:
 def _metrics(story: Story, *, gated: bool) -> Section:
     pairs = [one for one in story.metrics if (one.name in story.gated) == gated]
     suites = len({one.suite for one in story.metrics}) > 1
-    names = ["metric", story.name, story.held or "", "difference", "n", "suite" if suites else ""]
+    names = ["metric", story.decision.reference, story.held or "", "difference", "n", "suite" if suites else ""]
     cells = [_metric_row(one, suites=suites) for one in pairs]
     head, rows = table(names, cells, right={*names[1:5]})
     title = "What was measured" if gated else "Metrics that no gate reads"
@@ -215,7 +217,7 @@ def _origin(story: Story, page: GitHubPage | None) -> Section:
         rows.append(["proposed", f"by {_cell(pointer.by)}, {_cell(pointer.decided)}"])
         rows.append(["card", f"`{pointer.card}`"])
         rows.append(["policy", f"`{pointer.policy}`"])
-    head, lines = table(["", story.name], [row for row in rows if row[1]])
+    head, lines = table(["", story.decision.reference], [row for row in rows if row[1]])
     return Section("Where it comes from", 60, head, lines)
 
 
@@ -223,12 +225,12 @@ def _further(story: Story) -> Section:
     model, version, stage = story.decision.model, story.decision.version, story.decision.stage
     title = "A closer look"
     rows = [
-        f"modelbook gate {story.name} --to {stage}   # judge it again, offline",
-        f"modelbook show {story.name}   # the whole card",
-        f"modelbook pull {story.name} ./{model}-{version}   # a verified copy of its files",
+        f"modelbook gate {story.decision.reference} --to {stage}   # judge it again, offline",
+        f"modelbook show {story.decision.reference}   # the whole card",
+        f"modelbook pull {story.decision.reference} ./{model}-{version}   # a verified copy of its files",
     ]
     if story.held:
-        rows.insert(1, f"modelbook diff {story.held} {story.name}   # what changed, on a terminal")
+        rows.insert(1, f"modelbook diff {story.held} {story.decision.reference}   # what changed, on a terminal")
     if story.held and story.decision.passed:
         rows.append(f'modelbook rollback {model} --stage {stage} --reason "…"   # once merged: back to {story.held}')
         title = "A closer look, and the way back"

@@ -15,6 +15,14 @@ _SETTINGS = (
     "mergeability_delay",
     "required_checks",
     "required_approvals",
+    "rulesets",
+    "protection",
+    "allow_auto_merge",
+    "actions_permissions",
+    "default_workflow_permissions",
+    "secrets",
+    "organization_secrets",
+    "environments",
     "strangers",
 )
 

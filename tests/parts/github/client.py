@@ -94,7 +94,7 @@ class GitHubServer:
 
         Settings: private (True), default_branch, actions_may_open_pulls (True), mergeability_delay (how many
         answers after a move say null), required_checks (names) and required_approvals of merges into the
-        default branch.
+        default branch; rulesets, protection and the other settings that `world.Repository` has, which are shown only.
         """
         bare = self.root / f"{full_name}.git"
         if from_worktree is not None or fork_of is not None:

@@ -221,6 +221,14 @@ class Repository:
     mergeability_delay: int = 0  # how many answers after a move say that mergeability is not known yet
     required_checks: list[str] = field(default_factory=list)  # of merges into the default branch
     required_approvals: int = 0
+    rulesets: list[Json] = field(default_factory=list)  # as `POST /rulesets` takes them
+    protection: Json | None = None  # the default branch's classic one, as GitHub shows it
+    allow_auto_merge: bool = False
+    actions_permissions: Json = field(default_factory=lambda: {"enabled": True, "allowed_actions": "all"})
+    default_workflow_permissions: str = "read"
+    secrets: list[str] = field(default_factory=list)  # names
+    organization_secrets: list[str] = field(default_factory=list)
+    environments: list[Json] = field(default_factory=list)  # name, guarded (bool), secrets (names)
     strangers: list[str] = field(default_factory=list)  # who is no member
     created_at: str = field(default_factory=now)
     issues: dict[int, Issue] = field(default_factory=dict)
@@ -281,6 +289,8 @@ def _dumped(repository: Repository) -> Json:
     for name, value in vars(repository).items():
         if name in special:
             result["refs" if name == "known_refs" else name] = special[name]()
+        elif name in ("actions_permissions", "protection"):
+            result[name] = value
         elif isinstance(value, dict):
             result[name] = [asdict(record) for record in value.values()]
         elif name == "statuses":

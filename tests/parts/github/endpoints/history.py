@@ -113,5 +113,6 @@ def compare(call: Call) -> Answer:
 
 
 def _protected(call: Call, name: str) -> bool:
-    required = call.repository.required_checks or call.repository.required_approvals
-    return bool(required) and name == call.repository.default_branch
+    repository = call.repository
+    required = repository.required_checks or repository.required_approvals or repository.protection
+    return bool(required or repository.rulesets) and name == call.repository.default_branch
