@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from modelbook.core.markdown import inert
 
 NEVER_CUT = 100  # the weight of such a section
+_NOTE = 150  # characters in which it is said that a section was cut
 
 
 @dataclass(frozen=True)
@@ -31,28 +32,39 @@ class Section:
 def fitted(sections: Sequence[Section], limit: int) -> str:
     """The page, of at most `limit` characters where what is never cut allows that.
 
-    Sections lose their last rows, or go, the lightest first.
+    The lightest sections lose their last rows first, down to a share of the page by their weight: a quarter for a
+    weight of 100. Where that is not enough, the lightest go.
     """
-    kept, cut = list(sections), list[str]()
+    kept, cut = list(sections), dict[int, str]()
 
     def text() -> str:
         lines = [line for one in kept for line in one.lines]
         if cut:
-            lines += [f"*Left out, because a pull request holds no more: {', '.join(cut)}.*", ""]
+            lines += [f"*Left out, because a pull request holds no more: {', '.join(cut.values())}.*", ""]
         return "\n".join(lines)
 
-    for one in sorted(sections, key=lambda each: each.weight):
-        if len(text()) <= limit:
-            break
-        if one.weight >= NEVER_CUT:
-            continue
-        at, rows = kept.index(one), one.rows
-        cut.append("")
-        while rows and len(text()) > limit:
-            rows = rows[: len(rows) // 2]
-            kept[at] = replace(one, rows=rows)
-            cut[-1] = one.title.lower() + (f" from row {len(rows) + 1} on" if rows else "")
+    lightest = sorted(range(len(kept)), key=lambda at: kept[at].weight)
+    for quarter in (limit // 4, 0):
+        for at in lightest:
+            one, over = kept[at], len(text()) - limit
+            share = quarter * one.weight // 100
+            if over <= 0:
+                return text()
+            if one.weight < NEVER_CUT and len("\n".join(one.lines)) > share:
+                room = max(share, len("\n".join(one.lines)) - over - _NOTE)
+                kept[at] = short = _within(one, room)
+                cut[at] = one.title.lower() + (f" (row {len(short.rows) + 1} on)" if short.rows else "")
     return text()
+
+
+def _within(section: Section, room: int) -> Section:
+    """The section with as many of its first rows as fit."""
+    left = room - len("\n".join(replace(section, rows=("",)).lines))
+    for at, row in enumerate(section.rows):
+        left -= len(row) + 1
+        if left < 0:
+            return replace(section, rows=section.rows[:at])
+    return section
 
 
 def table(

@@ -3,6 +3,8 @@
 Only the headings, the tables and the links are ours; whatever comes from a card, a policy or a person is made inert.
 """
 
+from collections.abc import Sequence
+
 from modelbook.core.differences import MetricPair
 from modelbook.core.drift import PACKAGES, Drift
 from modelbook.core.github_page import GitHubPage
@@ -13,6 +15,7 @@ from modelbook.core.report import promotion_report
 from modelbook.core.sections import NEVER_CUT, Section, fitted, table
 
 _BARS = 8  # of the plot: more than that is no picture any more
+_NAMES = 5  # gates that are named together
 _SHOWN = 400  # characters of one text; the whole of it stands in the registry
 _OPEN = 6  # differences of the environment that are shown unfolded
 _WORDS = {"passed": "✅&nbsp;passed", "failed": "❌&nbsp;**failed**", "first": "✅&nbsp;accepted (first)"}
@@ -91,8 +94,13 @@ def _reasons(story: Story) -> Section:
     for gate in story.decision.gates:
         if gate.verdict != "passed":
             reasons.setdefault(gate.reason, []).append(gate.name)
-    rows = [f"- **{', '.join(map(_cell, names))}**: {_cell(reason)}" for reason, names in reasons.items()]
+    rows = [f"- **{_few(names)}**: {_cell(reason)}" for reason, names in reasons.items()]
     return Section("Why gates failed", 85, (), tuple(rows), heading=False)
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return ", ".join(map(_cell, names[:_NAMES])) + more
 
 
 def _before_it_merges(story: Story) -> Section:
