@@ -26,7 +26,7 @@ def command(rev: str, forge_name: str, registry_folder: str | None, as_json: boo
       modelbook plan --json
     """
     workspace = open_workspace(registry_folder, rev=rev)
-    refuse("the registry", workspace.findings)
+    refuse("the registry", workspace.problems)
     registry, results = workspace.registry, dict[str, bytes | str]()
     for model in registry.models():
         results |= workspace.results(model, *registry.versions(model)[-1:])
