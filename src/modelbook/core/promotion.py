@@ -103,15 +103,15 @@ def decide(
     findings = [*verdict.findings, *found]
     baseline, found = _baseline(registry, stands, evaluations, results)
     findings += found
-    already = current is not None and current.version == version
     findings += [*in_use(registry, model, version), *_order(registry, model, version, stage)]
-    findings += _held(registry, current) if current and not already else []
+    findings += _held(registry, current) if current else []
     gates: tuple[GateResult, ...] = ()
     if verdict.card:
         card, rule = verdict.card, registry.policy.reproduce
         met = standing(card, verdict.evaluations, verdict.reproductions.values(), rule)
         facts = Facts(numbers_of(evaluations, results), baseline, card.tags, card.run.params, met)
         gates = judge(registry.gates(model, stage), facts, first=stage.first)
+    already = current is not None and current.version == version
     pointer, timing = None, UNKNOWN
     if verdict.card:
         holder = Holder(version=version, card=registry.digest(registry.card_path(model, version)))
@@ -212,7 +212,7 @@ def _order(registry: Registry, model: str, version: int, stage: Stage) -> list[F
 
 
 def _held(registry: Registry, current: StagePointer) -> list[Finding]:
-    """That somebody holds the stage, so that no other version enters it."""
+    """That somebody holds the stage: no promotion enters it, nor one of what it holds, which would lift the hold."""
     if not current.held:
         return []
     model, stage = current.model, current.stage
