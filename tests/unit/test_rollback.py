@@ -206,6 +206,9 @@ def test_a_held_stage_is_left_alone_by_everybody_until_it_is_released() -> None:
     assert f"alice holds production at digits@1 since {NOW}: it declines Spain" in finding.message
     assert "`modelbook release digits --stage production`" in str(finding.remedy)
     assert codes(check(states, states[-1].copy().pointer("digits", "production", 2))) == {"held"}
+    # Nor does a promotion of what it holds lift the hold.
+    twice = [*states, states[-1].copy().pointer("digits", "staging", 1)]
+    assert "held" in codes(check(twice, twice[-1].copy().pointer("digits", "production", 1)))
 
     release = kept(states, "release")
     verdict = check(states, release)

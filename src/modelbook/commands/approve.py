@@ -80,6 +80,8 @@ def command(
 ) -> int:
     """Judge the proposed promotion of REF anew and, if it holds, add your signature to its branch.
 
+    So with a rollback, a hold or a release. REF may be the name of the branch as well.
+
     What you sign are the exact bytes of the stage pointer: version, evidence, baseline and policy by their digests. A
     promotion that is proposed anew has other bytes, and waits for signatures anew.
 
@@ -87,6 +89,7 @@ def command(
     Examples:
       modelbook approve fraud@5 --to production
       modelbook approve --pull-request 42 --key ~/.ssh/id_ed25519
+      modelbook approve rollback/fraud-4-to-production
     """
     if (reference is None) == (pull_request is None):
         raise click.UsageError("Give a REF or --pull-request N.")

@@ -115,15 +115,15 @@ def decide(
     if baseline and held:
         again = f"modelbook evaluate {model}@{version} --suite {{suite}} --beside {stage_name}"
         baseline = like_with_like(numbers, baseline, held, again)
-    already = current is not None and current.version == version
     findings += [*in_use(registry, model, version), *_order(registry, model, version, stage)]
-    findings += _held(registry, current) if current and not already else []
+    findings += _held(registry, current) if current else []
     gates: tuple[GateResult, ...] = ()
     if verdict.card:
         card, rule = verdict.card, registry.policy.reproduce
         met = standing(card, verdict.evaluations, verdict.reproductions.values(), rule)
         facts = Facts(numbers, baseline, card.tags, card.run.params, met)
         gates = judge(registry.gates(model, stage), facts, first=stage.first)
+    already = current is not None and current.version == version
     pointer, timing = None, UNKNOWN
     if verdict.card:
         holder = Holder(version=version, card=registry.digest(registry.card_path(model, version)))
@@ -222,7 +222,7 @@ def _order(registry: Registry, model: str, version: int, stage: Stage) -> list[F
 
 
 def _held(registry: Registry, current: StagePointer) -> list[Finding]:
-    """That somebody holds the stage, so that no other version enters it."""
+    """That somebody holds the stage: no promotion enters it, nor one of what it holds, which would lift the hold."""
     if not current.held:
         return []
     model, stage = current.model, current.stage
