@@ -33,6 +33,8 @@ VERBS = {
     "trust": "Show and change who may sign what.",
     "doctor": "Check that repository, settings and machine are as they must be.",
     "plan": "List what waits to be done.",
+    "deploy": "Bring what stands in a stage to where it serves.",
+    "status": "Compare what should serve with what does.",
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",
     "list": "List models and what is in production.",
@@ -40,6 +42,11 @@ VERBS = {
     "schema": "Print the JSON Schema of a document.",
     "demo": "See it all work, in a minute, without an account.",
 }
+
+
+def module_of(verb: str) -> str:
+    """The module of a verb: `import` is a word of Python's, so that one is called `import_`."""
+    return f"modelbook.commands.{verb}" + ("_" if keyword.iskeyword(verb) else "")
 
 
 class LazyGroup(click.Group):
@@ -51,8 +58,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name  # `import` cannot be imported from
-        module = importlib.import_module(f"modelbook.commands.{name}")
+        module = importlib.import_module(module_of(cmd_name))
         command: click.Command = module.command
         return command
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from modelbook.adapters.deployments import Deployments, LocalDeployments
 from modelbook.adapters.example_results import read_results
 from modelbook.adapters.forge import Forge
 from modelbook.adapters.git import Repository
@@ -124,6 +125,15 @@ class Workspace:
         from modelbook.adapters.git_forge import GitForge
 
         return GitForge(self.repository)
+
+    def deployments(self, name: str) -> Deployments:
+        """Where deployments are recorded: `git` (in this clone) or `github`."""
+        if name == "github":
+            from modelbook.adapters.github_api import open_api
+            from modelbook.adapters.github_deployments import GitHubDeployments
+
+            return GitHubDeployments(open_api(self.repository))
+        return LocalDeployments(self.repository.git_dir / "modelbook" / "deployments")
 
     def tenures(self, *scope: str) -> Tenures:
         """Since when each stage has held its version, below the paths `scope`: read where a stage asks for a soak."""
