@@ -255,9 +255,8 @@ class Repository:
     def outside(self, base: str, head: str, folder: str) -> list[str]:
         """Paths that `head` changed since it left `base` and that do not lie in `folder`."""
         options = ["--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"]
-        left = (
-            run_git(["merge-base", base, head], self.root).stdout.decode().strip() or base
-        )  # a shallow clone has none
+        # A shallow clone may have none.
+        left = run_git(["merge-base", base, head], self.root).stdout.decode().strip() or base
         listing = git_bytes(["diff", *options, left, head, "--", f":(exclude,literal){folder}"], self.root)
         return [path for path in listing.decode(errors="surrogateescape").split("\0") if path]
 
