@@ -61,7 +61,8 @@ def test_a_stage_is_brought_to_its_place_and_one_rename_goes_back(staged: Workbe
     staged.promote("toy@1", "staging")
     deploy(staged, target)
     kept = sorted(path.name for path in target.with_name("toy.versions").iterdir())
-    assert kept == [".lock", "toy-1-3", "toy-2-2"], "what serves, what served before, and no more"
+    assert (skill(target), skill(target.with_name("toy.previous"))) == (0.7, 0.9)
+    assert kept == [".lock", "toy-1", "toy-2"], "what serves, what served before, and no more"
 
 
 class never_half_a_model:
@@ -99,6 +100,8 @@ def test_what_is_damaged_where_it_serves_is_replaced(staged: Workbench, tmp_path
     (target / "config.json").write_text('{"skill": 0.1}')
     assert "already" not in deploy(staged, target)
     assert skill(target) == 0.7
+    assert not target.with_name("toy.previous").is_symlink(), "nobody goes back to what was damaged"
+    assert sorted(path.name for path in target.with_name("toy.versions").iterdir()) == [".lock", "toy-1.2"]
 
 
 def test_a_revoked_version_is_never_deployed_and_still_serving_is_said(staged: Workbench, tmp_path: Path) -> None:
