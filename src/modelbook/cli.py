@@ -1,7 +1,6 @@
 """The `modelbook` command. A verb's module is imported only when the verb is used, so that `--help` is quick."""
 
 import importlib
-import json
 import keyword
 import os
 import sys
@@ -45,6 +44,11 @@ VERBS = {
 }
 
 
+def module_of(verb: str) -> str:
+    """The module of a verb: `import` is a word of Python's, so that one is called `import_`."""
+    return f"modelbook.commands.{verb}" + ("_" if keyword.iskeyword(verb) else "")
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and one-line helps without importing them."""
 
@@ -54,8 +58,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name  # `import` cannot be imported from
-        module = importlib.import_module(f"modelbook.commands.{name}")
+        module = importlib.import_module(module_of(cmd_name))
         command: click.Command = module.command
         return command
 
@@ -127,9 +130,12 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(kind: str, message: str, code: int, arguments: list[str]) -> int:
+    from modelbook.commands._console import print_json
+    from modelbook.core.markdown import plain
+
     if "--json" in arguments:
-        print(json.dumps({"error": {"kind": kind, "message": message, "exit_code": int(code)}}))
-    click.echo(click.style(f"{kind}: ", fg="red", bold=True) + message, err=True)
+        print_json({"error": {"kind": kind, "message": message, "exit_code": int(code)}})
+    click.echo(click.style(f"{kind}: ", fg="red", bold=True) + plain(message), err=True)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        click.echo("::error::" + message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"), err=True)
+        click.echo("::error::" + plain(message).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"), err=True)
     return int(code)

@@ -11,7 +11,9 @@ from click.testing import CliRunner, Result
 
 from modelbook.cli import cli
 from modelbook.core.code_owners import CodeOwners
+from modelbook.core.workflow_files import CALLED
 
+ROOT = Path(__file__).parents[2]
 FIRST, NEXT = "1" * 40, "2" * 40
 TRAIN = ".github/workflows/train.yml"
 OTHERS = [".github/branch-rules.sh", ".github/dependabot.yml", "docs/model-registry.md"]
@@ -129,3 +131,13 @@ def test_a_registry_may_lie_in_a_folder_of_a_larger_repository(repository: Path)
     done = subprocess.run(command, cwd=repository, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert init(repository, "--registry", "../out").exit_code == 2
+
+
+def test_every_workflow_that_a_team_calls_takes_the_registrys_folder_and_is_known_to_doctor() -> None:
+    texts = {path.stem: path.read_text() for path in (ROOT / ".github/workflows").glob("*.yml")}
+    called = {name: text for name, text in texts.items() if "workflow_call:" in text}
+    assert set(called) == set(CALLED)
+    for text in called.values():
+        document = yaml.safe_load(text)
+        assert "registry" in document[True]["workflow_call"]["inputs"]  # YAML 1.1: `on` is true
+        assert document["env"]["MODELBOOK_REGISTRY"] == "${{ inputs.registry }}"

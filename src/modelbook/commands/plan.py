@@ -35,7 +35,7 @@ def command(deployments: bool, rev: str, forge_name: str, registry_folder: str |
       modelbook plan --json
     """
     workspace = open_workspace(registry_folder, rev=rev)
-    refuse("the registry", workspace.findings)
+    refuse("the registry", workspace.problems)
     if deployments:
         _deployments(workspace, forge_name, as_json)
         return
