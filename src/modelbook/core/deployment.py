@@ -138,7 +138,7 @@ def _state(registry: Registry, model: str, pointer: StagePointer | None, trail: 
         return AHEAD  # this commit does not know yet of what serves
     if serves and _same(serves.payload, pointer):
         return IN_STEP
-    if last and last.payload.serial == pointer.serial and last.state in {"failure", "error"}:
+    if last and _same(last.payload, pointer) and last.state in {"failure", "error"}:
         return FAILED
     if serves is None:
         return NEVER
@@ -146,6 +146,7 @@ def _state(registry: Registry, model: str, pointer: StagePointer | None, trail: 
 
 
 def _same(payload: Payload, pointer: StagePointer) -> bool:
+    # Not the serial: a hold moves the pointer, and brings nothing new.
     return (payload.version, payload.card) == (pointer.version, pointer.card)
 
 
