@@ -14,15 +14,21 @@ TOKEN, NAME, SERVING = "ghp_" + "d" * 36, "acme/registry", "acme/serving"
 
 
 @pytest.fixture
-def acme(bench: Workbench, github: GitHubServer) -> Workbench:
+def acme(staged: Workbench, github: GitHubServer) -> Workbench:
     """A registry with toy@1 in staging, and a GitHub that has it, beside a repository that serves."""
-    bench.promote(bench.version(0.7), "staging")
-    github.add_repository(NAME, from_worktree=bench.root)
-    github.add_repository(SERVING, from_worktree=bench.root)
+    github.add_repository(NAME, from_worktree=staged.root)
+    github.add_repository(SERVING, from_worktree=staged.root)
     github.add_token(TOKEN, "alice")
-    bench.env |= {"GITHUB_REPOSITORY": NAME, "GITHUB_API_URL": github.api_url, "GITHUB_TOKEN": TOKEN}
-    bench.env |= {"MODELBOOK_FORGE": "github", "MODELBOOK_GITHUB_PAUSE": "0"}
-    return bench
+    staged.env |= {"GITHUB_REPOSITORY": NAME, "GITHUB_API_URL": github.api_url, "GITHUB_TOKEN": TOKEN}
+    staged.env |= {"MODELBOOK_FORGE": "github", "MODELBOOK_GITHUB_PAUSE": "0"}
+    return staged
+
+
+def merge_of(bench: Workbench) -> str:
+    """The commit that moved the pointer; main has moved on since."""
+    moved = bench.git("log", "-1", "--format=%H", "--", "registry/models/toy/stages/staging.yaml").strip()
+    assert moved != bench.git("rev-parse", "HEAD").strip()
+    return moved
 
 
 def deployments(github: GitHubServer) -> list[tuple[str, list[str]]]:
@@ -48,7 +54,7 @@ def state(bench: Workbench) -> tuple[int, str]:
 def test_a_moved_stage_is_one_deployment_and_everybody_is_told_once(
     acme: Workbench, github: GitHubServer, tmp_path: Path
 ) -> None:
-    target, head = tmp_path / "toy", acme.git("rev-parse", "HEAD").strip()
+    target, moved = tmp_path / "toy", merge_of(acme)
     assert state(acme) == (1, "never deployed")
     with Chat(tmp_path) as chat:
         acme.env |= {"HOOK": chat.address, "REQUESTS_CA_BUNDLE": str(chat.ca)}
@@ -58,10 +64,10 @@ def test_a_moved_stage_is_one_deployment_and_everybody_is_told_once(
         acme.commit({"README.md": "something else\n"})
         again = deploy(acme, target, *also)
         assert (again.code, "nothing to do" in again.out) == (0, True), again.text
-        assert deployments(github) == [(head, ["in_progress", "success"])]
+        assert deployments(github) == [(moved, ["in_progress", "success"])]
         (event,) = told(github)
         assert (event["model"], event["version"], event["stage"]) == ("toy", 1, "staging")
-        assert (event["repository"], event["commit"]) == (NAME, head)
+        assert (event["repository"], event["commit"]) == (NAME, moved)
         assert chat.messages == ["toy@1 is deployed to staging https://fraud.acme.example/"]
 
         chat.answer = 302
@@ -79,7 +85,7 @@ def test_a_moved_stage_is_one_deployment_and_everybody_is_told_once(
 def test_what_goes_wrong_is_recorded_and_the_next_run_completes_it(
     acme: Workbench, github: GitHubServer, tmp_path: Path
 ) -> None:
-    head = acme.git("rev-parse", "HEAD").strip()
+    moved = merge_of(acme)
     github.fail("POST", f"/repos/{SERVING}/dispatches", status=502, after_effect=True)
     failed = deploy(acme, tmp_path / "toy", "--notify", SERVING)
     assert (failed.code, f"tell {SERVING} of a deployment" in failed.err) == (3, True)
@@ -90,7 +96,7 @@ def test_what_goes_wrong_is_recorded_and_the_next_run_completes_it(
     one, two = told(github)
     assert one == two, "by the deployment in it, whoever serves knows that it is the same"
     assert (deployments(github), state(acme)) == (
-        [(head, ["in_progress", "failure", "in_progress", "success"])],
+        [(moved, ["in_progress", "failure", "in_progress", "success"])],
         (0, "in step"),
     )
 

@@ -140,3 +140,20 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("template")
     make_workbench(folder)
     return folder
+
+
+@pytest.fixture
+def staged(tmp_path: Path, _staged: Path) -> Workbench:
+    """As `bench`, with toy@1 (skill 0.7) in staging, and toy@2 (skill 0.9) that may follow."""
+    shutil.copytree(_staged, tmp_path / "copy", symlinks=True)
+    return Workbench(tmp_path / "copy/registry-repo", clean_environment(tmp_path / "copy/home"))
+
+
+@pytest.fixture(scope="session")
+def _staged(tmp_path_factory: pytest.TempPathFactory, _template: Path) -> Path:
+    folder = tmp_path_factory.mktemp("staged") / "copy"
+    shutil.copytree(_template, folder, symlinks=True)
+    bench = Workbench(folder / "registry-repo", clean_environment(folder / "home"))
+    bench.promote(bench.version(0.7), "staging")
+    bench.version(0.9)
+    return folder

@@ -73,6 +73,13 @@ def test_desired_and_actual_are_compared(trail: Trail, state: str, waits: bool) 
     assert (found.state, found.waits) == (state, waits)
 
 
+def test_a_pointer_that_moves_to_the_same_version_as_a_hold_does_waits_for_nothing() -> None:
+    held = STAGED.copy().pointer("digits", "staging", 2)
+    assert payload_of(held.registry, "digits", "staging").serial == 3
+    assert only(held, Trail(deployed(), deployed())).state == IN_STEP
+    assert only(held, Trail(None, deployed("failure"))).state == FAILED
+
+
 def test_a_stage_that_this_commit_does_not_know_of_yet_is_ahead() -> None:
     made = Made().dataset().version().version("digits", 2)
     assert only(made, Trail(deployed(), deployed())).state == AHEAD

@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -213,14 +213,18 @@ def _plain(error: Exception) -> str:
     return "the connection failed"
 
 
-def open_api(repository: Repository, other: str | None = None) -> GitHubApi:
+TOKENS: Final = ("MODELBOOK_TOKEN", "GITHUB_TOKEN")
+
+
+def open_api(repository: Repository, other: str | None = None, *, tokens: Sequence[str] = TOKENS) -> GitHubApi:
     """The API of this repository, by the environment of a workflow, or by the remote `origin` and a token.
 
-    With `other` (`owner/name`), that of another repository of the same GitHub.
+    With `other` (`owner/name`), that of another repository of the same GitHub. `tokens` are the variables that may
+    hold the token, the first that does counts.
 
     Raises BadInput where there is no token, or no repository on GitHub.
     """
-    token_name = next((name for name in ("MODELBOOK_TOKEN", "GITHUB_TOKEN") if os.environ.get(name)), None)
+    token_name = next((name for name in tokens if os.environ.get(name)), None)
     if token_name is None:
         raise BadInput(
             "there is no token for GitHub",

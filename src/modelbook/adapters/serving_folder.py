@@ -1,8 +1,8 @@
 """The place from which a server reads a model: a link that is switched in one step, to a folder that is whole.
 
-    PATH                  → PATH.versions/fraud-5-7      what serves
-    PATH.previous         → PATH.versions/fraud-4-6      what served before: `mv -T PATH.previous PATH` goes back
-    PATH.versions/fraud-5-7/                             version 5, brought by the pointer with serial 7
+    PATH                  → PATH.versions/fraud-5      what serves
+    PATH.previous         → PATH.versions/fraud-4      what served before: `mv -T PATH.previous PATH` goes back
+    PATH.versions/fraud-5/                             the files of version 5; fraud-5.2 after the first was damaged
 
 A folder cannot be replaced by another in one step; a link can. So a reader that opens PATH sees the old model or the
 new one, at every moment.
@@ -32,7 +32,7 @@ class ServingFolder:
         """A folder for what is called `name`, and whether it is there already, whole, as `holds` finds it."""
         number = 1
         while True:
-            folder = self.versions / (name if number == 1 else f"{name}-{number}")
+            folder = self.versions / (name if number == 1 else f"{name}.{number}")
             if not folder.exists():
                 return folder, False
             if holds(folder):
@@ -44,16 +44,16 @@ class ServingFolder:
         return _target(self.path) == folder.name
 
     def switch(self, folder: Path) -> None:
-        """Let PATH lead to a folder of `versions`, and keep the one before it; anything older is removed."""
+        """Let PATH lead to a folder of `versions`, and keep the other version before it; anything else is removed."""
         before = _target(self.path)
         with explained(self.path, "write"):
-            if before is not None and before != folder.name:
+            if before is not None and _version(before) != _version(folder.name):
                 _point(self.previous, f"{self.versions.name}/{before}")
             _point(self.path, f"{self.versions.name}/{folder.name}")
         self._clear({folder.name, _target(self.previous)})
 
     def _clear(self, kept: set[str | None]) -> None:
-        ours = re.compile(r"[a-z0-9-]+-[0-9]+-[0-9]+(-[0-9]+)?|\.[a-z0-9-]+-\w+")  # a scratch folder begins with a dot
+        ours = re.compile(r"[a-z0-9-]+-[0-9]+(\.[0-9]+)?|\.[a-z0-9.-]+-\w+")  # a scratch folder begins with a dot
         for folder in self.versions.iterdir():
             if folder.name not in kept and folder.is_dir() and ours.fullmatch(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -83,6 +83,11 @@ def _target(link: Path) -> str | None:
         return None
     above, _, name = str(link.readlink()).rpartition("/")
     return name if above == f"{link.name.removesuffix('.previous')}.versions" else None
+
+
+def _version(name: str) -> str:
+    """What a folder of `versions` holds, without the number of the copy."""
+    return name.partition(".")[0]
 
 
 def _point(link: Path, target: str) -> None:

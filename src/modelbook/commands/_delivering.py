@@ -23,7 +23,7 @@ def deliver(workspace: Workspace, payload: Payload, target: Path) -> bool:
     """Let `target` lead to a verified copy of a version. Gives whether it led elsewhere, or to a damaged one."""
     card = workspace.registry.card(payload.model, payload.version)
     with opened(target) as place:
-        name = f"{payload.model}-{payload.version}-{payload.serial}"
+        name = f"{payload.model}-{payload.version}"
         folder, whole = place.place(name, lambda found: _holds(workspace, card, found))
         if whole and place.serves(folder):
             return False

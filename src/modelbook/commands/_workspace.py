@@ -129,10 +129,11 @@ class Workspace:
     def deployments(self, name: str) -> Deployments:
         """Where deployments are recorded: `git` (in this clone) or `github`."""
         if name == "github":
-            from modelbook.adapters.github_api import open_api
+            from modelbook.adapters.github_api import TOKENS, open_api
             from modelbook.adapters.github_deployments import GitHubDeployments
 
-            return GitHubDeployments(open_api(self.repository))
+            # What a job's own token writes starts no workflow, and a deployment has none to start.
+            return GitHubDeployments(open_api(self.repository, tokens=TOKENS[::-1]))
         return LocalDeployments(self.repository.git_dir / "modelbook" / "deployments")
 
     def tenures(self, *scope: str) -> Tenures:

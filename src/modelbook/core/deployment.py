@@ -138,7 +138,7 @@ def _state(registry: Registry, model: str, pointer: StagePointer | None, trail: 
         return AHEAD  # this commit does not know yet of what serves
     if serves and _same(serves.payload, pointer):
         return IN_STEP
-    if last and last.payload.serial == pointer.serial and last.state in {"failure", "error"}:
+    if last and _same(last.payload, pointer) and last.state in {"failure", "error"}:
         return FAILED
     if serves is None:
         return NEVER
@@ -146,6 +146,7 @@ def _state(registry: Registry, model: str, pointer: StagePointer | None, trail: 
 
 
 def _same(payload: Payload, pointer: StagePointer) -> bool:
+    # Not the serial: a hold moves the pointer, and brings nothing new.
     return (payload.version, payload.card) == (pointer.version, pointer.card)
 
 
@@ -157,9 +158,16 @@ def overtaken(payload: Payload, trail: Trail) -> bool:
 def event_payload(deployment: Deployment, repository: str, commit: str) -> dict[str, str | int]:
     """What a serving repository is told. `deployment` stays the same however often it is told: by it, act once."""
     said = deployment.payload
-    told: dict[str, str | int] = {"deployment": deployment.id, "repository": repository, "commit": commit}
-    told |= {"model": said.model, "version": said.version, "stage": said.stage}
-    return told | {"card": said.card, "serial": said.serial}
+    return {
+        "deployment": deployment.id,
+        "repository": repository,
+        "commit": commit,
+        "serial": said.serial,
+        "model": said.model,
+        "version": said.version,
+        "stage": said.stage,
+        "card": said.card,
+    }
 
 
 def chat_message(payload: Payload, *, failure: str | None = None, url: str | None = None) -> str:

@@ -11,7 +11,7 @@ from modelbook.core.workflow_files import Workflow
 
 Json = Mapping[str, Any]
 AREA = "settings"
-KEY, TOKEN = "MODELBOOK_SIGNING_KEY", "MODELBOOK_TOKEN"
+KEY, TOKEN, WEBHOOK = "MODELBOOK_SIGNING_KEY", "MODELBOOK_TOKEN", "MODELBOOK_WEBHOOK"
 _STORE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -148,6 +148,8 @@ def _secrets(facts: SettingsFacts, asked: set[str], policy: Policy | None, trust
         elif name == TOKEN:
             message = f"{TOKEN} is not there: jobs start the verification of what they propose themselves"
             yield Check(AREA, "secrets", "ok", message)
+        elif name == WEBHOOK:
+            yield Check(AREA, "secrets", "ok", f"{WEBHOOK} is not there: no chat is told of deployments")
         elif name == KEY and keyless:
             yield Check(AREA, "secrets", "ok", f"{KEY} is not there: workflows sign keyless, and trust.yaml names some")
         elif hidden:
