@@ -65,7 +65,7 @@ def _owners(facts: SettingsFacts) -> Iterator[Check]:
     if isinstance(facts.owner_errors, Unseen):
         yield unknown(AREA, "code-owners", "whether the code owners exist and may write", facts.owner_errors)
     elif facts.owner_errors:
-        message = f"GitHub does not understand CODEOWNERS: {'; '.join(facts.owner_errors[:5])}"
+        message = f"GitHub does not go by CODEOWNERS: {'; '.join(facts.owner_errors[:5])}"
         remedy = "Name people and teams that may write to the repository, on the default branch."
         yield Check(AREA, "code-owners", "problem", message, remedy)
     else:
