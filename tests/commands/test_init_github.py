@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 FIRST, NEXT = "1" * 40, "2" * 40
 TRAIN = ".github/workflows/train.yml"
 OTHERS = [".github/branch-rules.sh", ".github/dependabot.yml", "docs/model-registry.md"]
-CALLERS = [TRAIN, *(f".github/workflows/{name}.yml" for name in ("promote", "reproduce", "rollback", "verify"))]
+NAMES = ("deploy", "promote", "reproduce", "rollback", "verify")
+CALLERS = [TRAIN, *(f".github/workflows/{name}.yml" for name in NAMES)]
 
 
 @pytest.fixture
@@ -118,6 +119,8 @@ def test_a_registry_may_lie_in_a_folder_of_a_larger_repository(repository: Path)
     assert "ml/registry/trust.yaml" in committed(repository)
     assert not (repository / "registry").exists()
     assert 'paths: ["ml/registry/**"]' in (repository / ".github/workflows/promote.yml").read_text()
+    deploy = (repository / ".github/workflows/deploy.yml").read_text()
+    assert 'paths: ["ml/registry/models/*/stages/**"]' in deploy
     for path in CALLERS:
         (job,) = yaml.safe_load((repository / path).read_text())["jobs"].values()
         assert job["with"]["registry"] == "ml/registry"
