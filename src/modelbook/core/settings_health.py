@@ -12,6 +12,10 @@ from modelbook.core.workflow_files import Workflow
 Json = Mapping[str, Any]
 AREA = "settings"
 KEY, TOKEN = "MODELBOOK_SIGNING_KEY", "MODELBOOK_TOKEN"
+_OPTIONAL = {
+    TOKEN: "jobs start the verification of what they propose themselves",
+    "MODELBOOK_WEBHOOK": "nobody but GitHub is told of a deployment",
+}
 _STORE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -145,9 +149,8 @@ def _secrets(facts: SettingsFacts, asked: set[str], policy: Policy | None, trust
                 yield Check(AREA, "secrets", "warning", message, remedy)
             else:
                 yield Check(AREA, "secrets", "ok", f"{name} is there")
-        elif name == TOKEN:
-            message = f"{TOKEN} is not there: jobs start the verification of what they propose themselves"
-            yield Check(AREA, "secrets", "ok", message)
+        elif name in _OPTIONAL:
+            yield Check(AREA, "secrets", "ok", f"{name} is not there: {_OPTIONAL[name]}")
         elif name == KEY and keyless:
             yield Check(AREA, "secrets", "ok", f"{KEY} is not there: workflows sign keyless, and trust.yaml names some")
         elif hidden:
