@@ -158,7 +158,7 @@ def _findings(workspace: Workspace, payload: Payload, drifted: tuple[Drift, ...]
     registry, model = workspace.registry, payload.model
     pointer = [pointer_path(model, payload.stage)]
     return [
-        *workspace.findings,
+        *workspace.problems,
         *verify_stage(registry, model, payload.stage).findings,
         *verify_version(registry, model, payload.version).findings,
         *read_history(workspace.repository, workspace.folder, workspace.commit, pointer),

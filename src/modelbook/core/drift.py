@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from modelbook.core.hardware import gpus_in_words
 from modelbook.core.run_record import Environment, TorchBuild
 from modelbook.errors import BadInput
 
 PACKAGES = "packages."
 PARTS = (
-    *("python", "implementation", "platform", "os", "cpu", "gpus", "driver"),
+    *("python", "implementation", "platform", "os", "cpu", "cores", "gpus", "driver"),
     *("cuda", "cudnn", "torch", "container", "unlocked", "lock"),
 )
 """What is compared, besides each package as `packages.<name>`."""
@@ -62,9 +63,10 @@ def _check_parts(patterns: Sequence[str]) -> None:
 def _text(environment: Environment, part: str) -> str | None:
     value = getattr(environment, part)
     if part == "gpus":
-        counts = {name: value.count(name) for name in value}
-        return ", ".join(f"{count} x {name}" for name, count in counts.items()) or None
+        return gpus_in_words(value) or None
     if isinstance(value, TorchBuild):
         commit = f" ({value.git[:12]})" if value.git else ""
         return f"{value.version}{commit}{', debug' if value.debug else ''}"
+    if isinstance(value, int):
+        return str(value)
     return ", ".join(value) or None if isinstance(value, tuple) else value

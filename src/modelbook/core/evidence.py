@@ -18,15 +18,17 @@ from modelbook.core.statements import evaluation_statement, reproduction_stateme
 Record = TypeVar("Record", Evaluation, Reproduction)
 
 
-def verify_evaluations(
-    registry: Registry, model: str, version: int, card: ModelCard
-) -> tuple[dict[str, Evaluation], list[Finding]]:
-    """The evaluations of `model@version` that verify, by suite, and what is wrong with the others.
+Checked = tuple[str | None, list[Finding]]
+Learnt = tuple[dict[str, Record], dict[str, str], list[Finding]]
+
+
+def verify_evaluations(registry: Registry, model: str, version: int, card: ModelCard) -> Learnt[Evaluation]:
+    """The evaluations of `model@version` that verify, who signed each, both by suite, and what is wrong with others.
 
     `model` and `version` are those of the folder, whatever the card in it says.
     """
 
-    def check(evaluation: Evaluation, suite: str, path: str) -> list[Finding]:
+    def check(evaluation: Evaluation, suite: str, path: str) -> Checked:
         name = f"{model}@{version}"
         findings = []
         if (evaluation.model, evaluation.version, evaluation.suite) != (model, version, suite):
@@ -41,7 +43,8 @@ def verify_evaluations(
             remedy = "Evaluate it in a job of its own: `modelbook evaluate`."
             findings.append(problem(registry, path, "graded-by-trainer", message, remedy))
         findings += dataset_is_known(registry, path, evaluation.dataset)
-        _, found = signed(
+        findings += _other_is_known(registry, path, evaluation)
+        signer, found = signed(
             registry,
             path.removesuffix(".yaml") + ".sigstore.json",
             evaluation_statement(evaluation, registry.files[path]),
@@ -51,19 +54,17 @@ def verify_evaluations(
             made=evaluation.ended,
             origin=Origin(evaluation.job, trainer=card.run.job),
         )
-        return findings + found
+        return signer, findings + found
 
     paths = registry.evaluation_paths(model, version)
-    good, findings = _verify_all(paths, registry.evaluation, check)
-    return good, findings + _orphans(registry, "evaluation", model, version, paths)
+    good, signers, findings = _verify_all(paths, registry.evaluation, check)
+    return good, signers, findings + _orphans(registry, "evaluation", model, version, paths)
 
 
-def verify_reproductions(
-    registry: Registry, model: str, version: int, card: ModelCard
-) -> tuple[dict[str, Reproduction], list[Finding]]:
+def verify_reproductions(registry: Registry, model: str, version: int, card: ModelCard) -> Learnt[Reproduction]:
     """As `verify_evaluations`, for the reproductions, by id."""
 
-    def check(reproduction: Reproduction, number: str, path: str) -> list[Finding]:
+    def check(reproduction: Reproduction, number: str, path: str) -> Checked:
         name = f"{model}@{version}"
         findings = []
         if (reproduction.model, reproduction.version, reproduction.id) != (model, version, number):
@@ -77,7 +78,7 @@ def verify_reproductions(
             message = f"the job that trained {name} again is the one that trained it ({reproduction.job})"
             remedy = "Train it again in a job of its own: `modelbook reproduce`."
             findings.append(problem(registry, path, "reproduced-by-trainer", message, remedy))
-        _, found = signed(
+        signer, found = signed(
             registry,
             path.removesuffix(".yaml") + ".sigstore.json",
             reproduction_statement(reproduction, registry.files[path]),
@@ -87,17 +88,18 @@ def verify_reproductions(
             made=reproduction.ended,
             origin=Origin(reproduction.job, trainer=card.run.job),
         )
-        return findings + found
+        return signer, findings + found
 
     paths = registry.reproduction_paths(model, version)
-    good, findings = _verify_all(paths, registry.reproduction, check)
-    return good, findings + _orphans(registry, "reproduction", model, version, paths)
+    good, signers, findings = _verify_all(paths, registry.reproduction, check)
+    return good, signers, findings + _orphans(registry, "reproduction", model, version, paths)
 
 
 def _verify_all(
-    paths: Mapping[str, str], read: Callable[[str], Record], check: Callable[[Record, str, str], list[Finding]]
-) -> tuple[dict[str, Record], list[Finding]]:
+    paths: Mapping[str, str], read: Callable[[str], Record], check: Callable[[Record, str, str], Checked]
+) -> Learnt[Record]:
     good: dict[str, Record] = {}
+    signers: dict[str, str] = {}
     findings: list[Finding] = []
     for part, path in sorted(paths.items()):
         try:
@@ -105,11 +107,11 @@ def _verify_all(
         except DocumentError as error:
             findings += error.findings
             continue
-        found = check(record, part, path)
+        signer, found = check(record, part, path)
         findings += found
-        if not found:
-            good[part] = record
-    return good, findings
+        if signer and not found:
+            good[part], signers[part] = record, signer
+    return good, signers, findings
 
 
 def _orphans(registry: Registry, kind: str, model: str, version: int, paths: Mapping[str, str]) -> list[Finding]:
@@ -118,6 +120,29 @@ def _orphans(registry: Registry, kind: str, model: str, version: int, paths: Map
         for orphan, place in registry.beside(f"{kind} signature", model, version)
         if place.part not in paths
     ]
+
+
+def _other_is_known(registry: Registry, path: str, evaluation: Evaluation) -> list[Finding]:
+    """What is wrong with the version that it was measured beside: not here, not the same, or of this very job."""
+    other, model = evaluation.beside, evaluation.model
+    if other is None:
+        return []
+    card, name = registry.card_path(model, other.version), f"{model}@{other.version}"
+    if other.version == evaluation.version:
+        return [problem(registry, path, "beside-itself", f"{name} was measured beside itself")]
+    if card not in registry.files:
+        return [problem(registry, path, "unknown-version", f"{name}, measured beside it, is not in the registry")]
+    if registry.digest(card) != other.card:
+        message = f"{name} in the registry is not the one that was measured beside it: its digest differs"
+        return [problem(registry, path, "other-card", message)]
+    try:
+        trainer = registry.card(model, other.version).run.job
+    except DocumentError:
+        return []  # the verdict on that version says what is wrong with it
+    if evaluation.job == trainer:
+        message = f"the job that measured {name} beside it is the one that trained {name} ({trainer})"
+        return [problem(registry, path, "graded-by-trainer", message)]
+    return []
 
 
 def dataset_is_known(registry: Registry, path: str, use: DatasetUse) -> list[Finding]:

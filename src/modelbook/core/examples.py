@@ -63,6 +63,8 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
 def _agrees(name: str, column: Column, metric: Metric | None) -> None:
     if metric is None or metric.value is None:
         raise ExamplesError(f"it has {name} of each example, and the suite measured no {name}")
+    if metric.hardware:
+        raise ExamplesError(f"it has {name} of each example, and {name} depends on the machine: leave it out")
     try:
         mean = math.fsum(column.values()) / len(column)
     except OverflowError:
