@@ -240,6 +240,26 @@ def test_what_lies_in_the_repository_is_judged_too(patient: Patient) -> None:
     assert checks["settings/default-branch"]["verdict"] == "warning"
 
 
+def test_a_registry_without_code_owners_has_a_problem_here_and_there(patient: Patient) -> None:
+    patient.bench.git("rm", "-q", ".github/CODEOWNERS")
+    patient.bench.git("commit", "-q", "-m", "Nobody owns it")
+    patient.publish(rulesets=[ruleset(app=actions_app())], **SOUND)
+    checks = patient.checks()
+    assert {checks[f"{area}/code-owners"]["verdict"] for area in ("workflows", "settings")} == {"problem"}
+
+
+def test_environments_are_looked_into(patient: Patient) -> None:
+    own = "on: push\njobs:\n  a: {environment: signing}\n  b: {environment: {name: gpu}}\n  c: {environment: lost}\n"
+    patient.bench.commit({".github/workflows/own.yml": own})
+    there: list[Json] = [{"name": "gpu"}, {"name": "signing", "guarded": True, "secrets": ["MODELBOOK_SIGNING_KEY"]}]
+    kept: Json = {"secrets": ["MODELBOOK_TOKEN"], "environments": there}
+    patient.publish(**(SOUND | kept))
+    printed: Json = json.loads(patient.look("--json").out)
+    found = [(each["verdict"], each["message"]) for each in printed["checks"] if each["name"] == "environments"]
+    assert [verdict for verdict, _ in found] == ["warning", "problem", "ok"], found
+    assert "MODELBOOK_SIGNING_KEY is there" in {each["message"] for each in printed["checks"]}
+
+
 def test_a_token_that_does_not_work_is_a_problem(patient: Patient) -> None:
     patient.publish(**SOUND)
     check = patient.checks(token="ghp_expired")["github/asked"]

@@ -153,6 +153,7 @@ def test_code_owners_own_the_rules_and_each_stage_that_is_not_auto(owners: str |
         ({"environment_secrets": frozenset({"MODELBOOK_SIGNING_KEY"})}, "MODELBOOK_SIGNING_KEY", "ok"),
         ({"secrets": frozenset({"MODELBOOK_SIGNING_KEY"})}, "MODELBOOK_SIGNING_KEY", "warning"),
         ({}, "AWS_ACCESS_KEY_ID", "warning"),
+        ({}, "MODELBOOK_WEBHOOK", "ok"),
         ({}, "SLACK", "problem"),
         ({"secrets": HIDDEN}, "SLACK", "unknown"),
     ],

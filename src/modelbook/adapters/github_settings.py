@@ -12,6 +12,7 @@ from modelbook.errors import ForgeError
 
 Fact = TypeVar("Fact")
 _ADMIN = "administration: read"
+_NOBODY_LACKS = "metadata: read"
 
 
 class GitHubSettings:
@@ -25,13 +26,13 @@ class GitHubSettings:
     def rules(self) -> BranchFacts:
         """The rules of the default branch."""
         api = self._api
-        rules = self._look("metadata: read", self._rules)
+        rules = self._look(_NOBODY_LACKS, self._rules)
         return BranchFacts(
             name=self.branch,
             rules=rules,
             rulesets=self._rulesets(rules) if not isinstance(rules, Unseen) else rules,
             protection=self._protection(),
-            actions_app=self._look("metadata: read", lambda: int(pick(api.app("github-actions"), "id"))),
+            actions_app=self._look(_NOBODY_LACKS, lambda: int(pick(api.app("github-actions"), "id"))),
         )
 
     def _rules(self) -> list[Json]:
@@ -48,7 +49,7 @@ class GitHubSettings:
         def read() -> list[Json]:
             return [self._api.get("read a ruleset", f"/rulesets/{number}") for number in numbers]
 
-        return self._look("metadata: read", read)
+        return self._look(_NOBODY_LACKS, read)
 
     def _protection(self) -> Json | Unseen | None:
         """The classic protection, which an administrator alone may read; that there is none, everybody may."""
@@ -85,7 +86,7 @@ class GitHubSettings:
             token=self._look(_ADMIN, lambda: api.get("read the settings of Actions", "/actions/permissions/workflow")),
             secrets=self._look("secrets: read", self._secrets),
             environments=environments,
-            environment_secrets=self._look("environments: read", lambda: self._environment_secrets(environments)),
+            environment_secrets=self._environment_secrets(environments),
             owner_errors=self._look("contents: read", self._owner_errors),
         )
 
@@ -104,15 +105,19 @@ class GitHubSettings:
                 return frozenset(own)
             raise
 
-    def _environment_secrets(self, environments: Sequence[Json] | Unseen) -> frozenset[str]:
-        there = [str(pick(each, "name")) for each in environments] if not isinstance(environments, Unseen) else []
-        return frozenset(name for each in there for name in self._names(f"/environments/{each}/secrets"))
+    def _environment_secrets(self, environments: Sequence[Json] | Unseen) -> frozenset[str] | Unseen:
+        if isinstance(environments, Unseen):
+            return environments
+        paths = [f"/environments/{pick(each, 'name')}/secrets" for each in environments]
+        return self._look("environments: read", lambda: frozenset(name for path in paths for name in self._names(path)))
 
     def _names(self, path: str) -> list[str]:
         return [str(pick(each, "name")) for each in self._api.pages("list the names of secrets", path, "secrets")]
 
     def _owner_errors(self) -> list[str]:
-        found = self._api.get_if_there("read what is wrong with CODEOWNERS", "/codeowners/errors") or {"errors": []}
+        found = self._api.get_if_there("read what is wrong with CODEOWNERS", "/codeowners/errors")
+        if found is None:
+            return [f"there is none on {self.branch}"]
         shown = [(each, str(each.get("source") or "").strip()) for each in pick(found, "errors")]
         return [f"{each.get('path')}:{each.get('line')}: {each.get('kind')}: {source}" for each, source in shown]
 
@@ -126,6 +131,6 @@ class GitHubSettings:
 
     def _unseen(self, error: Refusal, permission: str) -> Unseen:
         """Of what a token may not see GitHub says 403, or 404 as if it were not there."""
-        if error.lacks_permission:
+        if error.lacks_permission and permission != _NOBODY_LACKS:
             return Unseen(f"the token lacks `{permission}`", self._api.how_to_get(permission))
         return Unseen(error.message, error.remedy)

@@ -62,7 +62,7 @@ def _from_rule(kind: str, given: Json) -> BranchRules:
             )
         case "required_status_checks":
             checks = [
-                RequiredCheck(each["context"], each.get("integration_id"))
+                RequiredCheck(str(each.get("context")), each.get("integration_id"))
                 for each in given.get("required_status_checks", ())
             ]
             strict = bool(given.get("strict_required_status_checks_policy"))
@@ -86,7 +86,7 @@ def from_protection(protection: Json) -> BranchRules:
         dismiss_stale=bool((reviews or {}).get("dismiss_stale_reviews")),
         # An App of -1 is GitHub's word for any.
         checks=tuple(
-            RequiredCheck(each["context"], each.get("app_id") if each.get("app_id") != -1 else None)
+            RequiredCheck(str(each.get("context")), each.get("app_id") if each.get("app_id") != -1 else None)
             for each in checks.get("checks", ())
         ),
         up_to_date=bool(checks.get("strict")),
@@ -112,4 +112,4 @@ def who_may_bypass_protection(protection: Json) -> list[str]:
     found = [] if (protection.get("enforce_admins") or {}).get("enabled") else ["administrators"]
     allowed = (protection.get("required_pull_request_reviews") or {}).get("bypass_pull_request_allowances") or {}
     named: Sequence[tuple[str, str]] = (("users", "login"), ("teams", "slug"), ("apps", "slug"))
-    return found + [f"{each[key]} (in pull requests)" for kind, key in named for each in allowed.get(kind, ())]
+    return found + [f"{each.get(key)} (in pull requests)" for kind, key in named for each in allowed.get(kind, ())]

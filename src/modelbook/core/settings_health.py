@@ -11,7 +11,11 @@ from modelbook.core.workflow_files import Workflow
 
 Json = Mapping[str, Any]
 AREA = "settings"
-KEY, TOKEN, WEBHOOK = "MODELBOOK_SIGNING_KEY", "MODELBOOK_TOKEN", "MODELBOOK_WEBHOOK"
+KEY, TOKEN = "MODELBOOK_SIGNING_KEY", "MODELBOOK_TOKEN"
+_OPTIONAL = {
+    TOKEN: "jobs start the verification of what they propose themselves",
+    "MODELBOOK_WEBHOOK": "nobody but GitHub is told of a deployment",
+}
 _STORE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -65,7 +69,7 @@ def _owners(facts: SettingsFacts) -> Iterator[Check]:
     if isinstance(facts.owner_errors, Unseen):
         yield unknown(AREA, "code-owners", "whether the code owners exist and may write", facts.owner_errors)
     elif facts.owner_errors:
-        message = f"GitHub does not understand CODEOWNERS: {'; '.join(facts.owner_errors[:5])}"
+        message = f"GitHub does not go by CODEOWNERS: {'; '.join(facts.owner_errors[:5])}"
         remedy = "Name people and teams that may write to the repository, on the default branch."
         yield Check(AREA, "code-owners", "problem", message, remedy)
     else:
@@ -145,11 +149,8 @@ def _secrets(facts: SettingsFacts, asked: set[str], policy: Policy | None, trust
                 yield Check(AREA, "secrets", "warning", message, remedy)
             else:
                 yield Check(AREA, "secrets", "ok", f"{name} is there")
-        elif name == TOKEN:
-            message = f"{TOKEN} is not there: jobs start the verification of what they propose themselves"
-            yield Check(AREA, "secrets", "ok", message)
-        elif name == WEBHOOK:
-            yield Check(AREA, "secrets", "ok", f"{WEBHOOK} is not there: no chat is told of deployments")
+        elif name in _OPTIONAL:
+            yield Check(AREA, "secrets", "ok", f"{name} is not there: {_OPTIONAL[name]}")
         elif name == KEY and keyless:
             yield Check(AREA, "secrets", "ok", f"{KEY} is not there: workflows sign keyless, and trust.yaml names some")
         elif hidden:
