@@ -10,7 +10,8 @@ class Change:
     """Files to write (bytes by path from the top of the repository; None removes one), on top of the commit `base`.
 
     `branch` is the same whenever the same thing is proposed. `decision` marks what a person has to approve (a
-    promotion), as against a fact (a card, an evaluation). `body` is Markdown.
+    promotion), as against a fact (a card, an evaluation). `body` is Markdown. `auto` asks for it to be merged by itself
+    once it is verified, where the forge can do that.
     """
 
     branch: str
@@ -21,6 +22,7 @@ class Change:
     decision: bool = False
     labels: tuple[str, ...] = ()
     comment: str | None = None
+    auto: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,10 @@ class Forge(Protocol):
         """
         ...
 
-    def resume(self, branch: str, *, labels: tuple[str, ...] = ()) -> Proposal:
-        """The proposal on a branch that exists already; what is missing of it (pull request, labels) is made."""
+    def resume(
+        self, branch: str, *, labels: tuple[str, ...] = (), comment: str | None = None, auto: bool = False
+    ) -> Proposal:
+        """The proposal on a branch that exists already; what is missing of it (pull request, labels, …) is made."""
         ...
 
     def proposed(self, prefix: str) -> Mapping[str, str]:

@@ -89,15 +89,16 @@ class GitHubApi:
         """Set what lies at `path`; doing so twice does it once."""
         return self._checked(what, self._call("PATCH", what, path, body=body)[1])
 
-    def post(self, what: str, path: str, body: Json, *, find: Callable[[], Json | None]) -> Any:
+    def post(self, what: str, path: str, body: Json, *, find: Callable[[], Json | None], url: str | None = None) -> Any:
         """Make something. Where GitHub does not say whether it did, `find` looks before it is asked again.
 
         `find` gives what was made, or None. Gives what GitHub answered, an empty object where it answered nothing.
+        `url` is where to, if not `path` below the repository.
         """
         attempt = 1
         while True:
             try:
-                _, data = self._call("POST", what, path, body=body)
+                _, data = self._call("POST", what, path, body=body, url=url)
                 return {} if data is None else self._checked(what, data)
             except Unsure:
                 self.wait(attempt)
@@ -107,12 +108,27 @@ class GitHubApi:
                     raise
             attempt += 1
 
+    def mutate(self, what: str, name: str, given: Json, *, find: Callable[[], Json | None]) -> None:
+        """Run a mutation of the GraphQL API, for what REST lacks; `find` is as for `post`. Raises Refusal."""
+        query = f"mutation($input: {name[0].upper()}{name[1:]}Input!) {{{name}(input: $input) {{clientMutationId}}}}"
+        body = {"query": query, "variables": {"input": given}}
+        answer = self.post(what, "/pulls", body, find=find, url=self._requester.graphql_url)
+        if isinstance(answer, dict) and (errors := answer.get("errors")):  # GraphQL refuses with status 200
+            raise refusal(what, "/pulls", 422, {"errors": errors}, {}, where=self.full_name, token=self._token_name)
+
     def wait(self, attempt: int) -> None:
         """Wait a moment, longer for each attempt (from 1), for something that GitHub does by and by."""
         self._sleep(self._pause * 2 ** (attempt - 1))
 
     def _call(
-        self, verb: str, what: str, path: str, *, query: Mapping[str, str] | None = None, body: Json | None = None
+        self,
+        verb: str,
+        what: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        url: str | None = None,
     ) -> tuple[Mapping[str, str], Any]:
         """One call, repeated where it may be. Raises Unsure where it may have had its effect and was not answered."""
         from github import GithubException
@@ -122,7 +138,7 @@ class GitHubApi:
         while True:
             try:
                 headers, data = self._requester.requestJsonAndCheck(
-                    verb, f"/repos/{self.full_name}{quote(path)}", dict(query or {}), dict(_VERSION), body
+                    verb, url or f"/repos/{self.full_name}{quote(path)}", dict(query or {}), dict(_VERSION), body
                 )
                 return headers, data
             except GithubException as error:

@@ -105,8 +105,12 @@ def command(
         change = _change(workspace, decision, decision.pointer, key.sign, who, steps)
         forge = workspace.forge(forge_name)
         same = _stands(forge, change, decision, decision.pointer)
-        proposal = forge.resume(change.branch, labels=change.labels) if same else forge.submit(change)
-        then = [proposal.url] if proposal.url else proposal.next_steps
+        proposal = (
+            forge.resume(change.branch, labels=change.labels, comment=change.comment, auto=change.auto)
+            if same
+            else forge.submit(change)
+        )
+        then = [*([proposal.url] if proposal.url else ()), *proposal.next_steps]
         report = promotion_report(decision, next_steps=[*steps, *then])
     set_outputs({"passed": str(decision.passed).lower(), "version": name} | proposal_fields(proposal))
     print_report(report, as_json=as_json)
@@ -157,6 +161,7 @@ def _change(
         decision=True,
         labels=("modelbook", "promotion"),
         comment=text,
+        auto=decision.passed and workspace.registry.stage(stage).auto,
     )
 
 

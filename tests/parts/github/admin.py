@@ -15,6 +15,10 @@ _SETTINGS = (
     "mergeability_delay",
     "required_checks",
     "required_approvals",
+    "ruleset_checks",
+    "allow_auto_merge",
+    "merge_methods",
+    "most_per_page",
     "strangers",
 )
 

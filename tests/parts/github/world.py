@@ -12,6 +12,7 @@ from typing import Any
 from tests.parts.github.bare import BareRepository
 
 Json = dict[str, Any]
+MOST_PER_PAGE = 100
 
 
 def now() -> str:
@@ -108,6 +109,7 @@ class Pull:
     merge_commit_sha: str | None = None
     merged_at: str | None = None
     merged_by: str | None = None
+    auto_merge: Json | None = None  # who asked for it, and how it is to be merged
     reviewers: list[str] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     tried: tuple[str, str] | None = None  # the head and base that `mergeable` speaks of
@@ -221,6 +223,10 @@ class Repository:
     mergeability_delay: int = 0  # how many answers after a move say that mergeability is not known yet
     required_checks: list[str] = field(default_factory=list)  # of merges into the default branch
     required_approvals: int = 0
+    ruleset_checks: list[str] = field(default_factory=list)  # the same as required_checks, but by a ruleset
+    allow_auto_merge: bool = False
+    most_per_page: int = MOST_PER_PAGE  # fewer, so that a test needs no hundred of anything
+    merge_methods: list[str] = field(default_factory=lambda: ["merge", "squash", "rebase"])
     strangers: list[str] = field(default_factory=list)  # who is no member
     created_at: str = field(default_factory=now)
     issues: dict[int, Issue] = field(default_factory=dict)

@@ -93,9 +93,10 @@ def full_repository(world: World, record: Repository, pushes: bool) -> Json:
     return repository(world, record) | {
         "subscribers_count": 0,
         "network_count": 0,
-        "allow_merge_commit": True,
-        "allow_squash_merge": True,
-        "allow_rebase_merge": True,
+        "allow_merge_commit": "merge" in record.merge_methods,
+        "allow_squash_merge": "squash" in record.merge_methods,
+        "allow_rebase_merge": "rebase" in record.merge_methods,
+        "allow_auto_merge": record.allow_auto_merge,
         "permissions": {"admin": False, "push": pushes, "pull": True},
     }
 
