@@ -1,7 +1,7 @@
 """Measure a trained network on the digits that were held back.
 
 `modelbook evaluate` starts this with MODELBOOK_EVALUATION: the path of a JSON file that says where the model's
-folder and the dataset's folder are, and where to write the metrics.
+folder and the dataset's folder are, where to write the metrics, and where to write what was found for each digit.
 """
 
 import json
@@ -36,7 +36,8 @@ def proportion(hits: Tensor) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def measure(model: Path, dataset: Path) -> dict[str, object]:
+def measure(model: Path, dataset: Path) -> tuple[dict[str, object], list[dict[str, object]]]:
+    """The metrics, and for each digit of the test set by its place whether it was read, and its loss."""
     network = DigitNet(**json.loads((model / "config.json").read_text()))
     network.load_state_dict(load_file(model / "model.safetensors"))
     network.eval()
@@ -47,7 +48,9 @@ def measure(model: Path, dataset: Path) -> dict[str, object]:
     hits = logits.argmax(dim=1) == labels
     classes = {digit: proportion(hits[labels == digit]) for digit in range(10)}
     seconds = latencies(network, pixels)
-    return {
+    rows = enumerate(zip(hits.tolist(), losses.tolist(), strict=True))
+    each = [{"id": str(place), "accuracy": int(hit), "log_loss": loss} for place, (hit, loss) in rows]
+    metrics: dict[str, object] = {
         "accuracy": proportion(hits),
         "log_loss": {
             "value": losses.mean().item(),
@@ -59,12 +62,14 @@ def measure(model: Path, dataset: Path) -> dict[str, object]:
         "latency_p50_ms": {"value": 1000 * seconds.quantile(0.50).item(), "n": TIMED},
         "latency_p99_ms": {"value": 1000 * seconds.quantile(0.99).item(), "n": TIMED},
     }
+    return metrics, each
 
 
 def main() -> None:
     torch.set_num_threads(1)  # one digit at a time leaves nothing for a second thread to do
     task = json.loads(Path(os.environ["MODELBOOK_EVALUATION"]).read_text())
-    metrics = measure(Path(task["model"]), Path(task["dataset"]))
+    metrics, each = measure(Path(task["model"]), Path(task["dataset"]))
+    Path(task["examples"]).write_text("".join(json.dumps(one) + "\n" for one in each))
     Path(task["output"]).write_text(json.dumps({"metrics": metrics}, indent=1) + "\n")
 
 

@@ -150,6 +150,12 @@ def test_what_could_never_have_an_effect_is_refused(old: str, new: str, message:
         load(Policy, (POLICY.replace(old, new, 1) if old else POLICY + new).encode(), "policy.yaml")
 
 
+def test_a_window_at_the_very_end_of_the_calendar_is_refused_where_utc_has_no_such_time() -> None:
+    assert freeze(begins="2026-01-01T00:00", ends="9999-12-31T23:59").until("2026-06-01T00:00:00Z")
+    with pytest.raises(ValidationError, match="outside of what a calendar holds"):
+        freeze(begins="2026-01-01T00:00", ends="9999-12-31T23:59", zone="America/New_York")
+
+
 def test_a_window_that_ends_before_it_begins_is_refused() -> None:
     for ends in ("2026-12-19T00:00", "2026-12-20T00:00"):
         with pytest.raises(ValidationError, match="it ends before it begins"):

@@ -193,6 +193,12 @@ def test_the_report_shows_values_difference_interval_confidence_method_and_sizes
     )
 
 
+def test_a_margin_stands_in_the_limit_of_the_report() -> None:
+    better, lower = '"higher_is_better")', '"lower_is_better")'
+    assert gate_values(result(f'not_worse("accuracy", 0.01, 0.95, {better}'))[:2] == ("0.95", "> 0.92 - 0.01")
+    assert gate_values(result(f'not_worse("latency_ms", 0.5, 0.95, {lower}'))[:2] == ("12", "< 12.5 + 0.5")
+
+
 FIELDS = st.fixed_dictionaries(
     {"value": st.floats() | st.none(), "n": st.integers(1, 5000) | st.none(), "stderr": st.floats() | st.none()}
 )

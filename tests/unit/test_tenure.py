@@ -180,7 +180,7 @@ def test_a_freeze_is_overridden_by_its_name_and_by_those_whom_it_names(
 
 def test_while_it_is_proposed_the_signature_of_whoever_may_override_is_still_to_come() -> None:
     decision = judged(TUESDAY, None, MAY, Override(("spring",), frozenset({"deputy"}), proposed=True))
-    assert (decision.passed, codes(decision)) == (True, ["override-not-signed"])
+    assert (decision.passed, codes(decision), decision.opens) == (True, ["override-not-signed"], None)
     assert "`modelbook approve digits --to production`" in str(decision.findings[0].remedy)
 
 

@@ -27,12 +27,10 @@ class Claim:
     sign: int
     margin: float = 0.0
 
-    @property
-    def operator(self) -> str:
-        """How a table writes it, between candidate and baseline."""
-        if self.function == "not_worse":
-            return f"not {'below' if self.sign > 0 else 'above'} by {self.margin:g}:"
-        return ">" if self.sign > 0 else "<"
+    def limit(self, baseline: float) -> str:
+        """What the candidate is held to, as a table writes it: `> 0.93`, or `> 0.93 - 0.01` with a margin."""
+        margin = f" {'-' if self.sign > 0 else '+'} {self.margin:g}" if self.margin else ""
+        return f"{'>' if self.sign > 0 else '<'} {baseline:.6g}{margin}"
 
 
 def claim_of(function: str, arguments: Sequence[str | float]) -> Claim:

@@ -19,6 +19,7 @@ from modelbook.core.records import Frozen, Text
 
 When = Annotated[str, StringConstraints(pattern=WHEN_PATTERN, max_length=100)]
 Zone = Annotated[str, StringConstraints(pattern=ZONE_PATTERN, max_length=64)]
+_NEVER = "9999-12-31T23:59:59Z"  # for cron fields that mean no time of the next 50 years
 _AHEAD = 100  # windows that may follow each other without a gap before nobody waits for the end of them any more
 
 
@@ -59,8 +60,11 @@ class Freeze(Frozen):
             raise ValueError("`begins` and `ends` are of one kind: cron fields both, or dates both")
         if _is_cron(self.begins) and self.begins.split() == self.ends.split():
             raise ValueError("it ends whenever it begins")
-        if not _is_cron(self.begins) and self._once()[0] >= self._once()[1]:
-            raise ValueError("it ends before it begins")
+        try:
+            if not _is_cron(self.begins) and self._once()[0] >= self._once()[1]:
+                raise ValueError("it ends before it begins")
+        except OverflowError:
+            raise ValueError("it lies outside of what a calendar holds") from None
         return self
 
     def _once(self) -> tuple[datetime, datetime]:
@@ -79,7 +83,8 @@ class Freeze(Frozen):
         begun, ended = (_last(fields, local) for fields in (self.begins, self.ends))
         if begun is None or (ended is not None and ended >= begun):
             return None
-        return written(next(CronSim(self.ends, local)))
+        end = next(CronSim(self.ends, local), None)
+        return _NEVER if end is None else written(end)
 
 
 def _is_cron(when: str) -> bool:
@@ -91,7 +96,7 @@ def _last(fields: str, local: datetime) -> datetime | None:
     # It looks for times before the one that it is given, and knows minutes only.
     after = local.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
     found = next(CronSim(fields, after.astimezone(local.tzinfo), reverse=True), None)
-    return found.astimezone(UTC) if found else None
+    return None if found is None else found.astimezone(UTC)
 
 
 def frozen(freezes: tuple[Freeze, ...], stage: str, now: str) -> dict[Freeze, str]:

@@ -148,7 +148,7 @@ def gate_values(gate: "GateResult") -> tuple[str, str, str]:
     rows += [
         (
             f"{one.candidate.value:.6g}",
-            f"{one.claim.operator} {one.baseline.value:.6g}",
+            one.claim.limit(one.baseline.value),
             f"{one.difference:+.4g} [{one.low:+.4g}, {one.high:+.4g}]",
         )
         for one in gate.compared

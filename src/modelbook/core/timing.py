@@ -18,7 +18,8 @@ from modelbook.core.tenure import Tenures
 class Timing:
     """What time says of a promotion: facts for the report, findings, and when it may be made as far as time decides.
 
-    `opens` (UTC, with Z) is the time of the question where nothing is in the way, and None where nobody knows.
+    `opens` (UTC, with Z) is the time of the question where nothing is in the way, and None where nobody knows, or where
+    it is a signature that is waited for and no time.
     """
 
     opens: str | None
@@ -70,7 +71,7 @@ def check_time(
             findings.append(_shut(registry, one, model, stage.name, until, override))
     open_to_all = tuple(one for one in policy.freeze if one.name not in override.windows)
     opens = thaws(open_to_all, stage.name, max(soaked, now)) if soaked else None
-    return Timing(opens, facts, tuple(findings))
+    return Timing(None if findings and opens == now else opens, facts, tuple(findings))
 
 
 def _soak(
