@@ -1,41 +1,16 @@
 """What promote makes of a pull request that was closed, of a branch that is gone, of a conflict, of rate limits."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.made import POLICY
-from tests.parts.desks import Desk, made_for_people, quiet_environment
-from tests.parts.fixtures import make_worktree
-from tests.parts.github.client import GitHubServer, secondary_limit
-from tests.parts.office import BOT, PERSON, Office, open_doors
+from tests.parts.desks import made_for_people
+from tests.parts.github.client import secondary_limit
+from tests.parts.office import BOT, PERSON, Office
 
 GREEN = {"allow_auto_merge": True, "required_checks": ["modelbook"]}
 BRANCH = "promote/digits-1-to-staging"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubServer]:
-    with GitHubServer(tmp_path_factory.mktemp("github")) as server:
-        open_doors(server)
-        yield server
-        assert [entry for entry in server.log() if "failure" in entry] == []
-
-
-@pytest.fixture
-def office(
-    server: GitHubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Office]:
-    quiet_environment(monkeypatch, tmp_path / "home")
-    root = make_worktree(tmp_path / "work", {"README.md": "hello\n"})
-    monkeypatch.chdir(root)
-    desk = Desk(root, tmp_path, capsys)
-    desk.commit(made_for_people(threshold=1))
-    server.clear_log()
-    yield Office(desk, server, monkeypatch)
-    server.clear_faults()
 
 
 def run(office: Office, version: int = 1, *more: str, stage: str = "staging") -> tuple[int, str]:

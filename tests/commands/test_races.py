@@ -1,55 +1,16 @@
-"""Two at once, the same thing twice, and a job that is killed in between: it ends as if it had gone well.
-
-The same cases one layer below, call by call: tests/adapters/github/test_forge_faults.py.
-"""
+"""Two at once, and the same thing twice: it ends as if one had come after the other, or only once."""
 
 import json
-import os
-import re
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from modelbook.core.layout import trust_signature_path
-from modelbook.core.statements import trust_statement
 from tests.commands.workbench import Workbench
-from tests.made import Made, trust_yaml
-from tests.parts.desks import Desk, made_for_people, quiet_environment
-from tests.parts.fixtures import make_worktree
-from tests.parts.github.client import GitHubServer
-from tests.parts.office import STRANGER, Office, open_doors
+from tests.parts.desks import made_for_people
+from tests.parts.office import STRANGER, Office, github_environment
 from tests.parts.ssh_keys import ssh_key
 
-ALICE, BOB = (str(ssh_key(name).file) for name in ("alice", "bob"))
+ALICE = str(ssh_key("alice").file)
 VERDICT = {"stale-serial", "stale-baseline"}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubServer]:
-    with GitHubServer(tmp_path_factory.mktemp("github")) as server:
-        open_doors(server)
-        yield server
-        assert [entry for entry in server.log() if "failure" in entry] == []
-
-
-@pytest.fixture
-def office(
-    server: GitHubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Office]:
-    """Two versions of digits and one of other, each good enough for staging, which takes one signature."""
-    quiet_environment(monkeypatch, tmp_path / "home")
-    root = make_worktree(tmp_path / "work", {"README.md": "hello\n"})
-    monkeypatch.chdir(root)
-    desk = Desk(root, tmp_path, capsys)
-    desk.commit(made_for_people(threshold=1).version("other", 1))
-    server.clear_log()
-    yield Office(desk, server, monkeypatch)
-    server.clear_faults()
 
 
 def promote(office: Office, version: int = 1, *more: str, model: str = "digits") -> str:
@@ -154,139 +115,6 @@ def test_a_status_or_a_check_of_our_name_makes_nobody_believe_anything(office: O
     assert (code, "refuse digits@3" in text) == (1, True), text
     assert office.desk.json("plan")["promote"] == [{"version": "other@1", "stage": "staging"}]
     assert office.pull(1)["head_sha"] == head
-
-
-Step = Callable[[Office], object]
-
-
-def approve(office: Office, key: str) -> str:
-    return office.desk.ok("approve", "digits@1", "--to", "staging", "--key", key, "--yes")
-
-
-def revoke(office: Office) -> str:
-    return office.desk.ok("revoke", "digits@2", "--reason", "trained on leaked labels")
-
-
-@dataclass(frozen=True)
-class Killed:
-    """A command to kill, what is done before it, and what stands in the end: commits on the branch, and comments."""
-
-    step: Step
-    branch: str
-    commits: int = 1
-    comments: int = 0
-    before: Step | None = None
-
-
-KILLED = {
-    "promote": Killed(promote, "promote/digits-1-to-staging", comments=1),
-    "approve": Killed(partial(approve, key=BOB), "promote/digits-1-to-staging", 2, 1, before=promote),
-    "revoke": Killed(revoke, "revoke/digits-2"),
-}
-
-
-@pytest.mark.parametrize("verb", KILLED)
-def test_killed_after_any_write_it_is_completed_by_running_it_again(office: Office, verb: str) -> None:
-    complete_after_each_kill(office, verb, KILLED[verb])
-
-
-def complete_after_each_kill(office: Office, name: str, killed: Killed) -> None:
-    """Kill it after each write that others can see, each time in a repository of its own, and run it again."""
-
-    def begin(repository: str) -> None:
-        office.open(repository)
-        if killed.before:
-            killed.before(office)
-        office.server.clear_log()
-
-    begin(f"{name}-whole")
-    killed.step(office)
-    writes = office.visible_writes()
-    assert len(writes) >= 2
-    for number, write in enumerate(writes):
-        begin(f"{name}-{number}")
-        method, _, path = write.partition(" ")
-        # The write takes effect, and whoever made it learns nothing but that his token is bad.
-        office.fail(method, f"{re.escape(path)}$", status=401, after_effect=True)
-        with pytest.raises(AssertionError, match="GitHub would not"):
-            killed.step(office)
-        office.server.clear_faults()
-        killed.step(office)
-        state = office.state
-        (pull,) = state["pulls"]
-        assert (pull["head_ref"], pull["issue"]["state"]) == (killed.branch, "open"), write
-        heads = {ref for ref in state["refs"] if ref.startswith("refs/heads/")}
-        assert heads == {"refs/heads/main", f"refs/heads/{killed.branch}"}, write
-        made = office.desk.git("--git-dir", str(office.bare), "rev-list", "--count", f"main..{killed.branch}")
-        assert (int(made), len(state["comments"])) == (killed.commits, killed.comments), write
-        verified = [run["inputs"]["head"] for run in state["runs"]]
-        assert (verified[-1], len(verified)) == (pull["head_sha"], killed.commits), write
-
-
-def test_trust_sign_that_is_killed_is_completed_by_running_it_again(office: Office) -> None:
-    """One of two roots proposes, the other signs."""
-    desk = office.desk
-    root = {"signers": ["registrar", "deputy"], "threshold": 2}
-    made = Made(trust=trust_yaml(root=root)).dataset()
-    for signer in root["signers"]:
-        statement = trust_statement(made.registry.trust, made.files["trust.yaml"])
-        made.sign(trust_signature_path(signer), statement, signer)
-    desk.git("rm", "-rq", "registry")
-    desk.commit(made)
-
-    def propose(_: Office) -> None:
-        anna = ("anna", "--ssh", ssh_key("anna").line, "--may-promote", "staging")
-        desk.ok("trust", "add", *anna, "--signer", desk.signer("registrar"))
-
-    def sign(_: Office) -> None:
-        desk.ok("trust", "sign", "--signer", desk.signer("deputy"), "--yes")
-
-    complete_after_each_kill(office, "sign-trust", Killed(sign, "trust/2", 2, before=propose))
-
-
-@pytest.fixture
-def workshop(
-    server: GitHubServer, bench: Workbench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Office]:
-    """A registry whose models are trained, with GitHub behind it."""
-    quiet_environment(monkeypatch, bench.root.parent / "home")
-    for name, value in bench.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(bench.root)
-    server.clear_log()
-    yield Office(Desk(bench.root, bench.root.parent, capsys), server, monkeypatch)
-    server.clear_faults()
-
-
-def github_environment() -> dict[str, str]:
-    """What a process of its own needs to know of GitHub."""
-    names = ("GITHUB_", "MODELBOOK_GITHUB")
-    return {name: value for name, value in os.environ.items() if name.startswith(names)}
-
-
-def test_registering_and_evaluating_that_are_killed_are_completed_by_running_them_again(
-    workshop: Office, bench: Workbench
-) -> None:
-    run = bench.train(0.8)
-
-    def register(_: Office) -> None:
-        assert "toy@1" in workshop.desk.ok("register", "toy", "--run", run)
-
-    complete_after_each_kill(workshop, "register", Killed(register, "register/toy-1"))
-
-    bench.ok("register", "toy", "--run", run)
-    workshop.open("evaluate")
-    measured = bench.run("evaluate", "toy@1", "--measure-only", "--json", env=github_environment())
-    told = json.loads(measured.out)
-    evaluate = ("evaluate", "toy@1", "--measurement", told["measurement"], "--digest", told["digest"])
-    for path in ("/git/refs", "/pulls"):
-        workshop.fail("POST", f"{path}$", status=401, after_effect=True)
-        code, text = workshop.desk.run(*evaluate)
-        assert (code, "GitHub would not" in text) == (3, True), text
-    workshop.desk.ok(*evaluate)
-    (pull,) = workshop.state["pulls"]
-    assert pull["head_ref"] == "evaluate/toy-1-default"
-    assert [one["inputs"]["head"] for one in workshop.state["runs"]] == [pull["head_sha"]]
 
 
 def test_two_registrations_at_once_get_different_numbers(workshop: Office, bench: Workbench) -> None:

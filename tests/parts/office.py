@@ -1,13 +1,16 @@
 """A desk with GitHub behind it: each repository there begins as what is committed at the desk."""
 
+import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.parts.desks import Desk
+from tests.parts.desks import Desk, made_for_people, quiet_environment
+from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer
 
 BOT, PERSON, STRANGER = (f"ghs_{letter * 36}" for letter in "opq")
@@ -19,11 +22,33 @@ jobs: {verify: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}
 Json = dict[str, Any]
 
 
-def open_doors(server: GitHubServer) -> None:
-    """Let everybody in who has to do with an office."""
-    server.add_token(BOT, "github-actions[bot]")
-    server.add_token(PERSON, "acme")
-    server.add_token(STRANGER, "mallory")
+@pytest.fixture(scope="session")
+def office_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubServer]:
+    """One GitHub for all offices; each opens repositories of its own."""
+    with GitHubServer(tmp_path_factory.mktemp("github")) as server:
+        server.add_token(BOT, "github-actions[bot]")
+        server.add_token(PERSON, "acme")
+        server.add_token(STRANGER, "mallory")
+        yield server
+
+
+@pytest.fixture
+def office(
+    office_server: GitHubServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator["Office"]:
+    """Two versions of digits and one of other, each good enough for staging, which takes one signature."""
+    quiet_environment(monkeypatch, tmp_path / "home")
+    root = make_worktree(tmp_path / "work", {"README.md": "hello\n"})
+    monkeypatch.chdir(root)
+    desk = Desk(root, tmp_path, capsys)
+    desk.commit(made_for_people(threshold=1).version("other", 1))
+    office_server.clear_log()
+    yield Office(desk, office_server, monkeypatch)
+    office_server.clear_faults()
+    assert [entry for entry in office_server.log() if "failure" in entry] == []
 
 
 @dataclass
@@ -126,3 +151,9 @@ class Office:
         """The states of `modelbook` on a pull request's head, oldest first."""
         head = self.pull(number)["head_sha"]
         return [one["state"] for one in self.state["statuses"] if (one["sha"], one["context"]) == (head, "modelbook")]
+
+
+def github_environment() -> dict[str, str]:
+    """What a process of its own needs to know of an office's GitHub."""
+    names = ("GITHUB_", "MODELBOOK_GITHUB")
+    return {name: value for name, value in os.environ.items() if name.startswith(names)}

@@ -78,8 +78,8 @@ def _refuse_unready(call: Call, pull: Pull) -> None:
         raise Refusal(405, BASE_MODIFIED)
     if pull.base_ref != call.repository.default_branch:
         return
-    if reason := missing(call.repository, pull):
-        raise Refusal(405, reason)
+    if (lacking := missing(call.repository, pull)) is not None:
+        raise Refusal(405, lacking)
 
 
 def _merge_commit(call: Call, pull: Pull, base: str) -> str:
