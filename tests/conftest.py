@@ -1,6 +1,7 @@
 """What every test may use, and what holds for all of them."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -9,6 +10,9 @@ from hypothesis import HealthCheck, settings
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 # Each of the many processes that tests start would compile again what it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell that starts the tests in the background has Ctrl-C ignored by all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples everywhere, and no clock in a verdict: a loaded machine is no reason to fail.
 settings.register_profile("modelbook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import keyword
 import os
 import sys
 from typing import Any
@@ -18,13 +19,20 @@ VERBS = {
     "runs": "List runs, or follow one.",
     "register": "Make a model version of a finished run.",
     "evaluate": "Measure a version in a job that did not train it.",
+    "import": "Bring the models of another registry here.",
+    "export": "Write a version in the form of another tool.",
     "reproduce": "Train a version again from what its card records, and compare.",
     "verify": "Check signatures, digests and rules.",
     "gate": "Judge a version for a stage, and change nothing.",
     "promote": "Propose to move a version into a stage.",
     "approve": "Sign a promotion that waits for you.",
+    "rollback": "Put a stage back to what it held before, and hold it there.",
+    "hold": "Keep a stage as it is until it is released.",
+    "release": "Let promotions enter a held stage again.",
+    "history": "Tell what held a stage, when, by whom and on what evidence.",
     "revoke": "Stop a version for good: no promotion, no pull by stage.",
     "trust": "Show and change who may sign what.",
+    "doctor": "Check that repository, settings and machine are as they must be.",
     "plan": "List what waits to be done.",
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",
@@ -44,7 +52,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"modelbook.commands.{cmd_name}")
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name  # `import` cannot be imported from
+        module = importlib.import_module(f"modelbook.commands.{name}")
         command: click.Command = module.command
         return command
 

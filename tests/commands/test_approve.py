@@ -105,7 +105,9 @@ def test_a_person_is_asked_before_anything_is_signed(desk: Desk) -> None:
         os.close(side)
         assert done.returncode == code, done.stderr
         said = done.stdout
-        assert said.index("all 1 gates let digits@1 into staging") < said.index("Sign digits@1 into staging as alice?")
+        assert said.index("all 1 gates let digits@1 into staging") < said.index(
+            "Promote digits@1 to staging: sign as alice?"
+        )
         assert (desk.git("rev-parse", BRANCH) == tip) == ("nothing was signed" in said) == bool(code)
 
 

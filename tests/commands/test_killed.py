@@ -95,9 +95,9 @@ def complete_after_each_kill(office: Office, name: str, killed: Killed) -> None:
 def test_trust_sign_that_is_killed_is_completed_by_running_it_again(office: Office) -> None:
     """One of two roots proposes, the other signs."""
     desk = office.desk
-    root = {"signers": ["registrar", "deputy"], "threshold": 2}
-    made = Made(trust=trust_yaml(root=root)).dataset()
-    for signer in root["signers"]:
+    signers = ["registrar", "deputy"]
+    made = Made(trust=trust_yaml(root={"signers": signers, "threshold": 2})).dataset()
+    for signer in signers:
         statement = trust_statement(made.registry.trust, made.files["trust.yaml"])
         made.sign(trust_signature_path(signer), statement, signer)
     desk.git("rm", "-rq", "registry")

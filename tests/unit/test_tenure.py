@@ -50,7 +50,7 @@ def history(*steps: tuple[str, str | None], complete: bool = True, first_is_root
 
 
 def since(told: History) -> str | None:
-    found = tenures(told, POINTERS).by_path.get(PATH)
+    found = tenures(told, POINTERS).present("digits", "staging")
     return found.since if found else "nothing"
 
 
@@ -77,7 +77,8 @@ def test_it_counts_from_the_commit_since_which_the_stage_never_held_another(
 def test_the_same_version_promoted_again_goes_on() -> None:
     again = base().pointer("digits", "staging", 1).pointer("digits", "staging", 1).files[PATH]
     told = history((MONDAY, "one"), (TUESDAY, "again"))
-    assert tenures(told, POINTERS | {"again": again}).by_path[PATH].since == MONDAY
+    (tenure,) = tenures(told, POINTERS | {"again": again}).of("digits", "staging")
+    assert (tenure.since, tenure.until, [one.time for one in tenure.landings]) == (MONDAY, None, [MONDAY, TUESDAY])
 
 
 def test_where_history_is_cut_off_nobody_knows() -> None:

@@ -48,6 +48,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(acme: Team) -> None:
     refuse_the_worse_one(acme, 7)
 
     branch = reproduce_what_is_in_production(acme, 8)
+    hold_production(acme, 9)
     history_tells_it_all(acme, branch)
     acme.assert_no_secret_in_any_log()
 
@@ -264,19 +265,43 @@ def reproduce_what_is_in_production(acme: Team, number: int) -> str:
     return branch
 
 
+def hold_production(acme: Team, number: int) -> None:
+    """There is nothing to go back to, so that a rollback proposes nothing; a hold is a pull request like any."""
+    about = {"model": "digits", "stage": "production", "reason": "the audit"}
+    acme.writes()
+    acme.dispatch("rollback.yml", action="roll-back", **about).assert_jobs({"refuse": "failure"})
+    run = acme.dispatch("rollback.yml", action="rollback", **about)
+    run.assert_jobs({"propose": "failure"})
+    assert any("production held no version of digits before digits@1" in one.message for one in run.annotations)
+    assert acme.writes() == []
+    acme.dispatch("rollback.yml", action="hold", **about).assert_jobs({"propose": "success"})
+    assert acme.pull(number)["issue"]["title"] == "Hold digits production at digits@1"
+    assert pointer_changes(acme, "hold/digits-1-to-production") == "production"
+    verify_and_expect(acme, number, passed=True)
+    assert acme.merge(number).status_code == 200
+    told = json.loads(acme.modelbook("history", "digits", "--stage", "production", "--json", cwd=acme.clone("auditor")))
+    (held,) = told["stages"]["production"]
+    assert [(step["does"], step["proposed_by"]) for step in held["steps"]] == [
+        ("promotion", "@alice"),
+        ("hold", "@alice"),
+    ]
+    assert held["steps"][1]["commit"]["id"] == acme.git("rev-parse", "main")
+
+
 def history_tells_it_all(acme: Team, reproduction: str) -> None:
     """git alone says who merged what, and GitHub signed every commit that a workflow made."""
     subjects = acme.git("log", "--first-parent", "--reverse", "--format=%s", "main").splitlines()
     merges = [subject for subject in subjects if subject.startswith("Merge")]
     branches = ["register/digits-1", "evaluate/digits-1-default", "promote/digits-1-to-staging"]
     branches += ["promote/digits-1-to-production", "register/digits-2", "evaluate/digits-2-default", reproduction]
-    numbers = [1, 2, 3, 4, 5, 6, 8]
+    branches += ["hold/digits-1-to-production"]
+    numbers = [1, 2, 3, 4, 5, 6, 8, 9]
     wanted = [f"Merge pull request #{n} from acme/{branch}" for n, branch in zip(numbers, branches, strict=True)]
     assert merges == wanted
     state = acme.state
     heads = {name.removeprefix("refs/heads/") for name in state["refs"] if name.startswith("refs/heads/")}
     assert heads == {"main", *branches, "promote/digits-2-to-staging"}
     assert {acme.git("rev-parse", branch) for branch in branches} <= set(state["signed_commits"])
-    assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 9))
+    assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 10))
     # A pull request that is open has its merge with main tried anew each time main moves; the last try is left over.
     assert acme.git("fsck", "--strict", "--no-dangling") == ""

@@ -32,7 +32,7 @@ _KEPT |= {
 _KEPT |= {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
 
 SYMLINK, SUBMODULE = "120000", "160000"
-_COMMIT = "--format=%H%n%P%n%ct%n%an%n%ae%n%s"
+_COMMIT = "--format=%H%n%P%n%ct%n%an%n%ae%n%cn%n%s"
 # A configuration of the user's must neither leave a commit out nor add to what is printed of it.
 _LOG = ["--literal-pathspecs", "-c", "log.showSignature=false", "-c", "log.follow=false", "log"]
 _LOG += ["--first-parent", "-m", "--root", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none"]
@@ -60,7 +60,7 @@ def run_git(
     except FileNotFoundError:
         if not cwd.is_dir():
             raise BadInput("no such folder", where=str(cwd), remedy="Name a folder that exists.") from None
-        raise BadInput("git is not installed", remedy="Install git 2.30 or newer.") from None
+        raise BadInput("git is not installed", remedy="Install git 2.31 or newer.") from None
 
 
 def _command(args: Iterable[str]) -> list[str]:
@@ -262,6 +262,6 @@ class Repository:
 
 
 def _commit(text: str) -> Commit:
-    name, parents, seconds, author, email, subject = text.split("\n", 5)
+    name, parents, seconds, author, email, committer, subject = text.split("\n", 6)
     time = datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Commit(name, time, tuple(parents.split()), author, email, subject)
+    return Commit(name, time, tuple(parents.split()), author, email, subject, committer)

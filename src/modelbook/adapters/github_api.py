@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 from modelbook import __version__
 from modelbook.adapters.git import Repository
 from modelbook.adapters.github_errors import Unsure, refusal, too_long_a_wait, unanswered
+from modelbook.adapters.github_tokens import GitHubToken
 from modelbook.errors import BadInput, ForgeError
 
 Json = dict[str, Any]
@@ -44,7 +45,7 @@ class GitHubApi:
 
         self.full_name = full_name
         self.owner = full_name.partition("/")[0]
-        self._token_name = token_name
+        self._token = GitHubToken(token, token_name, site_of(url))
         self._pause = pause
         self._sleep = sleep
         # PyGithub would repeat a POST that met 502, and wait for a rate limit without end: it repeats nothing here.
@@ -62,6 +63,15 @@ class GitHubApi:
     def get(self, what: str, path: str, **query: str) -> Any:
         """What lies at `path`: an object or a list."""
         return self._checked(what, self._call("GET", what, path, query=query)[1])
+
+    def app(self, slug: str) -> Any:
+        """What GitHub shows everybody of an App, its number among it: on each GitHub it is another."""
+        what = "read an App"
+        return self._checked(what, self._call("GET", what, f"/apps/{slug}", below="")[1])
+
+    def how_to_get(self, permission: str) -> str:
+        """Where to grant this token a permission, as in `contents: write`."""
+        return self._token.how_to_get(permission)
 
     def get_if_there(self, what: str, path: str, **query: str) -> Any | None:
         """What lies at `path`, or None where there is nothing."""
@@ -89,16 +99,18 @@ class GitHubApi:
         """Set what lies at `path`; doing so twice does it once."""
         return self._checked(what, self._call("PATCH", what, path, body=body)[1])
 
-    def post(self, what: str, path: str, body: Json, *, find: Callable[[], Json | None], url: str | None = None) -> Any:
+    def post(
+        self, what: str, path: str, body: Json, *, find: Callable[[], Json | None], below: str | None = None
+    ) -> Any:
         """Make something. Where GitHub does not say whether it did, `find` looks before it is asked again.
 
         `find` gives what was made, or None. Gives what GitHub answered, an empty object where it answered nothing.
-        `url` is where to, if not `path` below the repository.
+        `below` is what `path` is below, if not the repository.
         """
         attempt = 1
         while True:
             try:
-                _, data = self._call("POST", what, path, body=body, url=url)
+                _, data = self._call("POST", what, path, body=body, below=below)
                 return {} if data is None else self._checked(what, data)
             except Unsure:
                 self.wait(attempt)
@@ -112,9 +124,9 @@ class GitHubApi:
         """Run a mutation of the GraphQL API, for what REST lacks; `find` is as for `post`. Raises Refusal."""
         query = f"mutation($input: {name[0].upper()}{name[1:]}Input!) {{{name}(input: $input) {{clientMutationId}}}}"
         body = {"query": query, "variables": {"input": given}}
-        answer = self.post(what, "/pulls", body, find=find, url=self._requester.graphql_url)
+        answer = self.post(what, "", body, find=find, below=self._requester.graphql_url)
         if isinstance(answer, dict) and (errors := answer.get("errors")):  # GraphQL refuses with status 200
-            raise refusal(what, "/pulls", 422, {"errors": errors}, {}, where=self.full_name, token=self._token_name)
+            raise refusal(what, "/pulls", 422, {"errors": errors}, {}, where=self.full_name, token=self._token)
 
     def wait(self, attempt: int) -> None:
         """Wait a moment, longer for each attempt (from 1), for something that GitHub does by and by."""
@@ -128,17 +140,18 @@ class GitHubApi:
         *,
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
-        url: str | None = None,
+        below: str | None = None,
     ) -> tuple[Mapping[str, str], Any]:
         """One call, repeated where it may be. Raises Unsure where it may have had its effect and was not answered."""
         from github import GithubException
         from requests import RequestException
 
         attempt, waited = 1, 0.0
+        base = f"/repos/{self.full_name}" if below is None else below
         while True:
             try:
                 headers, data = self._requester.requestJsonAndCheck(
-                    verb, url or f"/repos/{self.full_name}{quote(path)}", dict(query or {}), dict(_VERSION), body
+                    verb, f"{base}{quote(path)}", dict(query or {}), dict(_VERSION), body
                 )
                 return headers, data
             except GithubException as error:
@@ -151,7 +164,7 @@ class GitHubApi:
                     self._sleep(limit)
                 elif status < 500:
                     raise refusal(
-                        what, path, status, error.data, said, where=self.full_name, token=self._token_name
+                        what, path, status, error.data, said, where=self.full_name, token=self._token
                     ) from error
                 elif verb == "POST" or attempt == ATTEMPTS:
                     raise unanswered(what, f"status {status}", where=self.full_name) from error
@@ -257,3 +270,9 @@ def api_of(remote: str) -> str:
     found = _REMOTE.fullmatch(remote)
     host = found["host"] if found else "github.com"
     return "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
+
+
+def site_of(api: str) -> str:
+    """Where people see the GitHub whose API answers at `api`."""
+    parts = urlsplit(api)
+    return f"{parts.scheme}://{(parts.netloc).removeprefix('api.')}"

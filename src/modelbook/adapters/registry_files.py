@@ -107,6 +107,6 @@ def read_history(
 
 
 def read_tenures(repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()) -> Tenures:
-    """Since when each stage has held its version, as the commits up to `commit` tell it."""
+    """What held each stage and since when, as the commits up to `commit` tell it."""
     history = repository.history(commit, [f"{folder}/{path}" for path in scope] or [folder]).below(folder)
-    return tenures(history, repository.blobs(history.pointers()))
+    return tenures(history, repository.blobs(history.stage_files()))

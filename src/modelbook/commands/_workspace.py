@@ -121,6 +121,10 @@ class Workspace:
             asked = False
         if not asked:
             return Tenures()
+        return self.past(*scope)
+
+    def past(self, *scope: str) -> Tenures:
+        """What held each stage below the paths `scope`, from when to when: read whoever asks."""
         return read_tenures(self.repository, self.folder, self.commit, scope)
 
     def results(self, model: str, *versions: int, files: Registry | None = None) -> Results:

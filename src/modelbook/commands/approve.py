@@ -12,7 +12,7 @@ from modelbook.adapters.forge import Forge
 from modelbook.adapters.ssh_signer import open_ssh_signer
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report, say
-from modelbook.commands._proposing import proposal_fields
+from modelbook.commands._proposing import MOVES, proposal_fields
 from modelbook.commands._pulling import refuse
 from modelbook.commands._signing import open_allowed_signer, refuse_expired
 from modelbook.commands._workspace import Workspace, forge_option, json_option, open_workspace, registry_option
@@ -111,13 +111,13 @@ def command(
     else:
         if not as_json:
             print_report(report, as_json=False)
-        if not yes and not click.confirm(f"Sign {one.model}@{one.version} into {one.stage} as {me.name}?"):
+        if not yes and not click.confirm(f"{report.title}: sign as {me.name}?"):
             say("nothing was signed")
             return Exit.NO
         path, data = sign(files[pointer_path(one.model, one.stage)])
         report, standing = _judge(workspace, one, {**files, path: data})
         refuse("the signature", report.findings)
-        title = f"Approve {one.model}@{one.version} for {one.stage} as {me.name}"
+        title = f"Approve as {me.name}: {report.title}"
         proposal = forge.append(one.branch, one.commit, {workspace.path(path): data}, title)
         said = f"signed as {me.name}"
     set_outputs({"passed": "true"} | proposal_fields(proposal))
@@ -137,7 +137,10 @@ def command(
 def _of_reference(
     registry_folder: str | None, forge_name: str, text: str, stage: str | None
 ) -> tuple[Workspace, Forge, Proposed]:
-    """The one promotion that is proposed of what a person named."""
+    """The one promotion that is proposed of what a person named, or the one on the branch that he named."""
+    if "/" in text:
+        workspace = open_workspace(registry_folder, scope=[POLICY])
+        return _of_branch(workspace, workspace.forge(forge_name), text, text)
     wanted = parse_reference(text)
     scope = [model_folder(wanted.name)]
     workspace = open_workspace(registry_folder, scope=scope)
@@ -147,18 +150,24 @@ def _of_reference(
         workspace.registry.stage(stage)
     exact = wanted.version or wanted.stage or wanted.digest
     version = workspace.registry.resolve(wanted) if exact else None
-    branches = forge.proposed(f"promote/{wanted.name}-")
+    branches = {
+        branch: commit
+        for start in MOVES.values()
+        for branch, commit in forge.proposed(f"{start}/{wanted.name}-").items()
+    }
     of_model = [one for one in _promotions(branches, workspace.registry.policy) if one.model == wanted.name]
     found = [one for one in of_model if version in {None, one.version} and stage in {None, one.stage}]
     if len(found) == 1:
         return workspace, forge, found[0]
-    others = "; ".join(f"`modelbook approve {one}`" for one in found or of_model)
+    names = [str(one) for one in found or of_model]
+    exactly = (str(one) if names.count(str(one)) == 1 else one.branch for one in found or of_model)
+    others = "; ".join(f"`modelbook approve {one}`" for one in exactly)
     if found:
         raise BadInput(f"{len(found)} promotions of {wanted.name} are proposed", remedy=f"Name one: {others}.")
     name = f"{wanted.name}@{version}" if version else wanted.name
     what = f"no promotion of {name}{f' into {stage}' if stage else ''} is proposed"
     remedy = f"Proposed are: {others}." if others else "Propose it: `modelbook promote`."
-    if (branch := workspace.repository.branch() or "").startswith("promote/"):
+    if (branch := workspace.repository.branch() or "").startswith(tuple(f"{start}/" for start in MOVES.values())):
         remedy = f"{branch} is checked out. Leave it for the branch that it is proposed to: `git switch main`."
     raise BadInput(what, remedy=remedy)
 
@@ -169,11 +178,15 @@ def _of_pull_request(registry_folder: str | None, number: int) -> tuple[Workspac
 
     workspace = open_workspace(registry_folder, scope=[POLICY])
     forge = open_github_forge(workspace.repository)
-    branch = forge.branch_of(number)
+    return _of_branch(workspace, forge, forge.branch_of(number), f"pull request {number}")
+
+
+def _of_branch(workspace: Workspace, forge: Forge, branch: str, asked: str) -> tuple[Workspace, Forge, Proposed]:
+    """The promotion that `branch` proposes."""
     found = _promotions(forge.proposed(branch), workspace.registry.policy)
     exact = [one for one in found if one.branch == branch]
     if len(exact) != 1:
-        raise BadInput(f"pull request {number} is no promotion: its branch is {branch}")
+        raise BadInput(f"{asked} is no promotion{f': its branch is {branch}' if branch != asked else ''}")
     return _at_target(workspace, forge, [model_folder(exact[0].model)]), forge, exact[0]
 
 
@@ -196,11 +209,12 @@ def _at_target(workspace: Workspace, forge: Forge, scope: Sequence[str]) -> Work
 
 
 def _promotions(branches: Mapping[str, str], policy: Policy) -> list[Proposed]:
-    """What the branches of promotions are called after, where that is a stage of the policy."""
+    """What the branches of promotions and their like are called after, where that is a stage of the policy."""
     found = []
     for branch, commit in sorted(branches.items()):
         for stage in policy.stages:
-            if named := re.fullmatch(rf"promote/(.+)-([1-9][0-9]{{0,9}})-to-{re.escape(stage.name)}", branch):
+            form = rf"(?:{'|'.join(MOVES.values())})/(.+)-([1-9][0-9]{{0,9}})-to-{re.escape(stage.name)}"
+            if named := re.fullmatch(form, branch):
                 found.append(Proposed(named[1], int(named[2]), stage.name, branch, commit))
     return found
 
@@ -235,7 +249,7 @@ def _judge(workspace: Workspace, one: Proposed, files: Mapping[str, bytes]) -> t
         base,
         head,
         now=now(),
-        tenures=workspace.tenures(model_folder(one.model)),
+        tenures=workspace.past(model_folder(one.model)),
         results=workspace.results(one.model, one.version),
     )
     standing = signing(base.trust, one.model, one.stage, verify_stage(head, one.model, one.stage).signatures.values())

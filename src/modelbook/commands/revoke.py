@@ -70,4 +70,5 @@ def command(reference: str, reason: str, forge_name: str, registry_folder: str |
     tell(name, "revoked" if proposal.merged else "revoked once this is merged", proposal, as_json=as_json)
     held = [stage for stage, pointer in registry.stages_of(wanted.name).items() if pointer.version == version]
     for stage in held:
-        say(f"  it is in {stage}: promote another version there now", as_json=as_json)
+        back = f"`modelbook rollback {wanted.name} --stage {stage} --reason TEXT`"
+        say(f"  it is in {stage}: promote another version there now, or {back}", as_json=as_json)

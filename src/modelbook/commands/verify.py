@@ -23,6 +23,7 @@ from modelbook.core.pointer import StagePointer
 from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
 from modelbook.core.revocation import in_use
+from modelbook.core.tenure import Tenures
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 from modelbook.errors import Exit
 
@@ -226,13 +227,15 @@ def _change(workspace: Workspace, base: str) -> Report:
     start = workspace.repository.commit(base)
     before = workspace.at(start)
     results = _results(before, workspace)
-    verdict = check_change(before.registry, workspace.registry, now=now(), tenures=before.tenures(), results=results)
     old, new = before.registry.files, workspace.registry.files
-    kept = [
-        path
+    kept = {
+        path: place
         for path in sorted(old.keys() | new.keys())
         if old.get(path) != new.get(path) and (place := place_of(path)) and place.kind in IMMUTABLE.keys() | {"stage"}
-    ]
+    }
+    moved = sorted({model_folder(place.name or "") for place in kept.values() if place.kind == "stage"})
+    tenures = before.past(*moved) if moved else Tenures()
+    verdict = check_change(before.registry, workspace.registry, now=now(), tenures=tenures, results=results)
     past = read_history(workspace.repository, workspace.folder, start, kept, then=workspace.commit) if kept else []
     # What the verdict says of a path already, it says better.
     told = {finding.path for finding in verdict.findings if finding.level == "error"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelbook.core import layout
 from modelbook.core.documents import DocumentError
@@ -12,7 +12,7 @@ from modelbook.core.expressions import ExpressionError, parse
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.gates import Facts, GateResult, judge
 from modelbook.core.numbers import NONE, Numbers, numbers_of
-from modelbook.core.pointer import Evidence, Holder, StagePointer
+from modelbook.core.pointer import Evidence, Holder, Kind, StagePointer
 from modelbook.core.policy import PlacedGate, Stage
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import standing
@@ -28,8 +28,9 @@ NO_HISTORY = Tenures()
 class Decision:
     """The verdict on one promotion. `pointer` is what the stage would hold; None where none could be made.
 
-    `already` means that the version holds the stage now, so that there is nothing to do. `timing` is what the clock
-    says; its findings are among the others.
+    `already` means that the stage is as is asked now, so that there is nothing to do. `timing` is what the clock says;
+    its findings are among the others. With a `kind` it is a rollback, hold or release, which no gate judges; `facts`
+    are what the report says of it.
     """
 
     model: str
@@ -41,11 +42,31 @@ class Decision:
     pointer: StagePointer | None
     already: bool = False
     timing: Timing = UNKNOWN
+    kind: Kind | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
         """Whether every check was made and every gate lets the version through."""
-        return bool(self.gates) and all(gate.passed for gate in self.gates) and not blocks(self.findings)
+        judged = bool(self.gates) and all(gate.passed for gate in self.gates)
+        return (judged or self.kind is not None) and not blocks(self.findings)
+
+    @property
+    def reference(self) -> str:
+        """The version, as in `fraud@5`."""
+        return f"{self.model}@{self.version}"
+
+    @property
+    def title(self) -> str:
+        """What it would do, as in "Promote fraud@5 to production"."""
+        match self.kind:
+            case "rollback":
+                return f"Roll back {self.model} {self.stage} to {self.reference}"
+            case "hold":
+                return f"Hold {self.model} {self.stage} at {self.reference}"
+            case "release":
+                return f"Release {self.model} {self.stage}"
+        return f"Promote {self.reference} to {self.stage}"
 
     @property
     def opens(self) -> str | None:
@@ -82,21 +103,24 @@ def decide(
     findings = [*verdict.findings, *found]
     baseline, found = _baseline(registry, stands, evaluations, results)
     findings += found
+    already = current is not None and current.version == version
     findings += [*in_use(registry, model, version), *_order(registry, model, version, stage)]
+    findings += _held(registry, current) if current and not already else []
     gates: tuple[GateResult, ...] = ()
     if verdict.card:
         card, rule = verdict.card, registry.policy.reproduce
         met = standing(card, verdict.evaluations, verdict.reproductions.values(), rule)
         facts = Facts(numbers_of(evaluations, results), baseline, card.tags, card.run.params, met)
         gates = judge(registry.gates(model, stage), facts, first=stage.first)
-    already = current is not None and current.version == version
     pointer, timing = None, UNKNOWN
     if verdict.card:
         holder = Holder(version=version, card=registry.digest(registry.card_path(model, version)))
         timing = check_time(registry, holder, model, stage, now=now, tenures=tenures, override=override)
         findings += timing.findings
     if verdict.card and verdict.evaluations:
-        pointer = _pointer(registry, verdict, stage_name, current, by=by, now=now, reason=reason, override=override)
+        pointer = next_pointer(
+            registry, verdict, stage_name, current, by=by, now=now, reason=reason, overrides=override.windows
+        )
     if not verdict.evaluations:
         findings.append(
             Finding(
@@ -187,7 +211,17 @@ def _order(registry: Registry, model: str, version: int, stage: Stage) -> list[F
     ]
 
 
-def _pointer(
+def _held(registry: Registry, current: StagePointer) -> list[Finding]:
+    """That somebody holds the stage, so that no other version enters it."""
+    if not current.held:
+        return []
+    model, stage = current.model, current.stage
+    message = f"{current.by} holds {stage} at {model}@{current.version} since {current.decided}: {current.reason}"
+    remedy = f"Release it first: `modelbook release {model} --stage {stage}`."
+    return [Finding(registry.shown(layout.pointer_path(model, stage)), None, "held", message, remedy)]
+
+
+def next_pointer(
     registry: Registry,
     verdict: VersionVerdict,
     stage: str,
@@ -196,8 +230,10 @@ def _pointer(
     by: str,
     now: str,
     reason: str | None,
-    override: Override,
+    kind: Kind | None = None,
+    overrides: tuple[str, ...] = (),
 ) -> StagePointer:
+    """The pointer that moves `stage` from `current` to the version of `verdict`, on the evidence that is there now."""
     folder = layout.version_folder(verdict.model, verdict.version)
     paths = ["model.sig", "provenance.sigstore.json"]
     learnt = [f"evaluations/{suite}" for suite in sorted(verdict.evaluations)]
@@ -210,10 +246,11 @@ def _pointer(
         version=verdict.version,
         card=registry.digest(f"{folder}/card.yaml"),
         serial=current.serial + 1 if current else 1,
+        kind=kind,
         decided=now,
         by=by,
         reason=reason,
-        overrides=override.windows or None,
+        overrides=overrides or None,
         policy=registry.digest(layout.POLICY),
         gates=registry.digest(own) if own in registry.files else None,
         baseline=current.holder() if current else None,

@@ -83,7 +83,7 @@ def _soak(
         return now, {}, []
     at = ("stages", registry.policy.stages.index(stage), "soak")
     name, there = f"{model}@{holder.version}", f"{before.name}, where {stage.soak} are asked for before {stage.name}"
-    tenure = tenures.by_path.get(layout.pointer_path(model, before.name))
+    tenure = tenures.present(model, before.name)
     if tenure is None or tenure.holder != holder:
         message = f"{name} has not come to {there}"
         return None, {}, [_finding(registry, at, "not-soaked", message, "Merge its promotion there, and wait.")]

@@ -77,9 +77,16 @@ def test_where_github_will_not_or_would_merge_a_red_one_a_person_is_told(
 
 
 def test_a_ruleset_counts_and_so_does_how_the_repository_merges(place: Place) -> None:
-    place.server.configure(
-        place.name, allow_auto_merge=True, ruleset_checks=["modelbook"], merge_methods=["squash", "rebase"]
-    )
+    checks = {"strict_required_status_checks_policy": True, "required_status_checks": [{"context": "modelbook"}]}
+    ruleset = {
+        "name": "main",
+        "target": "branch",
+        "enforcement": "active",
+        "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
+        "rules": [{"type": "required_status_checks", "parameters": checks}],
+    }
+    settings = {"allow_auto_merge": True, "merge_methods": ["squash", "rebase"]}
+    place.server.configure(place.name, rulesets=[ruleset], **settings)
     forge = place.forge()
     made = forge.submit(automatic(place))
     assert made.next_steps == ()

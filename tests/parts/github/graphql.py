@@ -55,7 +55,7 @@ def _unfit(repository: Repository, pull: Pull, given: Json) -> str | None:
     state = mergeable_state(repository, pull)
     if not repository.allow_auto_merge:
         return "Pull request Auto merge is not allowed for this repository"
-    if not (repository.required_checks or repository.required_approvals or repository.ruleset_checks):
+    if not (repository.required_checks or repository.required_approvals or repository.rulesets):
         return "Pull request Protected branch rules not configured for this branch"
     if given.get("mergeMethod", "MERGE").lower() not in repository.merge_methods:
         return "Pull request Merge method is not allowed for this repository"

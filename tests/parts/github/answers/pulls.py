@@ -115,7 +115,7 @@ def missing(repository: Repository, record: Pull) -> str | None:
         for run in repository.check_runs.values()
         if run.head_sha == record.head_sha and run.conclusion in ("success", "neutral", "skipped")
     }
-    for name in (*repository.required_checks, *repository.ruleset_checks):
+    for name in (*repository.required_checks, *ruleset_checks(repository)):
         if name not in green:
             return f'Required status check "{name}" is expected.'
     approvals = {r.login for r in record.reviews if r.state == "APPROVED"}
@@ -123,6 +123,13 @@ def missing(repository: Repository, record: Pull) -> str | None:
         reason = "approving review is required by reviewers with write access."
         return f"At least {repository.required_approvals} {reason}"
     return None
+
+
+def ruleset_checks(repository: Repository) -> list[str]:
+    """The status checks that an active ruleset asks for; each holds for the default branch here."""
+    rules = [rule for one in repository.rulesets if one["enforcement"] == "active" for rule in one.get("rules", ())]
+    wanted = [rule["parameters"] for rule in rules if rule["type"] == "required_status_checks"]
+    return [check["context"] for one in wanted for check in one["required_status_checks"]]
 
 
 def review(world: World, repository: Repository, record: Pull, given: Review) -> Json:

@@ -44,22 +44,6 @@ def branch(call: Call) -> Answer:
     return Answer(200, shown)
 
 
-@endpoint("GET", _REPO + "/rules/branches/{branch}", "metadata:read")
-def rules(call: Call) -> Answer:
-    checks = call.repository.ruleset_checks if call.arguments["branch"] == call.repository.default_branch else []
-    rule = {
-        "type": "required_status_checks",
-        "parameters": {
-            "strict_required_status_checks_policy": False,
-            "required_status_checks": [{"context": name} for name in checks],
-        },
-        "ruleset_source_type": "Repository",
-        "ruleset_source": call.repository.full_name,
-        "ruleset_id": 1,
-    }
-    return call.paged([rule] if checks else [], lambda one: one)
-
-
 @endpoint("GET", _REPO + "/commits", "contents:read")
 def commits(call: Call) -> Answer:
     git = call.repository.git
@@ -129,16 +113,14 @@ def compare(call: Call) -> Answer:
 
 
 def _protected(call: Call, name: str) -> bool:
-    required = call.repository.required_checks or call.repository.required_approvals
-    return bool(required) and name == call.repository.default_branch
+    repository = call.repository
+    required = repository.required_checks or repository.required_approvals or repository.protection
+    return bool(required or repository.rulesets) and name == call.repository.default_branch
 
 
 def _protection(call: Call, name: str) -> dict[str, object]:
-    protected = _protected(call, name)
-    contexts = call.repository.required_checks if protected else []
+    contexts = call.repository.required_checks if _protected(call, name) else []
     checks = [{"context": context, "app_id": None} for context in contexts]
     level = "non_admins" if contexts else "off"
-    return {
-        "enabled": protected,
-        "required_status_checks": {"enforcement_level": level, "contexts": contexts, "checks": checks},
-    }
+    required = {"enforcement_level": level, "contexts": contexts, "checks": checks}
+    return {"enabled": _protected(call, name), "required_status_checks": required}
