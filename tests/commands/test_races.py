@@ -43,6 +43,24 @@ def test_of_two_promotions_into_one_stage_the_second_is_stale_and_is_judged_anew
     assert office.desk.json("verify")["passed"]
 
 
+def test_a_merge_queue_judges_against_what_it_will_be_merged_into(office: Office) -> None:
+    """Green on its own, red behind a change of the policy that the queue merges first."""
+    desk = office.desk
+    office.open("queue")
+    promote(office, 1)
+    assert office.verify(1)["passed"]
+    policy = desk.root / "registry/policy.yaml"
+    policy.write_text(policy.read_text().replace(">= 0.90", ">= 0.94"))
+    desk.git("commit", "-q", "-am", "Stricter")
+    base = desk.git("rev-parse", "HEAD")
+    desk.git("merge", "-q", "--no-ff", "-m", "Queue", "refs/pull/1/head")
+    desk.git("push", "-q", "origin", "HEAD:refs/heads/gh-readonly-queue/main/pr-1")
+    report = desk.json("verify", "--change", base, "--status")
+    assert (report["passed"], codes(report)) == (False, {"stale-policy"})
+    head = desk.git("rev-parse", "HEAD")
+    assert [one["state"] for one in office.state["statuses"] if one["sha"] == head] == ["failure"]
+
+
 def test_promotions_of_two_models_never_meet(office: Office) -> None:
     office.open("two-models")
     promote(office, 1)

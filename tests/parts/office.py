@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ on: {workflow_dispatch: {inputs: {pull-request: {required: true}, head: {}}}}
 jobs: {verify: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}
 """
 Json = dict[str, Any]
+_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +71,7 @@ class Office:
             workflow.write_text(VERIFY)
             self.desk.git("add", "-A")
             self.desk.git("commit", "-q", "-m", "Verify changes")
-        self.name = name if "/" in name else f"acme/{name}"
+        self.name = name if "/" in name else f"acme/{name}-{next(_numbers)}"
         self.bare = self.server.add_repository(self.name, from_worktree=self.desk.root, **settings)
         self.desk.git("remote", "rm", "origin") if "origin" in self.desk.git("remote") else None
         self.desk.git("remote", "add", "origin", str(self.bare))
