@@ -103,6 +103,19 @@ def test_a_held_stage_is_left_alone_and_everybody_is_told_why(desk: Desk) -> Non
     assert desk.json("verify")["passed"] is True
 
 
+def test_it_is_the_way_out_where_an_older_promotion_came_back(desk: Desk) -> None:
+    desk.git("checkout", "-q", "HEAD~1", "--", "registry/models/digits/stages")
+    desk.git("commit", "-q", "-m", "The old one again, signatures and all")
+    assert desk.json("verify", "digits@production")["passed"] is False
+    desk.ok("rollback", "digits", "--stage", "production", "--to", "2", *WHY)
+    branch = "rollback/digits-2-to-production"
+    report = desk.json("verify", "--change", "main", "--rev", branch)
+    found = [(one["code"], one["level"]) for one in report["findings"]]
+    assert (report["passed"], found) == (True, [("serial-went-back", "warning")])
+    desk.git("merge", "-q", branch)
+    assert desk.json("verify", "digits@production")["passed"] is True
+
+
 def test_a_stage_is_held_where_it_stands(desk: Desk) -> None:
     before = (desk.root / POINTER).read_text()
     said = desk.ok("hold", "digits", "--stage", "production", "--reason", "the audit")

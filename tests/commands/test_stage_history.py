@@ -150,6 +150,10 @@ def test_a_rollback_and_what_follows_it_are_told(desk: Desk, monkeypatch: pytest
     back = staging(desk)[0]
     assert [(one["does"], one["at"]) for one in back["steps"]] == [("rollback", DAYS[4]), ("release", DAYS[5])]
     assert back["held"] is False
+    (then,) = staging(desk, "--at", "2026-10-04T13:00")
+    assert ([one["does"] for one in then["steps"]], then["held"]) == (["rollback"], True)
+    said = desk.ok("history", "digits", "--at", "2026-10-06")
+    assert said.count("evidence:") == 1, "what a release leaves as it was is told once"
     for width in ("60", "200"):
         monkeypatch.setenv("COLUMNS", width)
         said = desk.ok("history", "digits")

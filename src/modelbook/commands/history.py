@@ -9,13 +9,11 @@ from modelbook.commands._console import print_json, print_nested, print_table, s
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 from modelbook.core.accounts import Account, accounts, during, is_known, stages_told
+from modelbook.core.history import UNSHALLOW
 from modelbook.core.layout import model_folder
 from modelbook.core.moments import moment, period, written
 from modelbook.core.names import check_name
 from modelbook.errors import BadInput, Exit
-
-_INCOMPLETE = "this clone has no more than the latest commits, so what was before them is not told: "
-_INCOMPLETE += "`git fetch --unshallow`"
 
 
 @click.command(short_help="Tell what held a stage, when, by whom and on what evidence.")
@@ -66,7 +64,8 @@ def command(model: str, stage: str | None, at: str | None, rev: str, registry_fo
     else:
         _print_all(model, told, time)
     if not known:
-        say(f"incomplete: {_INCOMPLETE}", as_json=as_json)
+        say("This clone has no more than the latest commits, so what was before them is not told.", as_json=as_json)
+        say(f"  {UNSHALLOW}", as_json=as_json)
     return Exit.NO if asked and not known else Exit.YES
 
 
@@ -129,4 +128,14 @@ def _print_then(told: dict[str, tuple[Account, ...]], time: str, *, known: bool)
             say(f"{name}: {'no version' if known else 'not known'}")
         for one in reversed(those):
             click.secho(f"{name}: {one.model}@{one.version}", bold=True)
-            print_nested({key: value for key, value in one.as_json(time).items() if key != "version"})
+            span = {"from": one.since or "?", "until": one.until or "now", "for": one.lasted(time)}
+            print_nested(span | {"held": "yes" if one.held else "no", "steps": _steps(one.as_json(time)["steps"])})
+
+
+def _steps(steps: list[dict[str, object]]) -> list[dict[str, object]]:
+    """What a person reads: of a later step, what is not as it was before."""
+    shown = [{key: value for key, value in step.items() if value} for step in steps]
+    return [
+        {key: value for key, value in step.items() if key == "does" or before.get(key) != value}
+        for step, before in zip(shown, [{}, *shown], strict=False)
+    ]

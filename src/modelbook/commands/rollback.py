@@ -16,6 +16,7 @@ from modelbook.commands._workspace import (
     registry_option,
     signer_option,
 )
+from modelbook.core.history import UNSHALLOW
 from modelbook.core.layout import model_folder
 from modelbook.core.names import Reference, check_name
 from modelbook.core.rollback import previous, roll_back
@@ -64,7 +65,7 @@ def command(
         raise click.UsageError("Say why: --reason TEXT is what whoever meets the hold will read.")
     scope = model_folder(model)
     workspace = open_workspace(registry_folder, scope=[scope])
-    refuse(model, workspace.findings)
+    refuse(model, workspace.problems)
     workspace.refuse_uncommitted()
     registry = workspace.registry
     standing = registry.resolve(Reference(model, stage=stage))  # refuses an empty stage, and one that there is not
@@ -96,7 +97,7 @@ def _nothing_before(model: str, standing: int, stage: str, tenures: Tenures) -> 
     if not tenures.complete:
         return BadInput(
             f"what {stage} held before {model}@{standing} is not in this clone: it has no more than the latest commits",
-            remedy="Fetch the rest: `git fetch --unshallow` (in a workflow: `fetch-depth: 0` for actions/checkout).",
+            remedy=UNSHALLOW,
         )
     return BadInput(
         f"{stage} held no version of {model} before {model}@{standing} that is not revoked",

@@ -1,8 +1,8 @@
 """What is told of a stage's past: who held it, from when to when, who brought it there, and on what evidence."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from modelbook.core.history import Commit
 from modelbook.core.layout import place_of
@@ -57,7 +57,7 @@ class Account:
         """Whether it is held now, or was when it ended."""
         return self.steps[-1].pointer.held
 
-    def as_json(self, now: str) -> dict[str, object]:
+    def as_json(self, now: str) -> dict[str, Any]:
         """The account as a JSON object, absent fields left out."""
         seconds = int((moment(self.until or now) - moment(self.since)).total_seconds()) if self.since else None
         told = {"version": f"{self.model}@{self.version}", "since": self.since, "until": self.until}
@@ -80,12 +80,15 @@ def stages_told(registry: Registry, model: str, tenures: Tenures) -> list[str]:
 
 
 def during(told: tuple[Account, ...], first: datetime, last: datetime) -> tuple[Account, ...]:
-    """Those that held the stage at any time from the second `first` to the second `last`, oldest first."""
+    """Those that held the stage at any time from the second `first` to the second `last`, oldest first.
+
+    Each with the steps that had come by then.
+    """
     found = []
     for one in told:
-        since = moment(one.since or one.steps[0].at)
-        if since <= last and (one.until is None or moment(one.until) > first):
-            found.append(one)
+        by_then = tuple(step for step in one.steps if moment(step.at) <= last)
+        if by_then and (one.until is None or moment(one.until) > first):
+            found.append(replace(one, steps=by_then))
     return tuple(found)
 
 
@@ -112,7 +115,7 @@ def _told(registry: Registry, landing: Landing) -> Step:
     )
 
 
-def _step(step: Step) -> Mapping[str, object]:
+def _step(step: Step) -> dict[str, object]:
     pointer, commit = step.pointer, step.commit
     whole: dict[str, object] = {
         "does": step.does,

@@ -13,6 +13,9 @@ from modelbook.core import strict_yaml
 from modelbook.core.findings import Finding
 from modelbook.core.layout import IMMUTABLE, STAGE_SIGNATURES, place_of
 
+UNSHALLOW = "Fetch the rest: `git fetch --unshallow` (in a workflow: `fetch-depth: 0` for actions/checkout)."
+"""What to do where a clone has no more than the latest commits."""
+
 
 class Commit(NamedTuple):
     """One commit: its id, when it was committed (UTC, with Z), its parents' ids, who made it, the first line it says.
@@ -89,8 +92,7 @@ def check_history(history: History, pointers: Mapping[str, bytes], prefix: str) 
     findings = []
     if not history.complete:
         message = "this clone has no more than the latest commits, so an older promotion that came back would not show"
-        remedy = "Fetch the rest: `git fetch --unshallow` (in a workflow: `fetch-depth: 0` for actions/checkout)."
-        findings.append(Finding(prefix, None, "incomplete-history", message, remedy, "warning"))
+        findings.append(Finding(prefix, None, "incomplete-history", message, UNSHALLOW, "warning"))
     for path, revisions in history.by_path.items():
         kind = _kind(path)
         if kind == "stage":

@@ -9,6 +9,7 @@ promotion.
 from modelbook.core import layout
 from modelbook.core.approvals import AWAITED
 from modelbook.core.findings import Finding
+from modelbook.core.history import UNSHALLOW
 from modelbook.core.layout import STAGE_SIGNATURES, place_of
 from modelbook.core.pointer import Holder, Kind, StagePointer
 from modelbook.core.promotion import Decision, next_pointer
@@ -16,8 +17,6 @@ from modelbook.core.registry import Registry
 from modelbook.core.revocation import in_use, is_revoked
 from modelbook.core.tenure import Landing, Tenure, Tenures
 from modelbook.core.verification import StageVerdict, verify_stage, verify_version
-
-_UNSHALLOW = "Fetch the rest: `git fetch --unshallow` (in a workflow: `fetch-depth: 0` for actions/checkout)."
 
 
 def roll_back(
@@ -50,6 +49,9 @@ def roll_back(
         findings.append(_finding(registry, model, stage, "already", f"{model}@{version} is in {stage} already"))
     if current and verdict.card:
         pointer = next_pointer(registry, verdict, stage, current, by=by, now=now, reason=reason, kind="rollback")
+        # Above all that there were, also where an older pointer came back: a rollback is the way out of that as well.
+        serials = [each.pointer.serial for one in tenures.of(model, stage) for each in one.landings]
+        pointer = pointer.model_copy(update={"serial": max([current.serial, *serials]) + 1})
     held = current.holder() if current else None
     return Decision(model, version, stage, held, (), tuple(findings), pointer, already, kind="rollback", facts=facts)
 
@@ -141,7 +143,7 @@ def _never_held(registry: Registry, model: str, version: int, stage: str, tenure
     name = f"{model}@{version}"
     if not tenures.complete:
         message = f"nobody knows whether {name} held {stage} before: this clone has no more than the latest commits"
-        return _finding(registry, model, stage, "incomplete-history", message, _UNSHALLOW)
+        return _finding(registry, model, stage, "incomplete-history", message, UNSHALLOW)
     message = f"{name} never held {stage} by a promotion that is signed by somebody whom trust.yaml lets promote there"
     remedy = f"A rollback goes only to what the stage held before: see `modelbook history {model} --stage {stage}`."
     return _finding(registry, model, stage, "not-held-before", message, remedy)
