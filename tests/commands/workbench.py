@@ -3,13 +3,16 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.parts.command_line import Done, run_modelbook
+from tests.parts.desks import Desk, quiet_environment
+from tests.parts.github.client import GitHubServer
+from tests.parts.office import Office
 
 POLICY = """\
 format: modelbook/policy/v1
@@ -157,3 +160,17 @@ def _staged(tmp_path_factory: pytest.TempPathFactory, _template: Path) -> Path:
     bench.promote(bench.version(0.7), "staging")
     bench.version(0.9)
     return folder
+
+
+@pytest.fixture
+def workshop(
+    office_server: GitHubServer, bench: Workbench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Office]:
+    """The same with GitHub behind it, and the command line in this process."""
+    quiet_environment(monkeypatch, bench.root.parent / "home")
+    for name, value in bench.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(bench.root)
+    office_server.clear_log()
+    yield Office(Desk(bench.root, bench.root.parent, capsys), office_server, monkeypatch)
+    office_server.clear_faults()

@@ -28,6 +28,17 @@ def test_permissions_are_those_agreed_upon() -> None:
     )
 
 
+def test_a_merge_queue_is_verified_against_its_own_base_and_gets_the_status() -> None:
+    document = read_tree()[".github/workflows/verify.yml"]
+    given = [step["with"] for _, step in document.steps if str(step.get("uses")).endswith("actions/verify")]
+    assert len(given) == 2
+    for one in given:
+        assert one["change"] == "${{ github.event.merge_group.base_sha || 'HEAD^1' }}"
+        assert one["status"] == "${{ github.event_name == 'merge_group' }}"
+    for text in (document.text, (TEMPLATES / "verify.yml").read_text()):
+        assert "\n  merge_group:\n    types: [checks_requested]\n" in text
+
+
 def of_a_team() -> dict[str, Document]:
     """What `modelbook init --github` writes and what the README shows, as if they called the workflows of this tree."""
     texts = {template.name: template.read_text() for template in TEMPLATES.glob("*.yml")}

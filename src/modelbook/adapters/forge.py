@@ -11,7 +11,8 @@ class Change:
 
     `branch` is the same whenever the same thing is proposed. `decision` marks what a person has to approve (a
     promotion), as against a fact (a card, an evaluation). `body` is Markdown, for the pull request; `message` is what
-    the commit says below its title where that is not the body.
+    the commit says below its title where that is not the body. `auto` asks for it to be merged by itself once it is
+    verified, where the forge can do that.
     """
 
     branch: str
@@ -23,6 +24,7 @@ class Change:
     labels: tuple[str, ...] = ()
     comment: str | None = None
     message: str | None = None
+    auto: bool = False
 
     @property
     def commit_message(self) -> str:
@@ -57,8 +59,16 @@ class Forge(Protocol):
         """
         ...
 
-    def resume(self, branch: str, *, labels: tuple[str, ...] = (), body: str | None = None) -> Proposal:
-        """The proposal on a branch that exists already; what is missing of it (pull request, labels) is made.
+    def resume(
+        self,
+        branch: str,
+        *,
+        labels: tuple[str, ...] = (),
+        body: str | None = None,
+        comment: str | None = None,
+        auto: bool = False,
+    ) -> Proposal:
+        """The proposal on a branch that exists already; what is missing of it (pull request, labels, …) is made.
 
         `body` is the pull request's where that is not what the commit says.
         """

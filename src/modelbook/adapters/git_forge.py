@@ -47,7 +47,15 @@ class GitForge:
         git(["update-ref", "-m", change.title, ref, commit, now or "0" * len(commit)], self.repository.root)
         return Proposal(change.branch, commit, merged=False, created=True, next_steps=steps)
 
-    def resume(self, branch: str, *, labels: tuple[str, ...] = (), body: str | None = None) -> Proposal:
+    def resume(
+        self,
+        branch: str,
+        *,
+        labels: tuple[str, ...] = (),
+        body: str | None = None,
+        comment: str | None = None,
+        auto: bool = False,
+    ) -> Proposal:
         """See Forge."""
         commit = self.repository.commit(f"refs/heads/{branch}")
         return Proposal(branch, commit, merged=False, created=False, next_steps=(f"git merge {branch}",))

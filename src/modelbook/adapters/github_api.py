@@ -100,15 +100,18 @@ class GitHubApi:
         """Set what lies at `path`; doing so twice does it once."""
         return self._checked(what, self._call("PATCH", what, path, body=body)[1])
 
-    def post(self, what: str, path: str, body: Json, *, find: Callable[[], Json | None]) -> Any:
+    def post(
+        self, what: str, path: str, body: Json, *, find: Callable[[], Json | None], below: str | None = None
+    ) -> Any:
         """Make something. Where GitHub does not say whether it did, `find` looks before it is asked again.
 
         `find` gives what was made, or None. Gives what GitHub answered, an empty object where it answered nothing.
+        `below` is what `path` is below, if not the repository.
         """
         attempt = 1
         while True:
             try:
-                _, data = self._call("POST", what, path, body=body)
+                _, data = self._call("POST", what, path, body=body, below=below)
                 return {} if data is None else self._checked(what, data)
             except Unsure:
                 self.wait(attempt)
@@ -117,6 +120,14 @@ class GitHubApi:
                 if attempt == ATTEMPTS:
                     raise
             attempt += 1
+
+    def mutate(self, what: str, name: str, given: Json, *, find: Callable[[], Json | None]) -> None:
+        """Run a mutation of the GraphQL API, for what REST lacks; `find` is as for `post`. Raises Refusal."""
+        query = f"mutation($input: {name[0].upper()}{name[1:]}Input!) {{{name}(input: $input) {{clientMutationId}}}}"
+        body = {"query": query, "variables": {"input": given}}
+        answer = self.post(what, "", body, find=find, below=self._requester.graphql_url)
+        if isinstance(answer, dict) and (errors := answer.get("errors")):  # GraphQL refuses with status 200
+            raise refusal(what, "/pulls", 422, {"errors": errors}, {}, where=self.full_name, token=self._token)
 
     def send(self, what: str, path: str, body: Json) -> None:
         """Tell something that leaves nothing to look for. Where GitHub does not answer, it is not told again here."""

@@ -45,7 +45,7 @@ def propose(
         forge = workspace.forge(forge_name)
         same = _stands(forge, change, decision, decision.pointer)
         proposal = _again(forge, change) if same else forge.submit(change)
-        then = [proposal.url] if proposal.url else proposal.next_steps
+        then = [*([proposal.url] if proposal.url else ()), *proposal.next_steps]
         report = promotion_report(decision, next_steps=[*steps, *then])
     outputs = {"passed": str(decision.passed).lower(), "version": decision.reference}
     set_outputs(outputs | proposal_fields(proposal))
@@ -93,6 +93,7 @@ def _change(
         labels=("modelbook", decision.kind or "promotion"),
         comment=text,
         message=text,  # a promotion's pull request says more than history has to keep
+        auto=decision.passed and decision.kind is None and workspace.registry.stage(stage).auto,
     )
 
 
@@ -102,7 +103,7 @@ def _summary(pointer: StagePointer, data: bytes, decision: Decision) -> Statemen
 
 
 def _again(forge: Forge, change: Change) -> Proposal:
-    return forge.resume(change.branch, labels=change.labels, body=change.body)
+    return forge.resume(change.branch, labels=change.labels, body=change.body, comment=change.comment, auto=change.auto)
 
 
 def _stands(forge: Forge, change: Change, decision: Decision, pointer: StagePointer) -> bool:

@@ -13,8 +13,6 @@ from modelbook.errors import Refused
 if TYPE_CHECKING:
     from modelbook.adapters.github_forge import GitHubForge
 
-CONTEXT = "modelbook"
-
 
 def report_on_pull_request(workspace: Workspace, number: int, report: Report) -> None:
     """Write (or update) the comment, and set the status of the pull request's head, if it is for the default branch.
@@ -49,5 +47,7 @@ def report_on_commit(workspace: Workspace, report: Report) -> None:
 
 
 def _set_status(forge: "GitHubForge", commit: str, report: Report) -> None:
+    from modelbook.adapters.github_forge import STATUS
+
     state = "success" if report.passed else "failure"
-    forge.set_status(commit, state, report.verdict[:140], CONTEXT, page_of_run())
+    forge.set_status(commit, state, report.verdict[:140], STATUS, page_of_run())

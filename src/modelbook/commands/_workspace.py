@@ -42,6 +42,20 @@ def rev_option(function: Function) -> Function:
     return click.option("--rev", default="HEAD", metavar="REV", help="The commit to read.  [default: HEAD]")(function)
 
 
+LONGEST_REASON = 10_000  # characters, as every record takes them
+
+
+def _check_reason(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    if text is not None and len(text) > LONGEST_REASON:
+        raise click.BadParameter(f"it has {len(text):,} characters, and the record takes {LONGEST_REASON:,}")
+    return text
+
+
+def reason_option(help: str, *, required: bool = False) -> Callable[[Function], Function]:
+    """`--reason`: why, for the record."""
+    return click.option("--reason", required=required, metavar="TEXT", callback=_check_reason, help=help)
+
+
 def json_option(function: Function) -> Function:
     """`--json`: output for a program."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program to read.")(function)

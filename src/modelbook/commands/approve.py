@@ -129,8 +129,11 @@ def command(
         print_report(report, as_json=True, also=people | {"others": standing.others} | proposal_fields(proposal))
         return Exit.YES
     say(f"{said}; {standing.words}")
-    for step in () if standing.lacking else [proposal.url] if proposal.url else proposal.next_steps:
+    # While people are awaited nobody can merge it, but what GitHub says of it counts.
+    for step in () if standing.lacking and not proposal.url else proposal.next_steps:
         say(f"  next: {step}")
+    if proposal.url and not standing.lacking:
+        say(f"  next: {proposal.url}")
     return Exit.YES
 
 

@@ -3,13 +3,13 @@
 import click
 
 from modelbook.commands._keeping import propose_to_keep
-from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
+from modelbook.commands._workspace import forge_option, json_option, reason_option, registry_option, signer_option
 
 
 @click.command(short_help="Keep a stage as it is until it is released.")
 @click.argument("model")
 @click.option("--stage", required=True, metavar="STAGE", help="The stage to hold.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why, for the record and for whoever wants to promote.")
+@reason_option("Why, for the record and for whoever wants to promote.", required=True)
 @signer_option
 @forge_option
 @registry_option

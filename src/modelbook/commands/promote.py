@@ -14,11 +14,12 @@ from modelbook.commands._workspace import (
     forge_option,
     json_option,
     open_workspace,
+    reason_option,
     registry_option,
     signer_option,
 )
 from modelbook.core.layout import model_folder
-from modelbook.core.names import parse_reference
+from modelbook.core.names import check_name, parse_reference
 from modelbook.core.promotion import decide
 from modelbook.core.timing import NOTHING, Override
 from modelbook.errors import Exit
@@ -27,7 +28,7 @@ from modelbook.errors import Exit
 @click.command(short_help="Propose to move a version into a stage.")
 @click.argument("reference", metavar="REF")
 @click.option("--to", "stage", required=True, metavar="STAGE", help="The stage to promote into.")
-@click.option("--reason", metavar="TEXT", help="Why, for the record.")
+@reason_option("Why, for the record.")
 @click.option(
     "--override-freeze",
     "windows",
@@ -94,6 +95,8 @@ def _override(workspace: Workspace, windows: tuple[str, ...], model: str, stage:
     """What is overridden, and by whom as far as is known before anybody else signs."""
     if not windows:
         return NOTHING
+    for window in windows:
+        check_name(window, "window of `freeze`")
     _, who = open_allowed_signer(workspace, signer, model, stage=stage)
     people = frozenset({workspace.registry.trust.signer(who).who})
     return Override(tuple(sorted(set(windows))), people, proposed=True)

@@ -3,13 +3,13 @@
 import click
 
 from modelbook.commands._keeping import propose_to_keep
-from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
+from modelbook.commands._workspace import forge_option, json_option, reason_option, registry_option, signer_option
 
 
 @click.command(short_help="Let promotions enter a held stage again.")
 @click.argument("model")
 @click.option("--stage", required=True, metavar="STAGE", help="The stage to release.")
-@click.option("--reason", metavar="TEXT", help="Why, for the record.")
+@reason_option("Why, for the record.")
 @signer_option
 @forge_option
 @registry_option

@@ -12,6 +12,7 @@ from modelbook.commands._workspace import (
     forge_option,
     json_option,
     open_workspace,
+    reason_option,
     registry_option,
     signer_option,
 )
@@ -33,7 +34,7 @@ from modelbook.errors import BadInput, Exit
     metavar="N",
     help="The version to go back to.  [default: the one before, unless it was revoked since]",
 )
-@click.option("--reason", required=True, metavar="TEXT", help="Why, for the record and for whoever wants to promote.")
+@reason_option("Why, for the record and for whoever wants to promote.", required=True)
 @signer_option
 @forge_option
 @registry_option

@@ -97,9 +97,9 @@ def full_repository(world: World, record: Repository, pushes: bool) -> Json:
         | {
             "subscribers_count": 0,
             "network_count": 0,
-            "allow_merge_commit": True,
-            "allow_squash_merge": True,
-            "allow_rebase_merge": True,
+            "allow_merge_commit": "merge" in record.merge_methods,
+            "allow_squash_merge": "squash" in record.merge_methods,
+            "allow_rebase_merge": "rebase" in record.merge_methods,
             "permissions": {"admin": False, "push": pushes, "pull": True},
         }
     )
