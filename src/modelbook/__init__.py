@@ -6,21 +6,33 @@ Inside a training script::
 
     run = modelbook.run()
     run.log({"loss": 0.12}, step=1)
+
+Inside the script of a suite::
+
+    metrics = {"accuracy": modelbook.proportion(hits, n), **modelbook.measure(predict, inputs)}
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "run"]
+__all__ = ["__version__", "mean", "measure", "proportion", "run"]
 
 if TYPE_CHECKING:
+    from modelbook.core.estimates import mean, proportion
+    from modelbook.training.measuring import measure
     from modelbook.training.opening import run
+
+_FROM = {
+    "mean": "modelbook.core.estimates",
+    "measure": "modelbook.training.measuring",
+    "proportion": "modelbook.core.estimates",
+    "run": "modelbook.training.opening",
+}
 
 
 def __getattr__(name: str) -> object:
     # Lazy, so that `modelbook --help` does not pay for what only a training script needs.
-    if name == "run":
-        from modelbook.training.opening import run
-
-        return run
+    if name in _FROM:
+        return getattr(import_module(_FROM[name]), name)
     raise AttributeError(f"module 'modelbook' has no attribute {name!r}")

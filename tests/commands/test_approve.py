@@ -205,6 +205,7 @@ def test_of_several_promotions_one_has_to_be_named(desk: Desk) -> None:
 
 def test_a_revoked_key_approves_nothing(desk: Desk) -> None:
     trust = json.loads(trust_of_people())
+    trust["version"] = 2
     trust["revocations"] = [{"identity": "alice", "reason": "left"}]
     made = made_for_people()
     desk.commit(made.put("trust.yaml", json.dumps(trust)))
@@ -213,6 +214,22 @@ def test_a_revoked_key_approves_nothing(desk: Desk) -> None:
     code, text = approve(desk, ALICE)
     assert (code, "trust.yaml revokes what 'alice' signs: left" in text) == (1, True), text
     assert desk.git("rev-parse", BRANCH) == tip
+
+
+def test_what_comes_along_with_a_promotion_is_told(desk: Desk) -> None:
+    """Whoever may push to its branch can put other files beside a pointer that people are asked to sign."""
+    promote(desk)
+    assert codes(desk) == ["too-few-signers"]
+    desk.git("switch", "-q", BRANCH)
+    (desk.root / "evil.py").write_text("import os\n")
+    desk.git("add", "-A")
+    desk.git("commit", "-q", "-m", "Nothing to see")
+    desk.git("switch", "-q", "main")
+    (desk.root / "README.md").write_text("of others, who came meanwhile\n")
+    desk.git("commit", "-q", "-a", "-m", "Go on")
+    found = desk.json("verify", "--change", "main", "--rev", BRANCH)["findings"]
+    told = [one["message"].rpartition(": ")[2] for one in found if one["code"] == "brings-along"]
+    assert told == ["evil.py"]
 
 
 def test_an_automatic_stage_with_a_threshold_is_proposed_and_waits(desk: Desk) -> None:
@@ -280,7 +297,7 @@ def test_on_github_an_approval_is_a_commit_on_the_pull_request(
 
 def test_a_freeze_is_overridden_once_a_person_whom_it_names_has_signed(desk: Desk) -> None:
     shut = "freeze:\n- {name: audit, begins: 2001-01-01T00:00, ends: 9000-01-01T00:00, override: [alice]}\n"
-    made = made_for_people(threshold=1)
+    made = made_for_people(threshold=1).edit("trust.yaml", '"version": 1', '"version": 2')
     desk.commit(made.put("policy.yaml", POLICY + shut))
     override = ("--override-freeze", "audit", "--reason", "the old host is going")
     said = desk.ok("promote", "digits@1", "--to", "staging", "--signer", desk.signer("promoter"), *override)

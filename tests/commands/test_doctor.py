@@ -166,7 +166,7 @@ def test_a_rule_that_is_not_as_it_should_be(patient: Patient, rules: Json, name:
 @pytest.mark.parametrize(
     ("settings", "name", "verdict", "words"),
     [
-        ({"allow_auto_merge": False}, "settings/auto-merge", "problem", "does not allow auto-merge"),
+        ({"allow_auto_merge": False}, "settings/auto-merge", "warning", "auto-merge is not allowed"),
         ({"secrets": []}, "settings/secrets", "problem", "MODELBOOK_SIGNING_KEY is not there"),
         ({"default_workflow_permissions": "write"}, "settings/default-token", "warning", "may write everything"),
         (
@@ -238,6 +238,12 @@ def test_what_lies_in_the_repository_is_judged_too(patient: Patient) -> None:
     }.items():
         assert (checks[name]["verdict"], words in checks[name]["message"]) == ("problem", True), checks[name]
     assert checks["settings/default-branch"]["verdict"] == "warning"
+
+
+def test_a_token_that_does_not_work_is_a_problem(patient: Patient) -> None:
+    patient.publish(**SOUND)
+    check = patient.checks(token="ghp_expired")["github/asked"]
+    assert (check["verdict"], "wrong or has expired" in check["remedy"]) == ("problem", True)
 
 
 def test_without_github_the_rest_is_looked_at_all_the_same(bench: Workbench) -> None:

@@ -11,11 +11,14 @@ from click.testing import CliRunner, Result
 
 from modelbook.cli import cli
 from modelbook.core.code_owners import CodeOwners
+from modelbook.core.workflow_files import CALLED
 
+ROOT = Path(__file__).parents[2]
 FIRST, NEXT = "1" * 40, "2" * 40
 TRAIN = ".github/workflows/train.yml"
 OTHERS = [".github/branch-rules.sh", ".github/dependabot.yml", "docs/model-registry.md"]
-CALLERS = [TRAIN, *(f".github/workflows/{name}.yml" for name in ("promote", "reproduce", "rollback", "verify"))]
+NAMES = ("deploy", "promote", "reproduce", "rollback", "verify")
+CALLERS = [TRAIN, *(f".github/workflows/{name}.yml" for name in NAMES)]
 
 
 @pytest.fixture
@@ -116,6 +119,8 @@ def test_a_registry_may_lie_in_a_folder_of_a_larger_repository(repository: Path)
     assert "ml/registry/trust.yaml" in committed(repository)
     assert not (repository / "registry").exists()
     assert 'paths: ["ml/registry/**"]' in (repository / ".github/workflows/promote.yml").read_text()
+    deploy = (repository / ".github/workflows/deploy.yml").read_text()
+    assert 'paths: ["ml/registry/models/*/stages/**"]' in deploy
     for path in CALLERS:
         (job,) = yaml.safe_load((repository / path).read_text())["jobs"].values()
         assert job["with"]["registry"] == "ml/registry"
@@ -126,3 +131,13 @@ def test_a_registry_may_lie_in_a_folder_of_a_larger_repository(repository: Path)
     done = subprocess.run(command, cwd=repository, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert init(repository, "--registry", "../out").exit_code == 2
+
+
+def test_every_workflow_that_a_team_calls_takes_the_registrys_folder_and_is_known_to_doctor() -> None:
+    texts = {path.stem: path.read_text() for path in (ROOT / ".github/workflows").glob("*.yml")}
+    called = {name: text for name, text in texts.items() if "workflow_call:" in text}
+    assert set(called) == set(CALLED)
+    for text in called.values():
+        document = yaml.safe_load(text)
+        assert "registry" in document[True]["workflow_call"]["inputs"]  # YAML 1.1: `on` is true
+        assert document["env"]["MODELBOOK_REGISTRY"] == "${{ inputs.registry }}"

@@ -1,10 +1,8 @@
 """Moving from MLflow, with a folder that MLflow's own client wrote. A server and its database: test_mlflow.py."""
 
 import json
-import os
 import pickle
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,10 @@ import numpy
 import pytest
 from safetensors.numpy import save
 
+from modelbook.adapters.mlflow_registry import SETTINGS, MlflowRegistry
 from modelbook.core.card import ModelCard
 from modelbook.core.documents import load
+from modelbook.errors import BadInput, ForeignError
 from tests.commands.workbench import Workbench
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own, where its client writes the store
@@ -35,7 +35,8 @@ class Leaving:
         tags = {"mlflow.source.git.commit": "c" * 40, "mlflow.user": "ada", "mlflow.source.name": "fit.py"}
         run = self.client.create_run("0", tags=tags).info.run_id
         self.client.log_param(run, "lr", "0.1")
-        self.client.log_metric(run, "accuracy", 0.99)
+        for step in range(3):
+            self.client.log_metric(run, "accuracy", 0.97 + step / 100, step=step)
         for path, content in files.items():
             target = self.folder / "files" / run / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -49,13 +50,10 @@ class Leaving:
 
 
 @pytest.fixture
-def leaving(tmp_path: Path) -> Iterator[Leaving]:
-    before = os.environ.get("MLFLOW_ALLOW_FILE_STORE")
-    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
-    yield Leaving(tmp_path / "theirs")
-    del os.environ["MLFLOW_ALLOW_FILE_STORE"]
-    if before is not None:
-        os.environ["MLFLOW_ALLOW_FILE_STORE"] = before
+def leaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Leaving:
+    for name, value in SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    return Leaving(tmp_path / "theirs")
 
 
 def card(bench: Workbench, version: str) -> ModelCard:
@@ -99,6 +97,22 @@ def test_a_team_moves_from_mlflow(bench: Workbench, leaving: Leaving) -> None:
     stored = {path.name for path in (bench.root / ".modelbook/store/runs").iterdir()}
     assert stored == {one.run.id}  # nothing of what was skipped
 
+    # The branch is thrown away. What is in the store already is not fetched again, and what is new keeps its number.
+    bench.git("reset", "--hard", "--quiet", before.strip())
+    shutil.rmtree(leaving.folder / "mlruns/0" / run / "artifacts")
+    leaving.version("Toy", good)
+    linked = leaving.folder / "mlruns/0" / leaving.version("Toy", good) / "artifacts/model/linked.json"
+    linked.symlink_to("/etc/hostname")  # not to be published
+    rows = json.loads(bench.run(*command, "--json").out)["versions"]
+    assert [(row["here"], row["status"]) for row in rows] == [
+        ("toy@1", "imported"),
+        (None, "skipped"),
+        (None, "skipped"),
+        ("toy@4", "imported"),
+        (None, "skipped"),
+    ]
+    assert "linked.json" in rows[4]["reason"]
+
     # Its numbers are its own: only what is measured here counts.
     refused = bench.run("promote", "toy@1", "--to", "staging")
     assert refused.code == 1
@@ -108,43 +122,23 @@ def test_a_team_moves_from_mlflow(bench: Workbench, leaving: Leaving) -> None:
     again = bench.run("reproduce", "toy@1")
     assert again.code == 1
     assert "it was imported from mlflow" in again.err
-
-    # Again: only what is new, under its own number.
-    leaving.version("Toy", good)
-    rows = json.loads(bench.run(*command, "--json").out)["versions"]
-    assert [(row["here"], row["status"]) for row in rows] == [
-        ("toy@1", "here already"),
-        (None, "skipped"),
-        (None, "skipped"),
-        ("toy@4", "imported"),
-    ]
+    bench.ok("verify")
+    log = [json.loads(line) for line in (bench.root / f".modelbook/store/runs/{one.run.id}/log/00000001.jsonl").open()]
+    assert [event["step"] for event in log if event["kind"] == "metrics"] == [0, 1, 2, None]
+    [listed, _] = json.loads(bench.ok("runs", "--json"))
+    assert (listed["status"], listed["metrics"]) == ("completed", {"accuracy": 0.99})
 
 
-def test_what_is_in_the_store_is_not_fetched_again(bench: Workbench, leaving: Leaving) -> None:
-    leaving.version("Toy", {"model.safetensors": WEIGHTS})
-    command = ("import", "mlflow", "--tracking-uri", leaving.uri, "Toy", "--as", "other")
-    before = bench.git("rev-parse", "HEAD").strip()
-    bench.ok(*command)
-    bench.git("reset", "--hard", "--quiet", before)  # the card is thrown away; the run stays in the store
-    shutil.rmtree(leaving.folder / "mlruns/0")
-    assert "other@1" in bench.ok(*command)
-    bench.ok("verify", "other@1")
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "says"),
-    [
-        (["--tracking-uri", "sqlite:///no.db"], 2, "there is no MLflow here"),
-        (["--tracking-uri", "URI", "nobody"], 2, "there is no registered model 'nobody'"),
-        (["--tracking-uri", "URI", "--as", "x"], 2, "exactly one MODEL"),
-        (["--tracking-uri", "http://me:secret@127.0.0.1:9"], 3, "MLflow: "),
-        ([], 2, "--tracking-uri"),
-    ],
-)
-def test_what_cannot_be_read_is_said(
-    bench: Workbench, leaving: Leaving, words: list[str], code: int, says: str
-) -> None:
-    env = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-    done = bench.run("import", "mlflow", *(leaving.uri if word == "URI" else word for word in words), env=env)
-    assert (done.code, says in done.err, "secret" in done.text) == (code, True, False), done.text
+def test_what_cannot_be_read_is_said(bench: Workbench, leaving: Leaving, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = bench.run("import", "mlflow", "--tracking-uri", "sqlite:///no.db")
+    assert (done.code, "no.db: there is no MLflow here" in done.err) == (2, True)
     assert not (bench.root / "no.db").exists()
+    done = bench.run("import", "mlflow", "--tracking-uri", leaving.uri, "--as", "x")
+    assert (done.code, "exactly one MODEL" in done.err) == (2, True)
+    leaving.version("Toy", {})
+    with pytest.raises(BadInput, match="no registered model 'nobody'"):
+        MlflowRegistry(leaving.uri).versions("nobody")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(ForeignError, match="MLflow: ") as refused:
+        MlflowRegistry("http://me:secret@127.0.0.1:9").models()
+    assert "secret" not in str(refused.value)

@@ -1,5 +1,6 @@
 """The mirror of a run in a real MLflow, which may be slow or away."""
 
+import hashlib
 import json
 import math
 import signal
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 from safetensors.numpy import save
 
+from modelbook.adapters.mlflow_publishing import find_version
+from modelbook.adapters.mlflow_registry import MlflowRegistry
 from modelbook.core.mlflow_view import mlflow_name
 from modelbook.core.run_log import MetricsLogged, NoteWritten
 from modelbook.core.run_state import replay
@@ -201,5 +204,20 @@ def test_the_models_of_a_server_and_of_its_database_come(
     first, second = json.loads(told.out)["versions"]
     assert (told.code, first["here"], first["status"]) == (1, "it-s@1", "imported")
     assert (second["status"], "a folder of this machine" in second["reason"]) == ("skipped", True)
+
+    # And back: found again by its card, and not imported a second time.
+    leave = ("export", "mlflow", "it-s@1", "--tracking-uri", mlflow.endpoint, "--as", "back", "--json")
+    done = registry.run(*leave)
+    assert (done.code, "--copy" in done.err) == (2, True)  # this store is a folder
+    assert json.loads(registry.ok(*leave, "--copy"))["created"] is True
+    [made] = client.search_model_versions("name = 'back'")
+    assert (int(made.version), made.tags["modelbook.version"]) == (1, "it-s@1")
+    files = Path(client.download_artifacts(str(made.run_id), "model", str(tmp_path)))
+    digest = "sha256:" + hashlib.sha256((files / "card.yaml").read_bytes()).hexdigest()
+    assert made.tags["modelbook.card"] == digest
+    assert (files / "model.safetensors").read_bytes() == (tmp_path / "m/model.safetensors").read_bytes()
+    assert find_version(MlflowRegistry(mlflow.endpoint), "back", digest) == 1
     told = registry.run("import", "mlflow", "--tracking-uri", mlflow.database, "--json")
-    assert (told.code, [row["here"] for row in json.loads(told.out)["versions"]]) == (0, ["it-s@1", "it-s@2"])
+    rows = {row["there"]: (row["here"], row["status"]) for row in json.loads(told.out)["versions"]}
+    back = {"back 1": ("it-s@1", "here already")}
+    assert rows == back | {"it's 1": ("it-s@1", "here already"), "it's 2": ("it-s@2", "imported")}

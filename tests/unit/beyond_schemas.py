@@ -30,6 +30,10 @@ BEYOND: dict[tuple[str, str], tuple[Change, str]] = {
         lambda evaluation: evaluation["metrics"].update({"accuracy.de": {"value": 0.5}}),
         "'accuracy' cannot be a metric and hold 'accuracy.de' as well",
     ),
+    ("evaluation", BEYOND_SCHEMA["evaluation"][1]): (
+        lambda evaluation: evaluation.update(suite="default-beside-3"),
+        "suite default beside version 2 is not 'default-beside-3'",
+    ),
     ("model", BEYOND_SCHEMA["model"][0]): (
         lambda model: model["suites"]["default"].update(dataset="a" * 64 + "@1"),
         "a dataset's name has at most 63 characters",

@@ -13,6 +13,7 @@ TRAINED = Environment(
     platform="Linux",
     os="Debian GNU/Linux 12 (bookworm)",
     cpu="Xeon",
+    cores=8,
     gpus=("H200", "H200"),
     driver="570.1",
     cuda="13.0",

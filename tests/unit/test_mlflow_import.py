@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.imports import UNKNOWN, files_problem, import_id, our_name, pinned
+from modelbook.core.imports import UNKNOWN, files_problem, import_id, names_here, our_name, pinned
 from modelbook.core.mlflow_import import (
     MlflowTraining,
     MlflowVersion,
     description_of,
-    names_here,
     record_of,
     stages_meant,
 )
+from modelbook.core.mlflow_version import source_of, version_tags
 from modelbook.core.names import check_name
 from modelbook.core.records import StoredFile
 from modelbook.core.registration import card_of
@@ -121,6 +121,21 @@ def test_the_run_of_an_import_is_the_same_again_and_no_other_ones(model: str, nu
 def test_files_that_may_not_come(paths: list[str], words: str) -> None:
     assert words in (files_problem(paths) or "")
     assert files_problem(["model.safetensors", "m/config.json"]) is None
+
+
+def test_a_version_leads_back_from_mlflow_to_its_card_and_its_files() -> None:
+    record = record_of(TRAINED, [WEIGHTS], registry=None, described={})
+    card = card_of(record, "fraud", 3, store="s3://b/r", created="2026-01-01T00:00:00Z")
+    tags = version_tags(card, "sha256:1", "owner", {}, None)
+    assert (tags["modelbook.card"], tags["modelbook.version"], tags["modelbook.run"]) == (
+        "sha256:1",
+        "fraud@3",
+        record.id,
+    )
+    assert not any("loss" in name for name in tags)  # what the training said of itself is no evaluation
+    assert source_of(card, "s3://b/r") == f"s3://b/r/runs/{record.id}/artifacts"
+    with pytest.raises(BadInput, match="folder of this machine"):
+        source_of(card, "file:.modelbook/store")
 
 
 def test_only_exact_versions_are_packages_on_record() -> None:

@@ -50,14 +50,16 @@ def valid(document: str) -> str:
     run |= {"arguments": ["--fast"], "deterministic": True}
     lineage["code"] |= {"folder": "examples/digits"}
     lineage |= {"datasets": [use], "parents": [{"model": "teacher", "version": 3, "card": digest("teacher")}]}
-    lineage["environment"] |= {"cpu": "x86", "gpus": ["H200"], "cuda": "12.8"}
-    metric = {"value": 0.5, "n": 100, "stderr": 0.05, "problem": None}
+    lineage["environment"] |= {"cpu": "x86", "cores": 8, "gpus": ["H200"], "cuda": "12.8"}
+    metric = {"value": 0.5, "n": 100, "stderr": 0.05, "problem": None, "hardware": True}
+    metric |= {"interval": {"low": 0.4, "high": 0.6, "confidence": 0.95}}
+    beside = {"version": 2, "card": digest("other"), "suite": "default", "rounds": 4, "metrics": {"accuracy": metric}}
     documents: dict[str, dict[str, Any]] = {
         "card": card,
         "dataset": made.registry.dataset_card("digits", 1).model_dump() | {"tags": ["a"], "source": "scans"},
         "evaluation": made.registry.evaluation("models/digits/versions/1/evaluations/default.yaml").model_dump()
         | {"metrics": {"accuracy": metric, "by_country.de.accuracy": metric}}
-        | {"examples": {"size": 9, "digest": digest("examples")}},
+        | {"examples": {"size": 9, "digest": digest("examples")}, "beside": beside},
         "model": {
             "format": "modelbook/model/v1",
             "model": "digits",
@@ -65,7 +67,7 @@ def valid(document: str) -> str:
             "owners": ["alice"],
             "task": "classification",
             "tags": ["vision"],
-            "suites": {"default": {"entry_point": "evaluate.py", "dataset": "digits@1"}},
+            "suites": {"default": {"entry_point": "evaluate.py", "dataset": "digits@1", "compare": "production"}},
             "gates": {"production": gates},
         },
         "policy": {

@@ -5,15 +5,14 @@ One test, because each chapter needs the one before: the same GitHub, bucket and
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.parts.act_run import JobKey
-from tests.workflows.team import BIN, CHECK, Team, team
+from tests.workflows.serving import deploy_what_was_promoted, pull_from_production
+from tests.workflows.team import CHECK, Team, team
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(400)]
 
@@ -39,6 +38,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(acme: Team) -> None:
     the_same_push_again_does_nothing(acme, ("propose", STAGING))
     enter_staging(acme, 3)
     promote_to_production(acme)
+    deploy_what_was_promoted(acme)
     pull_from_production(acme)
 
     train_and_register(acme, 5, "hidden=8 epochs=5 label_noise=0.9")
@@ -191,27 +191,6 @@ def pointer_changes(acme: Team, branch: str) -> str:
     }
     assert len(paths) == 2
     return stages.pop()
-
-
-def pull_from_production(acme: Team) -> None:
-    desk = acme.clone("desk-of-alice")
-    serving = acme.folder / "serving"
-    acme.modelbook("pull", "digits@production", str(serving), cwd=desk)
-    signed = ["card.yaml", "config.json", "model.safetensors", "model.sig", "modelbook"]
-    assert sorted(path.name for path in serving.iterdir()) == signed
-    assert openssf(acme, serving) == 0
-    weights = serving / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
-    assert openssf(acme, serving) != 0, "one byte differs"
-
-
-def openssf(acme: Team, folder: Path) -> int:
-    """The exit status of the stock OpenSSF tool on a pulled folder."""
-    public = acme.folder / "public.pem"
-    public.write_text(yaml.safe_load(acme.git("show", "main:registry/trust.yaml"))["signers"][0]["key"])
-    options = ["--signature", str(folder / "model.sig"), "--public_key", str(public)]
-    done = subprocess.run([BIN / "model_signing", "verify", "key", *options, str(folder)], capture_output=True)
-    return done.returncode
 
 
 def leave_the_worse_one_out_of_staging(acme: Team, *, evaluation: int) -> None:

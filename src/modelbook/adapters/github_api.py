@@ -117,6 +117,10 @@ class GitHubApi:
                     raise
             attempt += 1
 
+    def send(self, what: str, path: str, body: Json) -> None:
+        """Tell something that leaves nothing to look for. Where GitHub does not answer, it is not told again here."""
+        self._call("POST", what, path, body=body)
+
     def wait(self, attempt: int) -> None:
         """Wait a moment, longer for each attempt (from 1), for something that GitHub does by and by."""
         self._sleep(self._pause * 2 ** (attempt - 1))
@@ -208,8 +212,10 @@ def _plain(error: Exception) -> str:
     return "the connection failed"
 
 
-def open_api(repository: Repository) -> GitHubApi:
+def open_api(repository: Repository, other: str | None = None) -> GitHubApi:
     """The API of this repository, by the environment of a workflow, or by the remote `origin` and a token.
+
+    With `other` (`owner/name`), that of another repository of the same GitHub.
 
     Raises BadInput where there is no token, or no repository on GitHub.
     """
@@ -222,7 +228,7 @@ def open_api(repository: Repository) -> GitHubApi:
             "`export GITHUB_TOKEN=$(gh auth token)`.",
         )
     remote = repository.remote_url() or ""
-    full_name = os.environ.get("GITHUB_REPOSITORY") or name_in(remote)
+    full_name = other or os.environ.get("GITHUB_REPOSITORY") or name_in(remote)
     if not full_name or not re.fullmatch(r"[\w.-]+/[\w.-]+", full_name):
         raise BadInput(
             "this repository is not on GitHub, or its remote does not say where",

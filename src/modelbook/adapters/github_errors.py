@@ -13,6 +13,7 @@ _NEEDED = {
     "issues": "pull-requests: write",
     "statuses": "statuses: write",
     "actions": "actions: write",
+    "deployments": "deployments: write",
 }
 _AGAIN = "Run it again: what is done already is found, and nothing is done twice."
 

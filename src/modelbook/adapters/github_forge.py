@@ -152,9 +152,9 @@ class GitHubForge:
             raise BadInput(f"pull request {number} {why}", where=pull.url, remedy="Name the promotion's own.")
         return pull.branch
 
-    def head_of(self, number: int) -> str:
-        """The commit at the head of a pull request."""
-        return self._pulls.get(number).head
+    def pull(self, number: int) -> Pull:
+        """A pull request as it is now."""
+        return self._pulls.get(number)
 
     def upsert_comment(self, number: int, marker: str, body: str) -> None:
         """Write the one comment of a pull request that begins with `marker`, or bring it up to date."""

@@ -15,7 +15,8 @@ LOOKS = 8  # how often to ask whether GitHub has tried the merge
 class Pull:
     """A pull request: `head` is the commit that its branch held last; `state` is open or closed.
 
-    `repository` is the full name of the one that holds the branch; empty where that is gone.
+    `repository` is the full name of the one that holds the branch; empty where that is gone. `enters` is the branch
+    that it would be merged into, `protected` whether that is the default branch.
     """
 
     number: int
@@ -28,6 +29,8 @@ class Pull:
     labels: frozenset[str]
     branch: str
     repository: str
+    enters: str
+    protected: bool
 
 
 class GitHubPulls:
@@ -123,4 +126,6 @@ def _pull(found: Any) -> Pull:
         labels=frozenset(str(pick(label, "name")) for label in found.get("labels", ())),
         branch=str(pick(found, "head", "ref")),
         repository=str((pick(found, "head").get("repo") or {}).get("full_name", "")),
+        enters=str(pick(found, "base", "ref")),
+        protected=pick(found, "base", "ref") == pick(found, "base", "repo", "default_branch"),
     )

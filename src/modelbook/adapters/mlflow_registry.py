@@ -9,15 +9,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from modelbook.core.mlflow_import import MlflowTraining, MlflowVersion
-from modelbook.core.mlflow_view import without_user_info
+from modelbook.core.mlflow_view import Point, without_user_info
 from modelbook.errors import BadInput, ForeignError, ModelbookError
 
-_MISSING = "RESOURCE_DOES_NOT_EXIST"
-_SETTINGS = {
+MISSING = "RESOURCE_DOES_NOT_EXIST"
+"""How MLflow says that there is no such thing."""
+SETTINGS = {
     "MLFLOW_ALLOW_FILE_STORE": "true",  # whoever leaves need not migrate first
     "MLFLOW_DISABLE_TELEMETRY": "true",  # or its client tells its makers, and waits for it
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # standard output may be JSON for a program
 }
 
 
@@ -36,7 +38,7 @@ class MlflowRegistry:
         if scheme in {"", "file", "sqlite"} and not Path(place.partition("?")[0]).exists():
             # Its client would make an empty one.
             raise BadInput("there is no MLflow here", where=self.shown, remedy="Check the URI, or the path in it.")
-        for name, value in _SETTINGS.items():
+        for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
         try:
             from mlflow import MlflowClient
@@ -48,23 +50,23 @@ class MlflowRegistry:
             logging.getLogger(noisy).setLevel(logging.ERROR)
         self._uri = uri
         self._trainings: dict[str, MlflowTraining | None] = {}
-        with self._asked():
+        with self.asked():
             self.client = MlflowClient(uri, uri)
 
     def models(self) -> list[str]:
         """The names of all registered models, sorted."""
-        with self._asked():
-            return sorted(model.name for model in _pages(self.client.search_registered_models))
+        with self.asked():
+            return sorted(model.name for model in pages(self.client.search_registered_models))
 
     def versions(self, model: str) -> list[MlflowVersion]:
         """The versions of a model, oldest first. Raises BadInput where there is no such model."""
         from mlflow.exceptions import MlflowException
 
-        with self._asked():
+        with self.asked():
             try:
                 found = self.client.get_registered_model(model)
             except MlflowException as error:
-                if error.error_code != _MISSING:
+                if error.error_code != MISSING:
                     raise
                 message = f"there is no registered model {model!r}"
                 remedy = "Without a name, `modelbook import mlflow --dry-run` lists them all."
@@ -75,14 +77,14 @@ class MlflowRegistry:
             quote = '"' if "'" in model else "'"
             search = self.client.search_model_versions
             versions = [
-                one for one in _pages(search, filter_string=f"name = {quote}{model}{quote}") if one.name == model
+                one for one in pages(search, filter_string=f"name = {quote}{model}{quote}") if one.name == model
             ]
         made = [self._version(one, tuple(sorted(aliases.get(int(one.version), [])))) for one in versions]
         return sorted(made, key=lambda one: one.number)
 
     def files(self, version: MlflowVersion) -> dict[str, int | None]:
         """The files of a version: their size in bytes, if MLflow knows it, by path."""
-        with self._asked():
+        with self.asked():
             repository = self._repository(version)
             found, folders = {}, [""]
             while folders:
@@ -95,8 +97,17 @@ class MlflowRegistry:
 
     def fetch(self, version: MlflowVersion, path: str, folder: Path) -> Path:
         """Bring a file of a version into `folder`; where it lies then."""
-        with self._asked():
+        with self.asked():
             return Path(self._repository(version).download_artifacts(path, str(folder)))
+
+    def points(self, version: MlflowVersion) -> Iterator[Point]:
+        """The values of the metrics of a version's run, in no order."""
+        if version.training is None:
+            return
+        with self.asked():
+            for name in version.training.metrics:
+                for each in self.client.get_metric_history(version.training.id, name):
+                    yield Point(name, each.value, each.timestamp, each.step)
 
     def _version(self, one: Any, aliases: tuple[str, ...]) -> MlflowVersion:
         stage = one.current_stage
@@ -119,11 +130,11 @@ class MlflowRegistry:
 
         if run not in self._trainings:
             try:
-                with self._asked():
+                with self.asked():
                     self._trainings[run] = self._read(run)
             except ForeignError as error:
                 cause = error.__cause__
-                if not isinstance(cause, MlflowException) or cause.error_code != _MISSING:
+                if not isinstance(cause, MlflowException) or cause.error_code != MISSING:
                     raise
                 self._trainings[run] = None
         return self._trainings[run]
@@ -169,18 +180,18 @@ class MlflowRegistry:
         return repository
 
     @contextmanager
-    def _asked(self) -> Iterator[None]:
+    def asked(self) -> Iterator[None]:
         """MLflow's errors, and those of what is behind it, as ours."""
         try:
             yield
         except ModelbookError:
             raise
         except Exception as error:  # what is behind the client (boto3, SQLAlchemy, …) has errors of its own
-            words = without_user_info(str(error)).strip().splitlines() or [type(error).__name__]
-            raise ForeignError(f"MLflow: {words[0][:500]}", where=self.shown) from error
+            words = " ".join(without_user_info(str(error)).split()) or type(error).__name__
+            raise ForeignError(f"MLflow: {words[:500]}", where=self.shown) from error
 
 
-def _pages(search: Any, **how: Any) -> Iterator[Any]:
+def pages(search: Any, **how: Any) -> Iterator[Any]:
     """All that a search of MLflow's client finds, page by page."""
     token = None
     while True:

@@ -8,7 +8,7 @@ from modelbook.adapters.sigstore_check import check_keyless
 from modelbook.adapters.trust_files import read_trust, trust_history
 from modelbook.core.envelope import MAX_BUNDLE
 from modelbook.core.findings import Finding
-from modelbook.core.history import check_history
+from modelbook.core.history import History, check_history
 from modelbook.core.layout import POLICY, TRUST, TRUSTED_ROOT
 from modelbook.core.registry import Registry
 from modelbook.core.strict_yaml import MAX_BYTES
@@ -101,9 +101,21 @@ def read_history(
     history = history.below(folder)
     findings = check_history(history, repository.blobs(history.pointers()), folder)
     if paths == [folder]:
-        start = read_trust(repository, folder, trust_from) if trust_from else None
-        findings += verify_trust_history(trust_history(repository, history, folder), start).findings
+        findings += _of_trust(repository, folder, history, trust_from)
     return findings
+
+
+def read_trust_history(
+    repository: Repository, folder: str, commit: str, trust_from: str | None = None
+) -> list[Finding]:
+    """What the commits up to `commit` show to be wrong with trust.yaml; `trust_from` as for `read_history`."""
+    history = repository.history_beside(commit, folder).below(folder)
+    return _of_trust(repository, folder, history, trust_from)
+
+
+def _of_trust(repository: Repository, folder: str, history: History, trust_from: str | None) -> list[Finding]:
+    start = read_trust(repository, folder, trust_from) if trust_from else None
+    return list(verify_trust_history(trust_history(repository, history, folder), start).findings)
 
 
 def read_tenures(repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()) -> Tenures:

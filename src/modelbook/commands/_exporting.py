@@ -33,7 +33,7 @@ def open_leaving(reference: str, registry_folder: str | None, rev: str) -> Leavi
     workspace = open_workspace(registry_folder, rev=rev)
     registry = workspace.registry
     version = registry.resolve(wanted)
-    refuse(wanted.name, workspace.findings)
+    refuse(wanted.name, workspace.problems)
     if wanted.stage:
         refuse(str(wanted), verify_stage(registry, wanted.name, wanted.stage).findings)
     verdict = verify_version(registry, wanted.name, version)

@@ -14,11 +14,13 @@ from modelbook.commands._console import print_json, print_table, progress, say
 from modelbook.commands._registering import register_record, registered_runs
 from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._workspace import Workspace
+from modelbook.core.import_log import log_of, segments_of
 from modelbook.core.imports import CONVERT, files_problem
+from modelbook.core.mlflow_view import Point
 from modelbook.core.records import StoredFile
 from modelbook.core.run_record import RunRecord
-from modelbook.core.storage import artifact_key, run_key
-from modelbook.errors import BadInput, Exit, Refused
+from modelbook.core.storage import artifact_key, log_key, run_key
+from modelbook.errors import BadInput, Exit, ForeignError, Refused
 from modelbook.training.run_reader import read_record
 
 
@@ -26,9 +28,10 @@ from modelbook.training.run_reader import read_record
 class Foreign:
     """A version of another registry. `name` is what it is called there, `model` our name, `run` our run's id.
 
-    `number` is the number that it gets here where that is free, `problem` why it cannot come. `files` gives sizes in
-    bytes (None: not known) by path; `fetch` brings a file into a folder; `record` makes the run's record of the files
-    and of the texts of those that `described` chooses.
+    `number` is the number that it gets here where that is free, `problem` why it cannot come, `origin` the run of ours
+    that it was exported from. `files` gives sizes in bytes (None: not known) by path; `fetch` brings a file into a
+    folder; `record` makes the run's record of the files and of the texts of those that `described` chooses; `points`
+    are the values of its metrics over time.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Foreign:
     stages: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     problem: str | None = None
+    origin: str | None = None
+    points: Callable[[], Iterable[Point]] = tuple
 
 
 _DESCRIBED_LIMIT = 1024 * 1024  # bytes of a text that describes an environment
@@ -60,7 +65,7 @@ def bring_all(
             open_allowed_signer(workspace, signer, model, statement="provenance")
     rows, steps, skipped = [], [], 0
     for one in versions:
-        becomes, status, reason = here.get(one.run), "here already", None
+        becomes, status, reason = here.get(one.run) or here.get(one.origin or ""), "here already", None
         if becomes is None:
             try:
                 if one.problem:
@@ -82,7 +87,7 @@ def bring_all(
                     becomes, status = f"{one.model}@{number}", "imported" if proposal.merged else "proposed"
                     steps += [proposal.url] if proposal.url else []
                     say(f"{one.name}: {status} as {becomes}", as_json=True)
-            except (Refused, BadInput) as error:
+            except (Refused, BadInput, ForeignError) as error:  # one that cannot come does not hold up the others
                 status, reason, skipped = "skipped", str(error), skipped + 1
         rows.append(
             {
@@ -132,6 +137,8 @@ def _bring(store: Store, one: Foreign) -> RunRecord:
         with progress(f"storing {one.name}", sum(file.size for file in files)) as moved:
             for file in files:
                 store.put_file(artifact_key(one.run, file.path), paths[file.path], digest=file.digest, progress=moved)
+    for number, segment in enumerate(segments_of(log_of(record, one.points())), start=1):
+        store.put_bytes(log_key(one.run, number), segment)
     store.put_bytes(run_key(one.run), record.model_dump_json(exclude_none=True).encode())
     return record
 

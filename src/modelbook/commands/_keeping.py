@@ -28,7 +28,7 @@ def propose_to_keep(
     """Propose a hold or a release of `stage`; nothing where it stands already. Gives the exit code."""
     check_name(model, "registered model")
     workspace = open_workspace(registry_folder, scope=[model_folder(model)])
-    refuse(model, workspace.findings)
+    refuse(model, workspace.problems)
     workspace.refuse_uncommitted()
     registry = workspace.registry
     registry.resolve(Reference(model, stage=stage))  # refuses an empty stage, and one that there is not

@@ -28,12 +28,14 @@ def measure(
     scratch: Path,
     python: Path = Path(sys.executable),
     environ: Mapping[str, str] = os.environ,
+    turn: tuple[int, int] = (1, 1),
 ) -> dict[str, Metric]:
-    """Run `python entry_point` and return the metrics that it wrote.
+    """Run `python entry_point` and return the metrics that it wrote. `turn` is which round it is, of how many.
 
     The process finds a JSON file at $MODELBOOK_EVALUATION: {"model": folder, "dataset": folder, "output": file,
-    "examples": file}. To `output` it writes {"metrics": {"accuracy": {"value": 0.97, "n": 360, "stderr": 0.009},
-    "latency_ms": 1.2}}; to `examples` it may write what it found for each example (core/examples.py).
+    "examples": file, "round": 1, "rounds": 4}. To `output` it writes {"metrics": {"accuracy": {"value": 0.97,
+    "n": 360, "stderr": 0.009}, "latency_ms": {"value": 1.2, "hardware": true}}}; to `examples` it may write what it
+    found for each example (core/examples.py).
     """
     if not entry_point.is_file():
         raise BadInput(
@@ -43,7 +45,8 @@ def measure(
         )
     task, output = scratch / "evaluation.json", scratch / "metrics.json"
     paths = {"model": model, "dataset": dataset, "output": output, "examples": scratch / EXAMPLES}
-    task.write_text(json.dumps({name: str(path) for name, path in paths.items()}))
+    told = {name: str(path) for name, path in paths.items()}
+    task.write_text(json.dumps(told | {"round": turn[0], "rounds": turn[1]}))
     env = without_secrets(environ) | {"MODELBOOK_EVALUATION": str(task)}
     done = subprocess.run([str(python), str(entry_point)], env=env, stdout=sys.stderr, check=False)
     if done.returncode:
@@ -87,13 +90,13 @@ def read_examples(scratch: Path, metrics: Mapping[str, Metric], entry_point: str
 
 
 def _metric(raw: Any) -> Metric:
-    """One metric as the suite wrote it: a number, or an object with value, n and stderr. No number is kept as such."""
+    """One metric as the suite wrote it: a number, or an object with the fields of Metric. No number is kept as such."""
     given: Mapping[str, Any] = raw if isinstance(raw, dict) else {"value": raw}
-    value = given.get("value")
+    value, hardware = given.get("value"), True if given.get("hardware") is True else None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return Metric(problem=f"{json.dumps(value)}, which is not a number")
+        return Metric(problem=f"{json.dumps(value)}, which is not a number", hardware=hardware)
     if not math.isfinite(value):
-        return Metric(problem=f"{value}, which is not finite")
+        return Metric(problem=f"{value}, which is not finite", hardware=hardware)
     try:
         return Metric.model_validate_json(json.dumps(given))
     except ValidationError as error:

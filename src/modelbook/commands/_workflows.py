@@ -104,7 +104,7 @@ def _filled(branch: str, folder: str, owners: Sequence[str]) -> Iterator[tuple[s
     yield "@OWNER", " ".join(owners)
     if folder != REGISTRY:
         yield "/registry/ ", f"/{folder}/ "
-        yield 'paths: ["registry/**"]', f"paths: [{json.dumps(folder + '/**')}]"
+        yield 'paths: ["registry/', f'paths: ["{json.dumps(folder)[1:-1]}/'
         yield "    with:\n", f"    with:\n      registry: {json.dumps(folder)}\n"
 
 

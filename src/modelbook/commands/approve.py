@@ -204,7 +204,7 @@ def _at_target(workspace: Workspace, forge: Forge, scope: Sequence[str]) -> Work
         message = f"this clone does not have {commit}, the tip of the branch that it would be merged into"
         raise BadInput(message, where=str(workspace.repository.root), remedy="Bring it: `git fetch`.") from None
     workspace = workspace.at(commit, scope)
-    refuse("the registry", workspace.findings)
+    refuse("the registry", workspace.problems)
     return workspace
 
 

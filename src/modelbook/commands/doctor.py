@@ -92,8 +92,10 @@ def _from_github(workspace: Workspace) -> tuple[BranchFacts | None, SettingsFact
         github = GitHubSettings(open_api(workspace.repository))
         return github.rules(), github.settings(workspace.commit), []
     except (BadInput, ForgeError) as error:
+        # Who has no token asks about the rest; who has one that does not work believes that GitHub was asked.
+        verdict: Verdict = "unknown" if isinstance(error, BadInput) else "problem"
         place = f"{error.where}: " if error.where else ""
-        return None, None, [Check("github", "asked", "unknown", f"{place}{error.message}", error.remedy)]
+        return None, None, [Check("github", "asked", verdict, f"{place}{error.message}", error.remedy)]
 
 
 def _look_at_store(workspace: Workspace, policy: Policy | None) -> list[Check]:

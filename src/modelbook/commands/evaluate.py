@@ -1,20 +1,14 @@
 """`modelbook evaluate`: what a version is worth, measured by a job that did not train it."""
 
-import tempfile
-from pathlib import Path
-
 import click
 
-from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change
-from modelbook.adapters.person import person
 from modelbook.adapters.signer import StatementSigner
 from modelbook.commands._console import print_json, say
-from modelbook.commands._dataset_pull import pull_dataset
+from modelbook.commands._evaluating import asked, evaluated
 from modelbook.commands._measurement import read_measurement, store_measurement
-from modelbook.commands._measuring import check_names, measure, read_examples
 from modelbook.commands._proposing import evaluation_branch, tell
-from modelbook.commands._pulling import pull_version, refuse
+from modelbook.commands._pulling import refuse
 from modelbook.commands._signing import open_allowed_signer, refuse_unverified
 from modelbook.commands._workspace import (
     Workspace,
@@ -23,20 +17,13 @@ from modelbook.commands._workspace import (
     open_workspace,
     registry_option,
     signer_option,
-    this_job,
 )
-from modelbook.core.digests import digest_of
 from modelbook.core.documents import dump
-from modelbook.core.evaluation import Evaluation, Examples
-from modelbook.core.layout import dataset_folder, version_folder
+from modelbook.core.evaluation import Evaluation, Metric
+from modelbook.core.layout import version_folder
 from modelbook.core.names import check_name, parse_reference
-from modelbook.core.registered_model import Suite
-from modelbook.core.run_record import DatasetUse
 from modelbook.core.statements import evaluation_statement
-from modelbook.core.storage import examples_key
-from modelbook.errors import BadInput, Refused
-from modelbook.training.code_version import committed_code
-from modelbook.training.environment import capture
+from modelbook.errors import Refused
 
 LABELS = ("modelbook", "evaluation")
 SHOWN = 4  # metrics in the line for a person
@@ -47,6 +34,8 @@ SHOWN = 4  # metrics in the line for a person
 @click.option(
     "--suite", default="default", show_default=True, metavar="NAME", help="A suite of the model's model.yaml."
 )
+@click.option("--beside", metavar="STAGE", help="Measure what holds STAGE (or a version's number) by turns with it.")
+@click.option("--rounds", type=click.IntRange(1, 1000), help="Runs of the suite. Default: 1, with --beside 4 of each.")
 @click.option("--measure-only", is_flag=True, help="Measure and store the result; another job signs it.")
 @click.option("--measurement", metavar="ID", help="Sign the stored result of --measure-only.")
 @click.option("--digest", metavar="DIGEST", help="With --measurement: refuse unless it has this digest.")
@@ -57,6 +46,8 @@ SHOWN = 4  # metrics in the line for a person
 def command(
     reference: str,
     suite: str,
+    beside: str | None,
+    rounds: int | None,
     measure_only: bool,
     measurement: str | None,
     digest: str | None,
@@ -68,34 +59,40 @@ def command(
     """Pull REF verified, run the suite on its pinned dataset version, and sign what it measured.
 
     \b
-    Example:
+    Examples:
       modelbook evaluate fraud@5 --suite default
+      modelbook evaluate fraud@5 --suite latency --beside production
     """
     wanted = parse_reference(reference)
     check_name(suite, "suite")
     if measurement and not digest:
         raise click.UsageError("--measurement needs --digest: the digest is what ties the two jobs together.")
     workspace = open_workspace(registry_folder)
-    refuse(wanted.name, workspace.findings)
+    refuse(wanted.name, workspace.problems)
     workspace.refuse_uncommitted()
     version = workspace.registry.resolve(wanted)
     name = f"{wanted.name}@{version}"
-    if suite in workspace.registry.evaluation_paths(wanted.name, version):
-        tell(name, f"suite {suite} has measured it already; evaluations never change", None, as_json=as_json)
-        return
-    branch = evaluation_branch(wanted.name, version, suite)
-    if not measure_only and branch in (forge := workspace.forge(forge_name)).proposed(branch):
-        tell(name, f"suite {suite} has measured it already", forge.resume(branch, labels=LABELS), as_json=as_json)
-        return
+    evaluation: Evaluation | None = None
     if measurement and digest:
         evaluation = read_measurement(workspace, Evaluation, measurement, digest)
-        if (evaluation.model, evaluation.version, evaluation.suite) != (wanted.name, version, suite):
-            is_of = f"{evaluation.suite} of {evaluation.model}@{evaluation.version}"
+        if (evaluation.model, evaluation.version, evaluation.ran) != (wanted.name, version, suite):
+            is_of = f"{evaluation.ran} of {evaluation.model}@{evaluation.version}"
             raise Refused(f"the measurement is {is_of}, not {suite} of {name}")
+        what = evaluation.suite
     else:
+        ask = asked(workspace, wanted.name, version, suite, beside=beside, rounds=rounds)
+        what = ask.name
+    if what in workspace.registry.evaluation_paths(wanted.name, version):
+        tell(name, f"suite {what} has measured it already; evaluations never change", None, as_json=as_json)
+        return
+    branch = evaluation_branch(wanted.name, version, what)
+    if not measure_only and branch in (forge := workspace.forge(forge_name)).proposed(branch):
+        tell(name, f"suite {what} has measured it already", forge.resume(branch, labels=LABELS), as_json=as_json)
+        return
+    if evaluation is None:
         if not measure_only:  # before the work, so that a key that will not do wastes none of it
             open_allowed_signer(workspace, signer, wanted.name, statement="evaluation")
-        evaluation = _measure(workspace, wanted.name, version, suite)
+        evaluation = evaluated(workspace, ask)
         if measure_only:
             stored = store_measurement(workspace, evaluation)
             if as_json:
@@ -128,89 +125,17 @@ def _look(evaluation: Evaluation) -> None:
         )
 
 
-def _measure(workspace: Workspace, model: str, version: int, suite_name: str) -> Evaluation:
-    registry = workspace.registry
-    suite = _suite(workspace, model, suite_name)
-    dataset, _, number = suite.dataset.partition("@")
-    use = DatasetUse(
-        dataset=dataset,
-        version=int(number),
-        role="test",
-        digest=_dataset_digest(workspace, dataset, int(number)),
-    )
-    entry_point = workspace.repository.root / suite.entry_point
-    code = committed_code(workspace.repository.root, suite.entry_point)
-    with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
-        scratch = Path(folder)
-        pull_version(workspace, model, version, scratch / "model")
-        pull_dataset(workspace, dataset, int(number), scratch / "dataset")
-        started = now()
-        metrics = measure(entry_point, scratch / "model", scratch / "dataset", scratch)
-        check_names(metrics, suite.entry_point)
-        each = read_examples(scratch, metrics, suite.entry_point)
-    examples = None
-    if each:
-        stored = workspace.store.put_bytes(examples_key(digest_of(each)), each)
-        examples = Examples(size=stored.size, digest=stored.digest)
-    return Evaluation(
-        model=model,
-        version=version,
-        card=registry.digest(registry.card_path(model, version)),
-        suite=suite_name,
-        dataset=use,
-        job=this_job(),
-        user=person(workspace.repository.root),
-        started=started,
-        ended=now(),
-        code=code,
-        environment=capture(workspace.repository.root),
-        metrics=metrics,
-        examples=examples,
-    )
-
-
-def _suite(workspace: Workspace, model: str, name: str) -> Suite:
-    path = f"models/{model}/model.yaml"
-    record = workspace.registry.model(model)
-    if record and name in record.suites:
-        return record.suites[name]
-    known = ", ".join(record.suites) if record else ""
-    raise BadInput(
-        f"{model} has no suite {name!r}" + (f" (it has: {known})" if known else ""),
-        where=workspace.path(path),
-        remedy=f"Write it:\n{_example(workspace, model, name)}" if record is None else "Add it under `suites:`.",
-    )
-
-
-def _example(workspace: Workspace, model: str, suite: str) -> str:
-    """A whole model.yaml for this registry, to paste."""
-    registry = workspace.registry
-    known = [f"{name}@{registry.dataset_versions(name)[-1]}" for name in registry.datasets()]
-    lines = ["format: modelbook/model/v1", f"model: {model}", "suites:", f"  {suite}:"]
-    lines += ["    entry_point: evaluate.py", f"    dataset: {known[0] if known else 'some-data@1'}"]
-    return "\n".join(f"    {line}" for line in lines)
-
-
-def _dataset_digest(workspace: Workspace, dataset: str, version: int) -> str:
-    path = f"{dataset_folder(dataset, version)}/card.yaml"
-    if path not in workspace.registry.files:
-        raise BadInput(
-            f"the suite's dataset {dataset}@{version} is not in this registry",
-            remedy="Add it: `modelbook data add`.",
-        )
-    return workspace.registry.digest(path)
-
-
 def _change(workspace: Workspace, evaluation: Evaluation, key: StatementSigner) -> Change:
     data = dump(evaluation)
     model, version, suite = evaluation.model, evaluation.version, evaluation.suite
     folder = workspace.path(f"{version_folder(model, version)}/evaluations")
-    rows = [f"| {name} | {_shown(metric.value)} |" for name, metric in evaluation.metrics.items()]
+    other = evaluation.beside
+    title = f"Evaluate {model}@{version} with {evaluation.ran}"
     return Change(
         branch=evaluation_branch(model, version, suite),
         base=workspace.commit,
-        title=f"Evaluate {model}@{version} with {suite}",
-        body="\n".join(["| metric | value |", "| --- | ---: |", *rows]),
+        title=f"{title} beside {model}@{other.version}" if other else title,
+        body=_table(evaluation),
         files={
             f"{folder}/{suite}.yaml": data,
             f"{folder}/{suite}.sigstore.json": key.sign(evaluation_statement(evaluation, data)),
@@ -219,5 +144,21 @@ def _change(workspace: Workspace, evaluation: Evaluation, key: StatementSigner) 
     )
 
 
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.6g}"
+def _table(evaluation: Evaluation) -> str:
+    other = evaluation.beside
+    heads = ["metric", "value", "interval"] + ([f"{evaluation.model}@{other.version}"] if other else [])
+    rows = [
+        [name, _shown(metric), _interval(metric)] + ([_shown(other.metrics.get(name))] if other else [])
+        for name, metric in evaluation.metrics.items()
+    ]
+    lines = [heads, ["---", *(["---:"] * (len(heads) - 1))], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _shown(metric: Metric | None) -> str:
+    return "-" if metric is None or metric.value is None else f"{metric.value:.6g}"
+
+
+def _interval(metric: Metric) -> str:
+    found = metric.interval
+    return f"{found.low:.4g} to {found.high:.4g} ({found.confidence:.0%})" if found else ""

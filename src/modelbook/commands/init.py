@@ -72,6 +72,7 @@ def _read_folder(_context: click.Context, _parameter: click.Parameter, text: str
     default=REGISTRY,
     show_default=True,
     metavar="FOLDER",
+    envvar="MODELBOOK_REGISTRY",
     callback=_read_folder,
     help="Where the registry lies, from the top of the repository.",
 )
@@ -142,23 +143,27 @@ def command(
         say("The key is yours alone: keep a copy where you keep passwords.")
         say("Next: modelbook data add NAME PATH, then modelbook train SCRIPT --data NAME@1")
     if pin:
-        _tell(pin, owners, planned)
+        _tell(root, pin, written, planned.kept)
 
 
-def _tell(pin: Pin, owners: Sequence[str], planned: Planned) -> None:
-    say(f"Workflows of {pin.repository} at {pin.commit[:12]}: {len(planned.contents)} files written.")
-    for path in planned.kept:
+def _tell(root: Path, pin: Pin, written: Sequence[str], kept: Sequence[str]) -> None:
+    count = sum(path.startswith(".github/") for path in written)
+    say(f"Workflows of {pin.repository} at {pin.commit[:12]}: {count} files written.")
+    for path in kept:
         say(f"{path} differs from what is written here: no more than its pins were moved.")
-    if not owners and ".github/CODEOWNERS" not in planned.kept:
-        say("Without --owner there is no CODEOWNERS, so that nobody in particular has to approve.")
-    say("Next: git push, then bash .github/branch-rules.sh, then modelbook doctor")
+    if not any((root / place).exists() for place in PLACES):
+        say("There is no CODEOWNERS, so nobody in particular has to approve: name somebody with --owner.")
+    if written:
+        say("Next: git push, then bash .github/branch-rules.sh, then modelbook doctor")
 
 
 def _ask_for_owners(root: Path) -> tuple[str, ...]:
     """The code owners, asked of whoever sits at a terminal where none are named yet; maybe none."""
     if not sys.stdin.isatty() or any((root / place).exists() for place in PLACES):
         return ()
-    answer = click.prompt("Who must approve changes of the registry (@person or @organisation/team)", default="")
+    answer = click.prompt(
+        "Who must approve changes of the registry (@person or @organisation/team)", default="", err=True
+    )
     named = tuple(answer.split())
     if wrong := [one for one in named if not is_owner(one)]:
         raise BadInput(f"{wrong[0]!r} cannot own anything", remedy="Write @person or @organisation/team.")

@@ -67,7 +67,7 @@ def command(
         raise click.UsageError("--override-freeze needs a --reason, for the record.")
     wanted = parse_reference(reference)
     workspace = open_workspace(registry_folder, scope=[model_folder(wanted.name)])
-    refuse(wanted.name, workspace.findings)
+    refuse(wanted.name, workspace.problems)
     workspace.refuse_uncommitted()
     version = workspace.registry.resolve(wanted)
     name = f"{wanted.name}@{version}"

@@ -64,7 +64,7 @@ def command(
         raise click.UsageError("Say why: --reason TEXT is what whoever meets the hold will read.")
     scope = model_folder(model)
     workspace = open_workspace(registry_folder, scope=[scope])
-    refuse(model, workspace.findings)
+    refuse(model, workspace.problems)
     workspace.refuse_uncommitted()
     registry = workspace.registry
     standing = registry.resolve(Reference(model, stage=stage))  # refuses an empty stage, and one that there is not

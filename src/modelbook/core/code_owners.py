@@ -44,7 +44,7 @@ def _form(pattern: str) -> re.Pattern[str]:
     """A pattern as gitignore has it, less `!` and `[…]`, which GitHub does not take here."""
     anchored = "/" in pattern.rstrip("/")
     inner = ""
-    for part in re.split(r"(\*\*/|/\*\*|\*|\?)", pattern.strip("/")):
+    for part in re.split(r"(\*\*/|/\*\*$|\*|\?)", pattern.strip("/")):
         inner += {"**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}.get(part) or re.escape(part)
     # What names a folder owns all that lies in it; but `docs/*` owns no folder of docs.
     tail = "/" if pattern.endswith("/") else r"\Z" if pattern.endswith("/*") else r"(?:/|\Z)"

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from modelbook.core.hardware import gpus_in_words
 from modelbook.core.run_record import Environment, TorchBuild
 from modelbook.errors import BadInput
 
 PACKAGES = "packages."
 PARTS = (
-    *("python", "implementation", "platform", "os", "cpu", "gpus", "driver"),
+    *("python", "implementation", "platform", "os", "cpu", "cores", "gpus", "driver"),
     *("cuda", "cudnn", "torch", "container", "unlocked", "lock"),
 )
 """What is compared, besides each package as `packages.<name>`."""
@@ -30,12 +31,7 @@ def drift(left: Environment, right: Environment, ignore: Sequence[str] = ()) -> 
     What matches a pattern of `ignore`, such as `cpu` or `packages.pytest*`, is left out. Raises BadInput for a
     pattern that no part could match.
     """
-    for pattern in ignore:
-        if not pattern.startswith(PACKAGES) and not any(fnmatchcase(part, pattern) for part in PARTS):
-            raise BadInput(
-                f"{pattern!r} is no part of an environment",
-                remedy=f"Parts are {', '.join(PARTS)}, and {PACKAGES}NAME; a * stands for anything.",
-            )
+    _check_parts(ignore)
     parts = [(part, _text(left, part), _text(right, part)) for part in PARTS if part != "lock"]
     if left.packages == right.packages and left.unlocked == right.unlocked:
         # Same versions, and still not the same: one of them comes from another commit or another address.
@@ -49,12 +45,28 @@ def drift(left: Environment, right: Environment, ignore: Sequence[str] = ()) -> 
     )
 
 
+def of_parts(found: Sequence[Drift], patterns: Sequence[str]) -> tuple[Drift, ...]:
+    """Those differences that match a pattern, as in `drift`. Raises BadInput for one that no part could match."""
+    _check_parts(patterns)
+    return tuple(one for one in found if any(fnmatchcase(one.part, pattern) for pattern in patterns))
+
+
+def _check_parts(patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        if not pattern.startswith(PACKAGES) and not any(fnmatchcase(part, pattern) for part in PARTS):
+            raise BadInput(
+                f"{pattern!r} is no part of an environment",
+                remedy=f"Parts are {', '.join(PARTS)}, and {PACKAGES}NAME; a * stands for anything.",
+            )
+
+
 def _text(environment: Environment, part: str) -> str | None:
     value = getattr(environment, part)
     if part == "gpus":
-        counts = {name: value.count(name) for name in value}
-        return ", ".join(f"{count} x {name}" for name, count in counts.items()) or None
+        return gpus_in_words(value) or None
     if isinstance(value, TorchBuild):
         commit = f" ({value.git[:12]})" if value.git else ""
         return f"{value.version}{commit}{', debug' if value.debug else ''}"
+    if isinstance(value, int):
+        return str(value)
     return ", ".join(value) or None if isinstance(value, tuple) else value

@@ -41,6 +41,7 @@ def verify_evaluations(
             remedy = "Evaluate it in a job of its own: `modelbook evaluate`."
             findings.append(problem(registry, path, "graded-by-trainer", message, remedy))
         findings += dataset_is_known(registry, path, evaluation.dataset)
+        findings += _other_is_known(registry, path, evaluation)
         _, found = signed(
             registry,
             path.removesuffix(".yaml") + ".sigstore.json",
@@ -118,6 +119,29 @@ def _orphans(registry: Registry, kind: str, model: str, version: int, paths: Map
         for orphan, place in registry.beside(f"{kind} signature", model, version)
         if place.part not in paths
     ]
+
+
+def _other_is_known(registry: Registry, path: str, evaluation: Evaluation) -> list[Finding]:
+    """What is wrong with the version that it was measured beside: not here, not the same, or of this very job."""
+    other, model = evaluation.beside, evaluation.model
+    if other is None:
+        return []
+    card, name = registry.card_path(model, other.version), f"{model}@{other.version}"
+    if other.version == evaluation.version:
+        return [problem(registry, path, "beside-itself", f"{name} was measured beside itself")]
+    if card not in registry.files:
+        return [problem(registry, path, "unknown-version", f"{name}, measured beside it, is not in the registry")]
+    if registry.digest(card) != other.card:
+        message = f"{name} in the registry is not the one that was measured beside it: its digest differs"
+        return [problem(registry, path, "other-card", message)]
+    try:
+        trainer = registry.card(model, other.version).run.job
+    except DocumentError:
+        return []  # the verdict on that version says what is wrong with it
+    if evaluation.job == trainer:
+        message = f"the job that measured {name} beside it is the one that trained {name} ({trainer})"
+        return [problem(registry, path, "graded-by-trainer", message)]
+    return []
 
 
 def dataset_is_known(registry: Registry, path: str, use: DatasetUse) -> list[Finding]:

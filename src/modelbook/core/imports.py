@@ -4,12 +4,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from pydantic import TypeAdapter, ValidationError
 
 from modelbook.core.names import MAX_NAME, check_name
 from modelbook.core.pickles import looks_like_pickle
 from modelbook.core.records import FilePath
+from modelbook.errors import BadInput
 
 UNKNOWN = "unknown"
 """What a record says where the other registry says nothing and ours asks for a word."""
@@ -28,6 +30,26 @@ def our_name(foreign: str) -> str:
     """
     plain = re.sub(r"[^a-z0-9]+", "-", foreign.lower()).strip("-")[:MAX_NAME].strip("-")
     return check_name(plain or foreign, "registered model")
+
+
+def names_here(foreign: Iterable[str], chosen: str | None = None) -> dict[str, str]:
+    """Our name of each foreign model; `chosen` is that of the only one.
+
+    Raises BadInput where two would get the same.
+    """
+    here: dict[str, str] = {}
+    for model in dict.fromkeys(foreign):
+        name = chosen or our_name(model)
+        if twin := next((other for other, taken in here.items() if taken == name), None):
+            message = f"{twin!r} and {model!r} would both be {name!r} here"
+            raise BadInput(message, remedy="Import one at a time, and name it with --as.")
+        here[model] = name
+    return here
+
+
+def timestamp(seconds: int) -> str:
+    """Seconds since 1970 as records write a time."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def import_id(source: str, model: str, version: str, *identity: object) -> str:

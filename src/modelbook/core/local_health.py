@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from modelbook.core import layout
-from modelbook.core.health import Check
+from modelbook.core.health import Check, Verdict
 from modelbook.core.registry import Registry
 from modelbook.core.trust import allowed
 from modelbook.core.trust_expiry import check_expiry, expires_soon, has_expired
@@ -110,7 +110,8 @@ def _trust(registry: Registry, now: str) -> Iterator[Check]:
         message = f"the key of {signer.name} expires at {signer.expires}"
         yield Check("registry", "expiry", "warning", message, f"modelbook trust rotate {signer.name}")
     for finding in check_expiry(registry, now):
-        yield Check("registry", "expiry", "problem" if "no longer" in finding.message else "warning", str(finding))
+        verdict: Verdict = "problem" if "no longer" in finding.message else "warning"
+        yield Check("registry", "expiry", verdict, f"{finding.path}:{finding.line}: {finding.message}", finding.remedy)
     gone = [signer.name for signer in trust.signers if has_expired(signer, now)]
     if not soon and not gone:
         yield Check("registry", "expiry", "ok", "no key expires in the next 30 days")

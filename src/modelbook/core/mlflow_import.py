@@ -7,13 +7,12 @@ not know (the data, the machine, whether the code was committed) stays unknown.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from modelbook.core.imports import UNKNOWN, import_id, our_name, pinned
+from modelbook.core.addresses import without_credentials
+from modelbook.core.imports import UNKNOWN, import_id, pinned, timestamp
 from modelbook.core.mlflow_view import without_user_info
 from modelbook.core.records import StoredFile
 from modelbook.core.run_record import Code, Environment, Imported, RunRecord
-from modelbook.errors import BadInput
 
 _TAGS = frozenset({"mlflow.user", "mlflow.runName", "mlflow.log-model.history"})  # said elsewhere, or very long
 _TAG_LIMIT = 1000  # characters of a tag's value
@@ -66,21 +65,6 @@ class MlflowVersion:
         return import_id("mlflow", self.model, str(self.number), self.run_id, self.created)
 
 
-def names_here(models: Iterable[str], chosen: str | None = None) -> dict[str, str]:
-    """Our name of each MLflow model; `chosen` is that of the only one.
-
-    Raises BadInput where two would get the same.
-    """
-    here = {model: chosen or our_name(model) for model in models}
-    for model, name in here.items():
-        if twins := [other for other in here if here[other] == name and other != model]:
-            raise BadInput(
-                f"{model!r} and {twins[0]!r} would both be {name!r} here",
-                remedy="Import one at a time, and name it: `modelbook import mlflow MODEL --as NAME`.",
-            )
-    return here
-
-
 def stages_meant(version: MlflowVersion, stages: Iterable[str]) -> list[str]:
     """The stages of our policy that the version's aliases, or its MLflow stage, name."""
     said = {word.lower() for word in (*version.aliases, version.stage or "")}
@@ -106,8 +90,8 @@ def record_of(
         experiment=(training and training.experiment) or UNKNOWN,
         job=f"mlflow:{version.run_id or f'{version.model}/{version.number}'}",
         user=(training and (tags.get("mlflow.user") or training.user)) or UNKNOWN,
-        started=_time(started),
-        ended=_time(ended),
+        started=timestamp(started // 1000),
+        ended=timestamp(ended // 1000),
         params=dict(training.params) if training else {},
         metrics=dict(training.metrics) if training else {},
         imported=Imported(
@@ -149,7 +133,7 @@ def _code(tags: Mapping[str, str]) -> Code:
     commit = tags.get("mlflow.source.git.commit", "").lower()
     repository = tags.get("mlflow.source.git.repoURL")
     return Code(
-        repository=without_user_info(repository) if repository else None,
+        repository=without_credentials(repository) if repository else None,
         commit=commit if re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", commit) else None,
         branch=tags.get("mlflow.source.git.branch"),
         entry_point=tags.get("mlflow.source.name") or UNKNOWN,
@@ -165,7 +149,3 @@ def _environment(described: Mapping[str, str]) -> Environment:
         platform=UNKNOWN,
         packages=pinned(texts.get("requirements.txt", "").splitlines()),
     )
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

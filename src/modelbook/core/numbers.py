@@ -17,7 +17,8 @@ class Numbers:
     """The metrics of one version: `values` are finite numbers, `withheld` says why the others are none.
 
     `metrics` has what else was recorded of those values: sizes and standard errors; `examples` has the values of each
-    example, and `unread` says of metrics whose suite has such values why they cannot be had.
+    example, and `unread` says of metrics whose suite has such values why they cannot be had. `sources` has the
+    evaluation that each metric comes from, withheld or not.
     """
 
     values: Mapping[str, float]
@@ -25,6 +26,7 @@ class Numbers:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     examples: Mapping[str, Column] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Evaluation] = field(default_factory=dict)
 
     def why_not(self, name: str, whose: str) -> str | None:
         """Why the metric cannot be used, or None if it can."""
@@ -70,7 +72,8 @@ def numbers_of(evaluations: Mapping[str, Evaluation], results: Results = NONE) -
             unread |= {name: found for name in evaluation.metrics if name in values}
         else:
             examples |= {name: column for name, column in found.items() if name in values}
-    return Numbers(values, withheld, metrics, examples, unread)
+    sources = {name: evaluation for evaluation in evaluations.values() for name in evaluation.metrics}
+    return Numbers(values, withheld, metrics, examples, unread, sources)
 
 
 def not_a_number(value: object) -> str | None:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from modelbook.core.beside import compared_with, measured_beside
 from modelbook.core.examples import Results
 from modelbook.core.numbers import NONE
 from modelbook.core.promotion import NO_HISTORY, decide
+from modelbook.core.registered_model import Suite
 from modelbook.core.registry import Registry
 from modelbook.core.tenure import Tenures
 
@@ -35,6 +37,13 @@ class Plan:
     later: tuple[Later, ...] = ()
 
 
+def _waits(registry: Registry, model: str, version: int, name: str, suite: Suite) -> bool:
+    if name not in registry.evaluation_paths(model, version):
+        return True
+    holder = compared_with(registry, model, version, suite)
+    return holder is not None and not measured_beside(registry, model, version, name, holder)
+
+
 def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results: Results = NONE) -> Plan:
     """Of the latest version of each model: suites that have not measured it, automatic stages whose gates it passes."""
     evaluations, promotions, later = [], [], []
@@ -44,7 +53,8 @@ def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results
             continue
         record = registry.model(model)
         measured = registry.evaluation_paths(model, versions[-1])
-        waiting = [suite for suite in (record.suites if record else {}) if suite not in measured]
+        suites = record.suites if record else {}
+        waiting = [name for name, suite in suites.items() if _waits(registry, model, versions[-1], name, suite)]
         evaluations += [Todo(model, versions[-1], suite) for suite in waiting]
         if waiting or not measured:
             continue

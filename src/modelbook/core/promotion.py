@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from modelbook.core import layout
+from modelbook.core.alike import like_with_like, that_count
 from modelbook.core.documents import DocumentError
 from modelbook.core.evaluation import Evaluation, Examples
 from modelbook.core.examples import Results
@@ -99,17 +100,23 @@ def decide(
     stands = verify_stage(registry, model, stage_name)
     current = stands.pointer
     verdict = verify_version(registry, model, version)
-    evaluations, found = _as_pinned(registry, verdict)
+    held = current.holder() if current else None
+    pinned, found = _as_pinned(registry, verdict)
     findings = [*verdict.findings, *found]
+    evaluations = that_count(pinned, held)
+    numbers = numbers_of(evaluations, results)
     baseline, found = _baseline(registry, stands, evaluations, results)
     findings += found
+    if baseline and held:
+        again = f"modelbook evaluate {model}@{version} --suite {{suite}} --beside {stage_name}"
+        baseline = like_with_like(numbers, baseline, held, again)
     findings += [*in_use(registry, model, version), *_order(registry, model, version, stage)]
     findings += _held(registry, current) if current else []
     gates: tuple[GateResult, ...] = ()
     if verdict.card:
         card, rule = verdict.card, registry.policy.reproduce
         met = standing(card, verdict.evaluations, verdict.reproductions.values(), rule)
-        facts = Facts(numbers_of(evaluations, results), baseline, card.tags, card.run.params, met)
+        facts = Facts(numbers, baseline, card.tags, card.run.params, met)
         gates = judge(registry.gates(model, stage), facts, first=stage.first)
     already = current is not None and current.version == version
     pointer, timing = None, UNKNOWN
@@ -131,7 +138,6 @@ def decide(
                 f"Measure it: `modelbook evaluate {model}@{version}`.",
             )
         )
-    held = current.holder() if current else None
     return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already, timing)
 
 
@@ -164,7 +170,7 @@ def _baseline(
     # Only like with like: what a suite measured on another dataset is missing here, and a gate that reads it says so.
     alike = {
         suite: evaluation
-        for suite, evaluation in verdict.evaluations.items()
+        for suite, evaluation in that_count(verdict.evaluations, None).items()
         if suite not in candidate or candidate[suite].dataset.digest == evaluation.dataset.digest
     }
     return numbers_of(alike, results), [*stands.findings, *verdict.findings]
@@ -179,7 +185,7 @@ def _as_pinned(registry: Registry, verdict: VersionVerdict) -> tuple[dict[str, E
     suites = model.suites if model else {}
     kept, findings = {}, []
     for suite, evaluation in verdict.evaluations.items():
-        pinned = suites[suite].dataset if suite in suites else None
+        pinned = suites[evaluation.ran].dataset if evaluation.ran in suites else None
         used = f"{evaluation.dataset.dataset}@{evaluation.dataset.version}"
         if pinned in {None, used}:
             kept[suite] = evaluation

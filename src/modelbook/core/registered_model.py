@@ -13,10 +13,14 @@ DatasetReference = Annotated[str, Field(pattern=DATASET_PATTERN, max_length=80)]
 
 
 class Suite(Frozen):
-    """How a version is measured: an entry point of this repository, on one pinned dataset version."""
+    """How a version is measured: an entry point of this repository, on one pinned dataset version.
+
+    `compare` names a stage: the version that holds it is measured again beside each new one, on the same machine.
+    """
 
     entry_point: FilePath
     dataset: DatasetReference
+    compare: Name | None = None
 
 
 class RegisteredModel(Frozen):

@@ -144,7 +144,8 @@ def weights_of(files: Mapping[str, str]) -> dict[str, str]:
 
 def suites_to_measure(evaluations: Mapping[str, Evaluation], rule: ReproductionRule) -> list[str]:
     """The suites that have measured a metric with a margin: what a training anew has to be measured by too."""
-    return sorted(suite for suite, one in evaluations.items() if rule.margins.keys() & one.metrics.keys())
+    first = {suite: one for suite, one in evaluations.items() if suite == one.ran}
+    return sorted(suite for suite, one in first.items() if rule.margins.keys() & one.metrics.keys())
 
 
 def _suite_of(evaluations: Mapping[str, Evaluation], name: str) -> str | None:

@@ -47,6 +47,7 @@ class TorchBuild(Frozen):
 class Environment(Frozen):
     """The machine and the software that ran it. What could not be found out is absent.
 
+    `cores` is how many the process was allowed to use.
     `cuda` is the version that torch was built for, `driver` that of the machine's NVIDIA driver. `container` is the
     image by digest, or `unknown` in a container that nobody named. `lock` is the digest of
     `modelbook/requirements.txt` among the run's artifacts, which installs `packages` again, except for `local`, which
@@ -59,6 +60,7 @@ class Environment(Frozen):
     platform: str
     os: str | None = None
     cpu: str | None = None
+    cores: Annotated[int, Field(ge=1)] | None = None
     gpus: tuple[str, ...] = ()
     driver: str | None = None
     cuda: str | None = None

@@ -40,7 +40,7 @@ BEYOND_SCHEMA: dict[str, tuple[str, ...]] = {
         "an artifact inside another one, or inside a file of the registry",
     ),
     "dataset": (),
-    "evaluation": ("a metric that holds another one",),
+    "evaluation": ("a metric that holds another one", "the name of what was measured once more beside a version"),
     "model": ("the name in a dataset reference has at most 63 characters",),
     "policy": (
         "two stages of one name",

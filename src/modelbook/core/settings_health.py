@@ -84,8 +84,8 @@ def _auto(facts: SettingsFacts, policy: Policy | None) -> Iterator[Check]:
     elif facts.auto_merge:
         yield Check(AREA, "auto-merge", "ok", f"auto-merge is allowed, as `auto: true` of {listed} needs it")
     else:
-        message = f"{listed} is `auto: true`, and the repository does not allow auto-merge"
-        yield Check(AREA, "auto-merge", "problem", message, "gh repo edit --enable-auto-merge")
+        message = f"{listed} is `auto: true`, and auto-merge is not allowed: somebody merges each by hand"
+        yield Check(AREA, "auto-merge", "warning", message, "gh repo edit --enable-auto-merge")
 
 
 def _actions(facts: SettingsFacts) -> Iterator[Check]:

@@ -32,6 +32,7 @@ def capture(repository: Path | None = None, distributions: Sequence[Installed] |
         platform=platform.platform(),
         os=machine.system(),
         cpu=machine.cpu(),
+        cores=machine.cores(),
         gpus=gpus or _gpus_of_torch(),
         driver=driver,
         cuda=cuda,

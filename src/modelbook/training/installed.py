@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from modelbook.core.addresses import without_credentials
 from modelbook.errors import BadInput
-from modelbook.training.code_version import without_credentials
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9]+([._+!-][A-Za-z0-9]+)*")

@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +20,22 @@ def cpu(root: Path = Path("/")) -> str | None:
     """The processor's name."""
     found = _find(root / "proc/cpuinfo", r"^model name\s*:\s*(.+)$")
     return found or platform.processor() or platform.machine() or None
+
+
+def cores() -> int | None:
+    """How many of the machine's cores this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(allowed(0)) if allowed else os.cpu_count()
+
+
+def peak_memory(root: Path = Path("/")) -> int:
+    """The most bytes of memory that this process has had at once."""
+    # Linux counts in getrusage also what the parent had until it became this process.
+    if found := _find(root / "proc/self/status", r"^VmHWM:\s*([0-9]+) kB"):
+        return int(found) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def gpus(root: Path = Path("/")) -> tuple[str, ...]:

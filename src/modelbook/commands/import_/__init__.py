@@ -2,7 +2,7 @@
 
 import click
 
-from modelbook.commands.import_ import mlflow
+from modelbook.commands.import_ import gto, mlflow
 
 
 @click.group(name="import", short_help="Bring the models of another registry here.")
@@ -11,8 +11,13 @@ def command() -> None:
 
     What comes is checked like any run: no pickle, sound weights. Nothing of the other registry is run or changed. Its
     metrics are its own claims, so a version that came has to be evaluated here before it is promoted.
+
+    \b
+    Examples:
+      modelbook import mlflow --tracking-uri https://mlflow.acme.example --dry-run
+      modelbook import gto ../models --dry-run
     """
 
 
-for each in (mlflow,):
+for each in (mlflow, gto):
     command.add_command(each.command)

@@ -7,14 +7,15 @@ import click
 from modelbook.adapters.mlflow_registry import MlflowRegistry
 from modelbook.commands._importing import Foreign, bring_all
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option, signer_option
+from modelbook.core.imports import names_here
 from modelbook.core.mlflow_import import (
     MlflowVersion,
     describing,
     description_of,
-    names_here,
     record_of,
     stages_meant,
 )
+from modelbook.core.mlflow_view import RUN
 from modelbook.core.names import check_name
 
 
@@ -87,4 +88,6 @@ def _foreign(registry: MlflowRegistry, version: MlflowVersion, ours: str, stages
         stages=tuple(stages_meant(version, stages)),
         aliases=version.aliases,
         problem=None if version.status == "READY" else f"MLflow says that it is {version.status}, not READY.",
+        origin=version.tags.get(RUN),
+        points=partial(registry.points, version),
     )

@@ -1,0 +1,82 @@
+"""Only like with like: what depends on the machine is compared only where both were measured on the same hardware.
+
+Either the classes are the same (core/hardware.py), or the candidate's evaluation holds what the baseline's card gave in
+the same job, measured by turns (`modelbook evaluate --beside`); the latter counts before the former.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from modelbook.core.evaluation import Evaluation, Metric, inside_another, of_the_machine
+from modelbook.core.hardware import hardware_class
+from modelbook.core.numbers import Numbers, not_a_number
+from modelbook.core.pointer import Holder
+
+Kept = TypeVar("Kept")
+
+
+def that_count(evaluations: Mapping[str, Evaluation], baseline: Holder | None) -> dict[str, Evaluation]:
+    """The evaluations of a version, one a suite, where `baseline` is what it is compared with.
+
+    What was measured once more beside that very baseline takes the place of what depends on the machine; what was
+    measured once more beside another counts no longer.
+    """
+    found = {name: one for name, one in evaluations.items() if name == one.ran}
+    for one in evaluations.values():
+        if one.suite == one.ran or not _is_beside(one, baseline):
+            continue
+        first = found.get(one.ran)
+        kept = {name: metric for name, metric in first.metrics.items() if not metric.hardware} if first else {}
+        metrics = kept | of_the_machine(one.metrics)
+        found[one.ran] = one.model_copy(update={"metrics": metrics, "examples": first and first.examples})
+    return found
+
+
+def like_with_like(candidate: Numbers, baseline: Numbers, holder: Holder, command: str) -> Numbers:
+    """The baseline's numbers as far as they may stand beside the candidate's; `command` would mend what may not."""
+    both = {**candidate.sources, **baseline.sources}
+    marked = [name for name, one in both.items() if _hardware(name, candidate.sources, baseline.sources)]
+    for name in marked:
+        source = candidate.sources.get(name)
+        again = source.beside.metrics.get(name) if source and source.beside and _is_beside(source, holder) else None
+        if again:
+            baseline = _with(baseline, name, again)
+        elif source and name in baseline.values and (why := _differ(source, baseline.sources[name])):
+            again = Metric(problem=f"{why}. Measure both on one machine: `{command.format(suite=source.ran)}`")
+            baseline = _with(baseline, name, again)
+    return baseline
+
+
+def _is_beside(evaluation: Evaluation, holder: Holder | None) -> bool:
+    other = evaluation.beside
+    return bool(other and holder and (other.version, other.card) == (holder.version, holder.card))
+
+
+def _hardware(name: str, *sources: Mapping[str, Evaluation]) -> bool:
+    return any(name in one and name in of_the_machine(one[name].metrics) for one in sources)
+
+
+def _differ(candidate: Evaluation, baseline: Evaluation) -> str | None:
+    """Why two evaluations were not made on the same hardware; None if they were."""
+    ours, theirs = hardware_class(candidate.environment), hardware_class(baseline.environment)
+    if ours is not None and ours == theirs:
+        return None
+    unknown = "hardware that is not on record"
+    return f"not comparable: it was measured on {theirs or unknown}, the candidate's on {ours or unknown}"
+
+
+def _with(numbers: Numbers, name: str, metric: Metric) -> Numbers:
+    """The numbers with this metric in the place of what was there by its name, or could not stand beside it."""
+    gone = {name, *(other for other in numbers.values if inside_another({name, other}))}
+
+    def without(items: Mapping[str, Kept]) -> dict[str, Kept]:
+        return {other: one for other, one in items.items() if other not in gone}
+
+    values, withheld, metrics = without(numbers.values), without(numbers.withheld), without(numbers.metrics)
+    if problem := not_a_number(metric.value):
+        withheld[name] = f"{name} is {metric.problem or problem}"
+    else:
+        values[name], metrics[name] = float(metric.value or 0.0), metric
+    examples, unread = without(numbers.examples), without(numbers.unread)
+    return replace(numbers, values=values, withheld=withheld, metrics=metrics, examples=examples, unread=unread)
