@@ -37,6 +37,7 @@ VERBS = {
     "status": "Compare what should serve with what does.",
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",
+    "diff": "Compare two versions: code, data, parameters, environment, metrics.",
     "list": "List models and what is in production.",
     "env": "Compare environments.",
     "schema": "Print the JSON Schema of a document.",

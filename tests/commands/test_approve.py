@@ -58,12 +58,12 @@ def test_a_promotion_waits_until_enough_people_have_signed(desk: Desk) -> None:
     assert waits in " ".join(said.split("\n"))
     assert codes(desk) == ["too-few-signers"]
     code, text = desk.run("verify", "--change", "main", "--rev", BRANCH)
-    assert (code, "all 1 gates let it through, and it waits for signatures" in text) == (1, True), text
+    assert (code, "the one gate lets it through, and it waits for signatures" in text) == (1, True), text
     head, tip = desk.git("rev-parse", "HEAD"), desk.git("rev-parse", BRANCH)
 
     code, text = approve(desk, ALICE)
     assert code == 0, text
-    assert "all 1 gates let digits@1 into staging" in text, "the report is shown before the signature"
+    assert "the one gate lets digits@1 into staging" in text, "the report is shown before the signature"
     assert "signed as alice; 2 of 3 people have signed (alice, promoter); it waits for 1 of bob, carol, deputy" in text
     assert desk.git("rev-parse", f"{BRANCH}^") == tip
     added = desk.git("diff", "--name-status", tip, BRANCH)
@@ -105,7 +105,7 @@ def test_a_person_is_asked_before_anything_is_signed(desk: Desk) -> None:
         os.close(side)
         assert done.returncode == code, done.stderr
         said = done.stdout
-        assert said.index("all 1 gates let digits@1 into staging") < said.index(
+        assert said.index("the one gate lets digits@1 into staging") < said.index(
             "Promote digits@1 to staging: sign as alice?"
         )
         assert (desk.git("rev-parse", BRANCH) == tip) == ("nothing was signed" in said) == bool(code)

@@ -1,12 +1,8 @@
 """The chapters of the story in which what was promoted is deployed and pulled."""
 
 import json
-import subprocess
-from pathlib import Path
 
-import yaml
-
-from tests.workflows.team import BIN, Team
+from tests.workflows.team import Team, openssf
 
 
 def deploy_what_was_promoted(acme: Team) -> None:
@@ -38,12 +34,3 @@ def pull_from_production(acme: Team) -> None:
     weights = serving / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     assert openssf(acme, serving) != 0, "one byte differs"
-
-
-def openssf(acme: Team, folder: Path) -> int:
-    """The exit status of the stock OpenSSF tool on a pulled folder."""
-    public = acme.folder / "public.pem"
-    public.write_text(yaml.safe_load(acme.git("show", "main:registry/trust.yaml"))["signers"][0]["key"])
-    options = ["--signature", str(folder / "model.sig"), "--public_key", str(public)]
-    done = subprocess.run([BIN / "model_signing", "verify", "key", *options, str(folder)], capture_output=True)
-    return done.returncode

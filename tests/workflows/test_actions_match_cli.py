@@ -21,6 +21,7 @@ NOT_IN_CI = {
     "revoke": "a person decides it, and says why",
     "trust": "people decide whom they trust, each with a key of his own",
     "show": "for reading",
+    "diff": "for reading; a promotion's pull request has it already",
     "list": "for reading",
     "history": "for reading",
     "runs": "for reading",

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.parts.act_run import JobKey
+from tests.workflows.pull_request_body import assert_the_story_is_told
 from tests.workflows.serving import deploy_what_was_promoted, pull_from_production
 from tests.workflows.team import CHECK, Team, team
 
@@ -175,6 +176,7 @@ def promote_to_production(acme: Team) -> None:
     ]
     assert acme.writes() == opened
     assert pointer_changes(acme, "promote/digits-1-to-production") == "production"
+    assert_the_story_is_told(acme, 4)
     verify_and_expect(acme, 4, passed=True)
     run = acme.merged(4)
     run.assert_jobs({"complete": "success", "plan": "success"})

@@ -10,7 +10,8 @@ class Change:
     """Files to write (bytes by path from the top of the repository; None removes one), on top of the commit `base`.
 
     `branch` is the same whenever the same thing is proposed. `decision` marks what a person has to approve (a
-    promotion), as against a fact (a card, an evaluation). `body` is Markdown.
+    promotion), as against a fact (a card, an evaluation). `body` is Markdown, for the pull request; `message` is what
+    the commit says below its title where that is not the body.
     """
 
     branch: str
@@ -21,6 +22,12 @@ class Change:
     decision: bool = False
     labels: tuple[str, ...] = ()
     comment: str | None = None
+    message: str | None = None
+
+    @property
+    def commit_message(self) -> str:
+        """All that the commit says."""
+        return f"{self.title}\n\n{self.body if self.message is None else self.message}".rstrip() + "\n"
 
 
 @dataclass(frozen=True)
@@ -50,8 +57,11 @@ class Forge(Protocol):
         """
         ...
 
-    def resume(self, branch: str, *, labels: tuple[str, ...] = ()) -> Proposal:
-        """The proposal on a branch that exists already; what is missing of it (pull request, labels) is made."""
+    def resume(self, branch: str, *, labels: tuple[str, ...] = (), body: str | None = None) -> Proposal:
+        """The proposal on a branch that exists already; what is missing of it (pull request, labels) is made.
+
+        `body` is the pull request's where that is not what the commit says.
+        """
         ...
 
     def proposed(self, prefix: str) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from modelbook import __version__
 from modelbook.adapters.git import Repository
 from modelbook.adapters.github_errors import Unsure, refusal, too_long_a_wait, unanswered
 from modelbook.adapters.github_tokens import GitHubToken
+from modelbook.core.github_page import GitHubPage, remote_parts
 from modelbook.errors import BadInput, ForgeError
 
 Json = dict[str, Any]
@@ -251,20 +252,35 @@ def _pause() -> float:
     return float(text)
 
 
-_REMOTE = re.compile(r"(?:[a-z+]+://)?(?:[^@/]*@)?(?P<host>[^/:]+)(?::\d+)?[:/](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
-
-
 def name_in(remote: str) -> str | None:
     """`owner/name` of a remote's URL, or None where it has no such form."""
-    found = _REMOTE.fullmatch(remote)
-    return found["name"] if found else None
+    found = remote_parts(remote)
+    return found[1] if found else None
 
 
 def api_of(remote: str) -> str:
     """Where the API of a remote's host answers: github.com's, or that of a GitHub Enterprise Server."""
-    found = _REMOTE.fullmatch(remote)
-    host = found["host"] if found else "github.com"
+    found = remote_parts(remote)
+    host = found[0] if found else "github.com"
     return "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
+
+
+def page_of(repository: Repository, forge: str) -> GitHubPage | None:
+    """Where people see this repository on GitHub, by the environment of a workflow, or by the remote `origin`.
+
+    None where it is not there. Only the forge `github` says of another host that it is a GitHub Enterprise Server.
+    """
+    host, name = remote_parts(repository.remote_url() or "") or ("", "")
+    server = f"https://{host}"
+    if forge == "github":
+        name = os.environ.get("GITHUB_REPOSITORY") or name
+        server = os.environ.get("GITHUB_SERVER_URL") or server
+    elif host != "github.com":
+        return None
+    try:
+        return GitHubPage(server, name)
+    except ValueError:
+        return None
 
 
 def site_of(api: str) -> str:

@@ -50,7 +50,7 @@ class GitHubForge:
         if standing and self._holds(standing, tree, change.base):
             return standing, False
         if standing is None or change.decision:
-            commit = objects.write_commit(tree, change.base, f"{change.title}\n\n{change.body}".rstrip() + "\n")
+            commit = objects.write_commit(tree, change.base, change.commit_message)
             if standing is None and objects.create_branch(name, commit):
                 return commit, True
             if change.decision:
@@ -94,15 +94,16 @@ class GitHubForge:
         self.dispatch(VERIFY, base, {"pull-request": str(number), "head": head}, title=f"Verify #{number} at {head}")
         return ()
 
-    def resume(self, branch: str, *, labels: tuple[str, ...] = ()) -> Proposal:
+    def resume(self, branch: str, *, labels: tuple[str, ...] = (), body: str | None = None) -> Proposal:
         """See Forge."""
         head = self._objects.branch(branch)
         if head is None:
             raise ForgeError(f"there is no branch {branch}", where=self._api.full_name, remedy="Propose it again.")
         commit = self._objects.commit(head)
-        title, _, body = commit.message.partition("\n")
+        title, _, said = commit.message.partition("\n")
         # All of it stands on the branch: what is made again from here is only what lies around it.
-        change = Change(branch, commit.parents[0], title, body.strip(), files={}, labels=labels)
+        told = said.strip() if body is None else body
+        change = Change(branch, commit.parents[0], title, told, files={}, labels=labels)
         return self._open(change, head, created=False)
 
     def append(self, branch: str, commit: str, files: Mapping[str, bytes], title: str) -> Proposal:

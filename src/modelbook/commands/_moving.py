@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from modelbook.adapters.forge import Change, Forge
+from modelbook.adapters.forge import Change, Forge, Proposal
+from modelbook.adapters.github_api import page_of
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._proposing import move_branch, proposal_fields
@@ -15,8 +16,10 @@ from modelbook.core.layout import STAGE_SIGNATURES, pointer_path, summary_path
 from modelbook.core.markdown import markdown
 from modelbook.core.pointer import StagePointer
 from modelbook.core.promotion import Decision
+from modelbook.core.promotion_story import story_of
 from modelbook.core.report import promotion_report
 from modelbook.core.statements import summary_statement
+from modelbook.core.story_markdown import body
 from modelbook.errors import Exit
 
 
@@ -38,10 +41,10 @@ def propose(
     if decision.pointer and (decision.passed or open_refused):
         key, who = open_allowed_signer(workspace, signer, decision.model, stage=decision.stage)
         steps = _awaited(workspace, decision, who)
-        change = _change(workspace, decision, decision.pointer, key.sign, who, steps)
+        change = _change(workspace, decision, decision.pointer, key.sign, who, steps, forge_name)
         forge = workspace.forge(forge_name)
         same = _stands(forge, change, decision, decision.pointer)
-        proposal = forge.resume(change.branch, labels=change.labels) if same else forge.submit(change)
+        proposal = _again(forge, change) if same else forge.submit(change)
         then = [proposal.url] if proposal.url else proposal.next_steps
         report = promotion_report(decision, next_steps=[*steps, *then])
     outputs = {"passed": str(decision.passed).lower(), "version": decision.reference}
@@ -64,6 +67,7 @@ def _change(
     sign: Callable[[Statement], bytes],
     who: str,
     steps: Sequence[str],
+    forge_name: str,
 ) -> Change:
     model, stage = decision.model, decision.stage
     data = dump(pointer)
@@ -75,21 +79,30 @@ def _change(
         if place.kind in STAGE_SIGNATURES and (place.name, place.part) == (model, stage)
     ]
     text = markdown(promotion_report(decision, next_steps=steps))
+    told = text
+    if decision.kind is None:
+        story = story_of(decision, workspace.registry.trust, [who], commit=workspace.commit)
+        told = body(story, page_of(workspace.repository, forge_name))
     return Change(
         branch=move_branch(model, decision.version, stage, decision.kind),
         base=workspace.commit,
         title=decision.title,
-        body=text,
+        body=told,
         files={**new, **dict.fromkeys(set(old) - new.keys())},
         decision=True,
         labels=("modelbook", decision.kind or "promotion"),
         comment=text,
+        message=text,  # a promotion's pull request says more than history has to keep
     )
 
 
 def _summary(pointer: StagePointer, data: bytes, decision: Decision) -> Statement:
     inputs = {evidence.path: evidence.digest for evidence in pointer.evidence}
     return summary_statement(pointer, data, inputs, passed=decision.passed)
+
+
+def _again(forge: Forge, change: Change) -> Proposal:
+    return forge.resume(change.branch, labels=change.labels, body=change.body)
 
 
 def _stands(forge: Forge, change: Change, decision: Decision, pointer: StagePointer) -> bool:

@@ -8,12 +8,13 @@ import click
 from modelbook.adapters.clock import now
 from modelbook.adapters.machine import look_at_machine
 from modelbook.adapters.open_store import open_store
-from modelbook.commands._console import console, plain, print_json, say
+from modelbook.commands._console import console, print_json, say
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option
 from modelbook.core.branch_health import BranchFacts, check_branch, has_queue
 from modelbook.core.code_owners import PLACES
 from modelbook.core.health import Check, Verdict, healthy
 from modelbook.core.local_health import check_machine, check_registry, check_store
+from modelbook.core.markdown import plain
 from modelbook.core.policy import Policy
 from modelbook.core.settings_health import SettingsFacts, check_settings
 from modelbook.core.trust import Trust

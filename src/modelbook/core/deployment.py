@@ -157,8 +157,9 @@ def overtaken(payload: Payload, trail: Trail) -> bool:
 def event_payload(deployment: Deployment, repository: str, commit: str) -> dict[str, str | int]:
     """What a serving repository is told. `deployment` stays the same however often it is told: by it, act once."""
     said = deployment.payload
-    told: dict[str, str | int] = {"model": said.model, "version": said.version, "stage": said.stage, "card": said.card}
-    return {"deployment": deployment.id, "repository": repository, "commit": commit, "serial": said.serial} | told
+    told: dict[str, str | int] = {"deployment": deployment.id, "repository": repository, "commit": commit}
+    told |= {"model": said.model, "version": said.version, "stage": said.stage}
+    return told | {"card": said.card, "serial": said.serial}
 
 
 def chat_message(payload: Payload, *, failure: str | None = None, url: str | None = None) -> str:

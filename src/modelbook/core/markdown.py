@@ -8,7 +8,9 @@ from modelbook.core.strict_yaml import UNSEEN
 # As numeric entities these are plain characters to every Markdown renderer: no link, mention, image, table or tag.
 _ACTIVE = re.compile(r"[&<>@|`*_\[\]()!~$\\#:\u200b]|^[-+](?=[-\s]|$)|^[0-9](?=[0-9]*\.(?:\s|$))|(?<=\bwww)\.")
 # GitHub looks for these when entities are characters again: a space without width keeps them from being found.
-_REFERRING = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])|#(?=[0-9])|\bGH-(?=[0-9])", re.IGNORECASE)
+_REFERRING = re.compile(
+    r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])|@(?=[A-Za-z0-9_-]+\.[A-Za-z0-9])|#(?=[0-9])|\bGH-(?=[0-9])", re.IGNORECASE
+)
 # In a log, a line that begins with two colons is a command to GitHub's runner, and so is what follows ##[ anywhere.
 _OBEYED = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
 MARKER = "<!-- modelbook:{} -->"

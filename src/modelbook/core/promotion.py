@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modelbook.core import layout
 from modelbook.core.alike import like_with_like, that_count
@@ -20,7 +20,7 @@ from modelbook.core.reproduction import standing
 from modelbook.core.revocation import in_use
 from modelbook.core.tenure import Tenures
 from modelbook.core.timing import NOTHING, UNKNOWN, Override, Timing, check_time
-from modelbook.core.verification import StageVerdict, VersionVerdict, verify_stage, verify_version
+from modelbook.core.verification import VersionVerdict, verify_stage, verify_version
 
 NO_HISTORY = Tenures()
 
@@ -31,7 +31,8 @@ class Decision:
 
     `already` means that the stage is as is asked now, so that there is nothing to do. `timing` is what the clock says;
     its findings are among the others. With a `kind` it is a rollback, hold or release, which no gate judges; `facts`
-    are what the report says of it.
+    are what the report says of it. `candidate` is what gates judged, with the evaluations that count, and `against`
+    the version that holds the stage.
     """
 
     model: str
@@ -45,6 +46,8 @@ class Decision:
     timing: Timing = UNKNOWN
     kind: Kind | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    candidate: VersionVerdict | None = None
+    against: VersionVerdict | None = None
 
     @property
     def passed(self) -> bool:
@@ -105,8 +108,10 @@ def decide(
     findings = [*verdict.findings, *found]
     evaluations = that_count(pinned, held)
     numbers = numbers_of(evaluations, results)
-    baseline, found = _baseline(registry, stands, evaluations, results)
-    findings += found
+    # One that does not verify proves nothing, so it blocks.
+    against = verify_version(registry, model, current.version) if current else None
+    baseline = _baseline(against, evaluations, results) if against else None
+    findings += [*stands.findings, *(against.findings if against else ())]
     if baseline and held:
         again = f"modelbook evaluate {model}@{version} --suite {{suite}} --beside {stage_name}"
         baseline = like_with_like(numbers, baseline, held, again)
@@ -138,7 +143,11 @@ def decide(
                 f"Measure it: `modelbook evaluate {model}@{version}`.",
             )
         )
-    return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already, timing)
+    judged = replace(verdict, evaluations=evaluations)
+    told = tuple(findings)
+    return Decision(
+        model, version, stage_name, held, gates, told, pointer, already, timing, candidate=judged, against=against
+    )
 
 
 def results_needed(rules: Registry, files: Registry, model: str, versions: Iterable[int]) -> tuple[Examples, ...]:
@@ -160,20 +169,15 @@ def _claims(gate: PlacedGate) -> bool:
         return False
 
 
-def _baseline(
-    registry: Registry, stands: StageVerdict, candidate: Mapping[str, Evaluation], results: Results
-) -> tuple[Numbers | None, list[Finding]]:
-    """The numbers of the version that holds the stage. One that does not verify proves nothing, so it blocks."""
-    if stands.pointer is None:
-        return None, list(stands.findings)
-    verdict = verify_version(registry, stands.model, stands.pointer.version)
+def _baseline(against: VersionVerdict, candidate: Mapping[str, Evaluation], results: Results) -> Numbers:
+    """The numbers of the version that holds the stage."""
     # Only like with like: what a suite measured on another dataset is missing here, and a gate that reads it says so.
     alike = {
         suite: evaluation
-        for suite, evaluation in that_count(verdict.evaluations, None).items()
+        for suite, evaluation in that_count(against.evaluations, None).items()
         if suite not in candidate or candidate[suite].dataset.digest == evaluation.dataset.digest
     }
-    return numbers_of(alike, results), [*stands.findings, *verdict.findings]
+    return numbers_of(alike, results)
 
 
 def _as_pinned(registry: Registry, verdict: VersionVerdict) -> tuple[dict[str, Evaluation], list[Finding]]:

@@ -73,7 +73,7 @@ def promotion_report(decision: "Decision", *, next_steps: Sequence[str] = ()) ->
     if decision.kind:
         verdict = _KINDS[decision.kind][0 if decision.passed else 1].format(name, decision.stage)
     elif decision.passed:
-        verdict = f"all {len(decision.gates)} gates let {name} into {decision.stage}"
+        verdict = f"{_all_let(len(decision.gates))} {name} into {decision.stage}"
     elif failed:
         verdict = f"{len(failed)} of {len(decision.gates)} gates refuse {name}"
     elif decision.opens:
@@ -89,6 +89,10 @@ def promotion_report(decision: "Decision", *, next_steps: Sequence[str] = ()) ->
         decision.findings,
         tuple(next_steps),
     )
+
+
+def _all_let(gates: int) -> str:
+    return "the one gate lets" if gates == 1 else f"all {gates} gates let"
 
 
 def _stands(decision: "Decision") -> dict[str, str]:
@@ -191,11 +195,11 @@ def change_report(verdict: "ChangeVerdict", *, base: str, head: str, also: Seque
     if failed:
         text = f"{len(failed)} of {len(gates)} gates refuse it"
     elif errors and all(one.code in AWAITED for one in findings if one.level == "error"):
-        text = f"all {len(gates)} gates let it through, and it waits for signatures"
+        text = f"{_all_let(len(gates))} it through, and it waits for signatures"
     elif errors:
         text = f"{errors} problem{'s' if errors > 1 else ''} found"
     else:
-        text = "everything verifies" + (f", and all {len(gates)} gates let it through" if gates else "")
+        text = "everything verifies" + (f", and {_all_let(len(gates))} it through" if gates else "")
     facts = {"change": "; ".join(verdict.does) or "nothing in the registry", "from": base, "to": head}
     for one in verdict.promotions:
         if one.kind is None:

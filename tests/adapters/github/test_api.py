@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.github_api import GitHubApi, api_of, name_in, open_api, rate_limit_wait
+from modelbook.adapters.github_api import GitHubApi, api_of, name_in, open_api, page_of, rate_limit_wait
+from modelbook.core.github_page import GitHubPage
 from modelbook.errors import BadInput, ForgeError
 from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer, secondary_limit
@@ -253,3 +254,24 @@ def test_outside_a_workflow_the_remote_says_where(
     subprocess.run(["git", "remote", "add", "origin", remote], cwd=repository.root, check=True)
     assert name_in(repository.remote_url() or "") == name
     assert api_of(remote) == url
+
+
+@pytest.mark.parametrize(
+    ("remote", "plain", "github"),
+    [
+        ("git@github.com:acme/registry.git", "https://github.com", "https://github.com"),
+        ("https://ghe.example.org/acme/registry/", None, "https://ghe.example.org"),
+        ("/srv/git/registry.git", None, None),
+    ],
+)
+def test_where_people_see_the_repository(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, remote: str, plain: str | None, github: str | None
+) -> None:
+    for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"):
+        monkeypatch.delenv(name, raising=False)
+    subprocess.run(["git", "remote", "add", "origin", remote], cwd=repository.root, check=True)
+    for forge, server in (("git", plain), ("github", github)):
+        assert page_of(repository, forge) == (GitHubPage(server, NAME) if server else None)
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://ghe.example.org:8443")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "team/models")
+    assert page_of(repository, "github") == GitHubPage("https://ghe.example.org:8443", "team/models")
