@@ -13,6 +13,7 @@ LOCKED := $(BIN)/python -m pip install --disable-pip-version-check --constraint 
 CODE      := src tests .ci bench examples actions
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 CALLERS   := $(wildcard src/modelbook/templates/github/workflows/*.yml)
+SCRIPTS   := $(wildcard src/modelbook/templates/github/*.sh)
 ACTIONS   := $(wildcard actions/*/action.yml)
 
 .DEFAULT_GOAL := help
@@ -54,6 +55,7 @@ lint-workflows: install
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS) $(CALLERS)
 	$(if $(ACTIONS),$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS))
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml src/modelbook/templates/github/dependabot.yml
+	$(BIN)/shellcheck $(SCRIPTS)
 	$(BIN)/zizmor --offline . $(CALLERS)
 	$(BIN)/python -m tests.lint.workflow_language $(WORKFLOWS) $(ACTIONS)
 	$(BIN)/python -m pytest -q tests/lint/test_workflows.py

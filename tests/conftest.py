@@ -1,6 +1,7 @@
 """What every test may use, and what holds for all of them."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,11 +11,14 @@ os.environ.pop("MLFLOW_TRACKING_URI", None)
 # Each of the many processes that tests start would compile again what it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# A shell that starts the tests in the background has Ctrl-C ignored by all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # The same examples everywhere, and no clock in a verdict: a loaded machine is no reason to fail.
 settings.register_profile("modelbook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("modelbook")
 
-pytest_plugins = ["tests.no_silent_skips", "tests.parts.fixtures", "tests.commands.workbench"]
+pytest_plugins = ["tests.no_silent_skips", "tests.parts.fixtures", "tests.parts.office", "tests.commands.workbench"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

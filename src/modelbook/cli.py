@@ -1,7 +1,7 @@
 """The `modelbook` command. A verb's module is imported only when the verb is used, so that `--help` is quick."""
 
 import importlib
-import json
+import keyword
 import os
 import sys
 from typing import Any
@@ -18,21 +18,36 @@ VERBS = {
     "runs": "List runs, or follow one.",
     "register": "Make a model version of a finished run.",
     "evaluate": "Measure a version in a job that did not train it.",
+    "import": "Bring the models of another registry here.",
+    "export": "Write a version in the form of another tool.",
     "reproduce": "Train a version again from what its card records, and compare.",
     "verify": "Check signatures, digests and rules.",
     "gate": "Judge a version for a stage, and change nothing.",
     "promote": "Propose to move a version into a stage.",
     "approve": "Sign a promotion that waits for you.",
+    "rollback": "Put a stage back to what it held before, and hold it there.",
+    "hold": "Keep a stage as it is until it is released.",
+    "release": "Let promotions enter a held stage again.",
+    "history": "Tell what held a stage, when, by whom and on what evidence.",
     "revoke": "Stop a version for good: no promotion, no pull by stage.",
     "trust": "Show and change who may sign what.",
+    "doctor": "Check that repository, settings and machine are as they must be.",
     "plan": "List what waits to be done.",
+    "deploy": "Bring what stands in a stage to where it serves.",
+    "status": "Compare what should serve with what does.",
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",
+    "diff": "Compare two versions: code, data, parameters, environment, metrics.",
     "list": "List models and what is in production.",
     "env": "Compare environments.",
     "schema": "Print the JSON Schema of a document.",
     "demo": "See it all work, in a minute, without an account.",
 }
+
+
+def module_of(verb: str) -> str:
+    """The module of a verb: `import` is a word of Python's, so that one is called `import_`."""
+    return f"modelbook.commands.{verb}" + ("_" if keyword.iskeyword(verb) else "")
 
 
 class LazyGroup(click.Group):
@@ -44,7 +59,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"modelbook.commands.{cmd_name}")
+        module = importlib.import_module(module_of(cmd_name))
         command: click.Command = module.command
         return command
 
@@ -116,9 +131,12 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(kind: str, message: str, code: int, arguments: list[str]) -> int:
+    from modelbook.commands._console import print_json
+    from modelbook.core.markdown import plain
+
     if "--json" in arguments:
-        print(json.dumps({"error": {"kind": kind, "message": message, "exit_code": int(code)}}))
-    click.echo(click.style(f"{kind}: ", fg="red", bold=True) + message, err=True)
+        print_json({"error": {"kind": kind, "message": message, "exit_code": int(code)}})
+    click.echo(click.style(f"{kind}: ", fg="red", bold=True) + plain(message), err=True)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        click.echo("::error::" + message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"), err=True)
+        click.echo("::error::" + plain(message).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"), err=True)
     return int(code)

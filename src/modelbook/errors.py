@@ -80,6 +80,10 @@ class ForgeError(ModelbookError):
     """The forge (GitHub, or plain git) did not do what was asked."""
 
 
+class ForeignError(ModelbookError):
+    """A registry that is not ours (MLflow, another git repository) did not do what was asked."""
+
+
 class WorkerError(ModelbookError):
     """A process that did a part of the work ended before it was done."""
 

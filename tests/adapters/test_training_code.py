@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from modelbook.core.addresses import without_credentials
 from modelbook.errors import ModelbookError, Refused
-from modelbook.training.code_version import committed_code, uncommitted, without_credentials, working_tree
+from modelbook.training.code_version import committed_code, uncommitted, working_tree
 from modelbook.training.provenance import provenance, provenance_by_hand
 from tests.adapters.code_repository import commit, git, give_remote, make_repository
 

@@ -70,6 +70,8 @@ TRAIN = """
         saver.step(step, {"loss": -99})
         dist.destroy_process_group()
     run.finish()
+    if "EARLY" not in os.environ:
+        dist.destroy_process_group()  # else torch may abort the process as it ends
 """
 
 

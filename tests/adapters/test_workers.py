@@ -61,7 +61,7 @@ SLOW = """
 import os, sys, time
 from modelbook.adapters.workers import spread
 def work(item):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # in one piece, whatever the other writes
     time.sleep(60)
 try:
     spread(work, range(1000), jobs=2)

@@ -58,12 +58,12 @@ def test_a_promotion_waits_until_enough_people_have_signed(desk: Desk) -> None:
     assert waits in " ".join(said.split("\n"))
     assert codes(desk) == ["too-few-signers"]
     code, text = desk.run("verify", "--change", "main", "--rev", BRANCH)
-    assert (code, "all 1 gates let it through, and it waits for signatures" in text) == (1, True), text
+    assert (code, "the one gate lets it through, and it waits for signatures" in text) == (1, True), text
     head, tip = desk.git("rev-parse", "HEAD"), desk.git("rev-parse", BRANCH)
 
     code, text = approve(desk, ALICE)
     assert code == 0, text
-    assert "all 1 gates let digits@1 into staging" in text, "the report is shown before the signature"
+    assert "the one gate lets digits@1 into staging" in text, "the report is shown before the signature"
     assert "signed as alice; 2 of 3 people have signed (alice, promoter); it waits for 1 of bob, carol, deputy" in text
     assert desk.git("rev-parse", f"{BRANCH}^") == tip
     added = desk.git("diff", "--name-status", tip, BRANCH)
@@ -105,7 +105,9 @@ def test_a_person_is_asked_before_anything_is_signed(desk: Desk) -> None:
         os.close(side)
         assert done.returncode == code, done.stderr
         said = done.stdout
-        assert said.index("all 1 gates let digits@1 into staging") < said.index("Sign digits@1 into staging as alice?")
+        assert said.index("the one gate lets digits@1 into staging") < said.index(
+            "Promote digits@1 to staging: sign as alice?"
+        )
         assert (desk.git("rev-parse", BRANCH) == tip) == ("nothing was signed" in said) == bool(code)
 
 
@@ -203,6 +205,7 @@ def test_of_several_promotions_one_has_to_be_named(desk: Desk) -> None:
 
 def test_a_revoked_key_approves_nothing(desk: Desk) -> None:
     trust = json.loads(trust_of_people())
+    trust["version"] = 2
     trust["revocations"] = [{"identity": "alice", "reason": "left"}]
     made = made_for_people()
     desk.commit(made.put("trust.yaml", json.dumps(trust)))
@@ -211,6 +214,22 @@ def test_a_revoked_key_approves_nothing(desk: Desk) -> None:
     code, text = approve(desk, ALICE)
     assert (code, "trust.yaml revokes what 'alice' signs: left" in text) == (1, True), text
     assert desk.git("rev-parse", BRANCH) == tip
+
+
+def test_what_comes_along_with_a_promotion_is_told(desk: Desk) -> None:
+    """Whoever may push to its branch can put other files beside a pointer that people are asked to sign."""
+    promote(desk)
+    assert codes(desk) == ["too-few-signers"]
+    desk.git("switch", "-q", BRANCH)
+    (desk.root / "evil.py").write_text("import os\n")
+    desk.git("add", "-A")
+    desk.git("commit", "-q", "-m", "Nothing to see")
+    desk.git("switch", "-q", "main")
+    (desk.root / "README.md").write_text("of others, who came meanwhile\n")
+    desk.git("commit", "-q", "-a", "-m", "Go on")
+    found = desk.json("verify", "--change", "main", "--rev", BRANCH)["findings"]
+    told = [one["message"].rpartition(": ")[2] for one in found if one["code"] == "brings-along"]
+    assert told == ["evil.py"]
 
 
 def test_an_automatic_stage_with_a_threshold_is_proposed_and_waits(desk: Desk) -> None:
@@ -278,7 +297,7 @@ def test_on_github_an_approval_is_a_commit_on_the_pull_request(
 
 def test_a_freeze_is_overridden_once_a_person_whom_it_names_has_signed(desk: Desk) -> None:
     shut = "freeze:\n- {name: audit, begins: 2001-01-01T00:00, ends: 9000-01-01T00:00, override: [alice]}\n"
-    made = made_for_people(threshold=1)
+    made = made_for_people(threshold=1).edit("trust.yaml", '"version": 1', '"version": 2')
     desk.commit(made.put("policy.yaml", POLICY + shut))
     override = ("--override-freeze", "audit", "--reason", "the old host is going")
     said = desk.ok("promote", "digits@1", "--to", "staging", "--signer", desk.signer("promoter"), *override)

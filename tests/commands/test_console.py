@@ -1,8 +1,13 @@
 """What is printed obeys nobody but us."""
 
+import json
+import os
+
 import pytest
 
-from modelbook.commands._console import plain, print_table, say
+from modelbook.cli import run
+from modelbook.commands._console import print_json, print_table, say
+from modelbook.core.markdown import plain
 from tests.commands.workbench import Workbench
 
 
@@ -14,6 +19,34 @@ def test_what_a_terminal_would_obey_is_named(capsys: pytest.CaptureFixture[str])
     assert "\x07" not in out
     assert "[U+001B]" in out
     assert plain("a\nb") == "a\nb"
+
+
+def test_no_text_is_a_command_to_githubs_runner(capsys: pytest.CaptureFixture[str]) -> None:
+    """It obeys a line that begins with two colons, and what follows ##[ anywhere, on both streams."""
+    hostile = "x\n ::set-output name=passed::true ##[stop-commands]y\udcff"
+    assert plain(hostile) == "x\n [U+003A]:set-output name=passed::true [U+0023]#[stop-commands]y[U+DCFF]"
+    print_json({"a": hostile})
+    out = capsys.readouterr().out
+    assert "##[" not in out
+    assert json.loads(out) == {"a": hostile}
+    assert run(["show", "\n::warning::x"]) == 2
+    assert "\n::warning" not in capsys.readouterr().err
+
+
+def test_a_file_that_is_called_as_a_command_is_told_and_not_obeyed(bench: Workbench) -> None:
+    """A pull request may bring a file of any name, in any bytes."""
+    for name in (b"\n::set-output name=passed::true", b"a\xff"):
+        (bench.root / "registry" / os.fsdecode(name)).write_text("x")
+    bench.git("add", "-A")
+    bench.git("commit", "-q", "-m", "Names")
+    summary = bench.root.parent / "summary.md"
+    workflow = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary), "LC_ALL": "C.UTF-8"}
+    done = bench.run("verify", "--change", "HEAD^", env=workflow)
+    assert done.code == 1, done.text
+    commands = [line for line in done.text.splitlines() if line.startswith("::")]
+    assert len(commands) == 2, done.text
+    assert all(line.startswith("::error file=registry/") for line in commands), done.text
+    assert "a&#91;U+DCFF&#93;" in summary.read_text()
 
 
 def test_output_to_no_terminal_has_no_colour(bench: Workbench) -> None:

@@ -104,6 +104,7 @@ def fifo(folder: Path) -> None:
         (lambda at: (at / "config.json").rename(at / "config2.json"), [("config.json", "renamed")]),
         (lambda at: (at / "run.py").write_text("evil"), [("run.py", "extra")]),
         (lambda at: (at / ".hidden").write_text("evil"), [(".hidden", "extra")]),
+        (lambda at: shutil.copy(at / "config.json", os.fsencode(at) + b"/a\xff"), [("a\\xff", "extra")]),
         (lambda at: link(at / "model.safetensors"), [("model.safetensors", "not-a-file")]),
         (lambda at: (at / "sub").symlink_to("/"), [("sub", "not-a-file")]),
         (fifo, [("config.json", "not-a-file")]),

@@ -3,13 +3,16 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.parts.command_line import Done, run_modelbook
+from tests.parts.desks import Desk, quiet_environment
+from tests.parts.github.client import GitHubServer
+from tests.parts.office import Office
 
 POLICY = """\
 format: modelbook/policy/v1
@@ -140,3 +143,34 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("template")
     make_workbench(folder)
     return folder
+
+
+@pytest.fixture
+def staged(tmp_path: Path, _staged: Path) -> Workbench:
+    """As `bench`, with toy@1 (skill 0.7) in staging, and toy@2 (skill 0.9) that may follow."""
+    shutil.copytree(_staged, tmp_path / "copy", symlinks=True)
+    return Workbench(tmp_path / "copy/registry-repo", clean_environment(tmp_path / "copy/home"))
+
+
+@pytest.fixture(scope="session")
+def _staged(tmp_path_factory: pytest.TempPathFactory, _template: Path) -> Path:
+    folder = tmp_path_factory.mktemp("staged") / "copy"
+    shutil.copytree(_template, folder, symlinks=True)
+    bench = Workbench(folder / "registry-repo", clean_environment(folder / "home"))
+    bench.promote(bench.version(0.7), "staging")
+    bench.version(0.9)
+    return folder
+
+
+@pytest.fixture
+def workshop(
+    office_server: GitHubServer, bench: Workbench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Office]:
+    """The same with GitHub behind it, and the command line in this process."""
+    quiet_environment(monkeypatch, bench.root.parent / "home")
+    for name, value in bench.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(bench.root)
+    office_server.clear_log()
+    yield Office(Desk(bench.root, bench.root.parent, capsys), office_server, monkeypatch)
+    office_server.clear_faults()

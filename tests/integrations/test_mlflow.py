@@ -1,5 +1,7 @@
 """The mirror of a run in a real MLflow, which may be slow or away."""
 
+import hashlib
+import json
 import math
 import signal
 import socket
@@ -8,15 +10,21 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlflow import MlflowClient
+from safetensors.numpy import save
 
+from modelbook.adapters.mlflow_publishing import find_version
+from modelbook.adapters.mlflow_registry import MlflowRegistry
 from modelbook.core.mlflow_view import mlflow_name
 from modelbook.core.run_log import MetricsLogged, NoteWritten
 from modelbook.core.run_state import replay
 from modelbook.training.run_reader import read_events, read_record
 from tests.adapters.training_scripts import ENVIRON, Bench
+from tests.commands.workbench import Workbench, make_workbench
 from tests.parts.fault_proxy import DropAnswer, FaultProxy
 from tests.parts.mlflow_server import MlflowServer
 
@@ -44,6 +52,11 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Workbench:
+    return make_workbench(tmp_path / "workbench")
 
 
 @pytest.fixture
@@ -173,3 +186,38 @@ def test_without_mlflow_it_is_named_and_the_training_goes_on(bench: Bench) -> No
     )
     assert "pip install 'modelbook[mlflow]'" in done.stderr
     assert replay(read_events(bench.store, done.stdout.split()[0])).status == "completed"
+
+
+@pytest.mark.timeout(300)
+def test_the_models_of_a_server_and_of_its_database_come(
+    mlflow: MlflowServer, registry: Workbench, tmp_path: Path
+) -> None:
+    client, database = MlflowClient(mlflow.endpoint), MlflowClient(mlflow.database)
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/model.safetensors").write_bytes(save({"w": numpy.ones(4, dtype=numpy.float32)}))
+    run = client.create_run("0").info.run_id
+    client.log_artifacts(run, str(tmp_path / "m"), "model")
+    client.create_registered_model("it's")
+    client.create_model_version("it's", f"runs:/{run}/model", run_id=run)
+    database.create_model_version("it's", str(tmp_path / "m"))  # as a server that is not ours might say
+    told = registry.run("import", "mlflow", "--tracking-uri", mlflow.endpoint, "--json")
+    first, second = json.loads(told.out)["versions"]
+    assert (told.code, first["here"], first["status"]) == (1, "it-s@1", "imported")
+    assert (second["status"], "a folder of this machine" in second["reason"]) == ("skipped", True)
+
+    # And back: found again by its card, and not imported a second time.
+    leave = ("export", "mlflow", "it-s@1", "--tracking-uri", mlflow.endpoint, "--as", "back", "--json")
+    done = registry.run(*leave)
+    assert (done.code, "--copy" in done.err) == (2, True)  # this store is a folder
+    assert json.loads(registry.ok(*leave, "--copy"))["created"] is True
+    [made] = client.search_model_versions("name = 'back'")
+    assert (int(made.version), made.tags["modelbook.version"]) == (1, "it-s@1")
+    files = Path(client.download_artifacts(str(made.run_id), "model", str(tmp_path)))
+    digest = "sha256:" + hashlib.sha256((files / "card.yaml").read_bytes()).hexdigest()
+    assert made.tags["modelbook.card"] == digest
+    assert (files / "model.safetensors").read_bytes() == (tmp_path / "m/model.safetensors").read_bytes()
+    assert find_version(MlflowRegistry(mlflow.endpoint), "back", digest) == 1
+    told = registry.run("import", "mlflow", "--tracking-uri", mlflow.database, "--json")
+    rows = {row["there"]: (row["here"], row["status"]) for row in json.loads(told.out)["versions"]}
+    back = {"back 1": ("it-s@1", "here already")}
+    assert rows == back | {"it's 1": ("it-s@1", "here already"), "it's 2": ("it-s@2", "imported")}

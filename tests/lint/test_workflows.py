@@ -28,6 +28,17 @@ def test_permissions_are_those_agreed_upon() -> None:
     )
 
 
+def test_a_merge_queue_is_verified_against_its_own_base_and_gets_the_status() -> None:
+    document = read_tree()[".github/workflows/verify.yml"]
+    given = [step["with"] for _, step in document.steps if str(step.get("uses")).endswith("actions/verify")]
+    assert len(given) == 2
+    for one in given:
+        assert one["change"] == "${{ github.event.merge_group.base_sha || 'HEAD^1' }}"
+        assert one["status"] == "${{ github.event_name == 'merge_group' }}"
+    for text in (document.text, (TEMPLATES / "verify.yml").read_text()):
+        assert "\n  merge_group:\n    types: [checks_requested]\n" in text
+
+
 def of_a_team() -> dict[str, Document]:
     """What `modelbook init --github` writes and what the README shows, as if they called the workflows of this tree."""
     texts = {template.name: template.read_text() for template in TEMPLATES.glob("*.yml")}
@@ -48,7 +59,7 @@ def test_what_init_writes_for_a_team_fits_what_it_calls(rule: Rule) -> None:
 
 
 def test_a_team_gives_each_workflow_what_its_jobs_ask_for_and_no_more() -> None:
-    assert len(of_a_team()) == 5
+    assert len(of_a_team()) == 7
     for path, document in of_a_team().items():
         (caller,) = document.jobs.values()
         called = local_target(caller["uses"], read_tree())

@@ -15,7 +15,7 @@ from pathlib import Path
 from modelbook import cli
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([f"modelbook.commands.{verb}" for verb in cli.VERBS])
+_FORKS.set_forkserver_preload([cli.module_of(verb) for verb in cli.VERBS])
 
 
 @dataclass

@@ -20,13 +20,14 @@ class MlflowServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.database = f"sqlite:///{folder}/mlflow.db"
 
     def __enter__(self) -> Self:
         folder = self._folder
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "0", "--workers", "1"]
         command += [
             "--backend-store-uri",
-            f"sqlite:///{folder}/mlflow.db",
+            self.database,
             "--artifacts-destination",
             f"{folder}/files",
         ]

@@ -211,7 +211,7 @@ def test_a_suite_that_compares_waits_until_it_has_measured_beside_what_serves_no
     def waiting(made: Made) -> list[tuple[int, str]]:
         return [(one.version, f"{one.name}, {one.evaluation}") for one in plan(made.registry, now=NOW).evaluations]
 
-    assert waiting(made.copy().version("digits", 2, None)) == [(2, "default, default")]
+    assert waiting(made.copy().version("digits", 2, None)) == [(2, "default, None")]
     assert waiting(candidate(made.copy(), 9.0)) == [(2, "default, default-beside-1")]
     assert waiting(candidate(made.copy(), 9.0, beside=beside(made))) == []
     assert waiting(once_more(candidate(made.copy(), 9.0), 9.0, 9.5)) == []

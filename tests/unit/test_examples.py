@@ -47,6 +47,8 @@ def test_the_metrics_of_each_example_are_read_and_a_slice_has_fewer() -> None:
         (b'{"id": "a", "m": 1}\n{"id": "a", "m": 1}', "line 2: the example 'a' stands twice"),
         (b'{"id": "a", "m": NaN}', "line 1: m is NaN, which is no finite number"),
         (b'{"id": "a", "m": 1e999}', "line 1: m is Infinity, which is no finite number"),
+        (b'{"id": "a", "m": 1' + b"0" * 400 + b"}", "0, which is no finite number"),
+        (b'{"id": "a", "m": 1.7e308}\n{"id": "b", "m": 1.7e308}', "the mean of m is inf, and the suite says 1"),
         (b'{"id": "a", "m": true}', "line 1: m is true, which is no finite number"),
         (b'{"id": "a", "m": "1"}', 'line 1: m is "1", which is no finite number'),
         (b'{"id": "a", "m": null}', "line 1: m is null, which is no finite number"),

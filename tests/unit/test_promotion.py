@@ -50,6 +50,7 @@ def test_the_pointer_says_what_was_judged_by_what_on_which_evidence() -> None:
         "serial": 2,
         "decided": LATER,
         "by": "bob",
+        "kind": None,
         "reason": "fewer errors",
         "overrides": None,
         "policy": digest_of(made.files["policy.yaml"]),

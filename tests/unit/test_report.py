@@ -102,7 +102,7 @@ def test_values_of_a_gate_have_one_line_for_each_comparison() -> None:
         (
             lambda head: head.pointer("digits", "staging", 3),
             True,
-            "everything verifies, and all 1 gates let it through",
+            "everything verifies, and the one gate lets it through",
         ),
         (lambda head: head.pointer("digits", "production", 3), False, "2 of 2 gates refuse it"),
         (lambda head: head.put("junk", "x"), False, "1 problem found"),

@@ -51,7 +51,7 @@ def valid(document: str) -> str:
     lineage["code"] |= {"folder": "examples/digits"}
     lineage |= {"datasets": [use], "parents": [{"model": "teacher", "version": 3, "card": digest("teacher")}]}
     lineage["environment"] |= {"cpu": "x86", "cores": 8, "gpus": ["H200"], "cuda": "12.8"}
-    metric = {"value": 0.5, "n": 100, "stderr": 0.05, "problem": None, "hardware": True}
+    metric: dict[str, Any] = {"value": 0.5, "n": 100, "stderr": 0.05, "problem": None, "hardware": True}
     metric |= {"interval": {"low": 0.4, "high": 0.6, "confidence": 0.95}}
     beside = {"version": 2, "card": digest("other"), "suite": "default", "rounds": 4, "metrics": {"accuracy": metric}}
     documents: dict[str, dict[str, Any]] = {

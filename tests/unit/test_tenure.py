@@ -1,6 +1,7 @@
 """Since when a stage has held a version: without a gap, and by git's commits alone."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -36,7 +37,8 @@ def holding(version: int) -> bytes:
     return base().pointer("digits", "staging", version).files[PATH]
 
 
-POINTERS = {"one": holding(1), "two": holding(2), "broken": b"version: ["}
+OTHER = base().pointer("digits", "production", 1).files[PATH.replace("staging", "production")]
+POINTERS = {"one": holding(1), "two": holding(2), "broken": b"version: [", "of production": OTHER}
 
 
 def history(*steps: tuple[str, str | None], complete: bool = True, first_is_root: bool = True) -> History:
@@ -50,7 +52,7 @@ def history(*steps: tuple[str, str | None], complete: bool = True, first_is_root
 
 
 def since(told: History) -> str | None:
-    found = tenures(told, POINTERS).by_path.get(PATH)
+    found = tenures(told, POINTERS).present("digits", "staging")
     return found.since if found else "nothing"
 
 
@@ -62,6 +64,7 @@ def since(told: History) -> str | None:
         ([(MONDAY, "one"), (TUESDAY, "two"), (WEDNESDAY, "one")], WEDNESDAY),  # a gap starts it anew
         ([(MONDAY, "one"), (TUESDAY, None), (WEDNESDAY, "one")], WEDNESDAY),
         ([(MONDAY, "one"), (TUESDAY, "broken"), (WEDNESDAY, "one")], WEDNESDAY),
+        ([(MONDAY, "one"), (TUESDAY, "of production"), (WEDNESDAY, "one")], WEDNESDAY),
         ([(MONDAY, "one"), (TUESDAY, None)], "nothing"),
         ([], "nothing"),
         # a clock that was put back gains nothing
@@ -77,7 +80,25 @@ def test_it_counts_from_the_commit_since_which_the_stage_never_held_another(
 def test_the_same_version_promoted_again_goes_on() -> None:
     again = base().pointer("digits", "staging", 1).pointer("digits", "staging", 1).files[PATH]
     told = history((MONDAY, "one"), (TUESDAY, "again"))
-    assert tenures(told, POINTERS | {"again": again}).by_path[PATH].since == MONDAY
+    (tenure,) = tenures(told, POINTERS | {"again": again}).of("digits", "staging")
+    assert (tenure.since, tenure.until, [one.time for one in tenure.landings]) == (MONDAY, None, [MONDAY, TUESDAY])
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["one", "two", "again", "broken", None])), max_size=12))
+def test_at_every_moment_one_tenure_tells_what_the_pointer_said(steps: list[tuple[int, str | None]]) -> None:
+    """Hours pass between the commits, or none do; the version after each is that of the tenure that covers its time."""
+    again = base().pointer("digits", "staging", 1).pointer("digits", "staging", 1).files[PATH]
+    at, life, said = moment(MONDAY), list[tuple[str, str | None]](), dict[str, int | None]()
+    for hours, oid in steps:
+        at += timedelta(hours=hours)
+        life.append((written(at), oid))
+        said[written(at)] = {"one": 1, "again": 1, "two": 2}.get(oid or "")
+    found = tenures(history(*life), POINTERS | {"again": again}).of("digits", "staging")
+    for time, version in said.items():
+        covering = [one for one in found if (one.since or "") <= time and (one.until is None or time < one.until)]
+        assert [one.holder.version for one in covering] == ([version] if version else [])
+    assert all(one.until is not None for one in found[:-1])
+    assert all((before.until or "") <= (after.since or "") for before, after in pairwise(found))
 
 
 def test_where_history_is_cut_off_nobody_knows() -> None:

@@ -46,7 +46,7 @@ def test_a_soak_counts_to_the_moment_of_the_judgement(since: str | None, passes:
     base = staged(SOAK)
     held = base.registry.pointer("digits", "staging")
     assert held
-    tenures = Tenures({STAGING: Tenure(held.holder(), since)})
+    tenures = Tenures({STAGING: (Tenure(held.holder(), since),)})
     head = base.copy().pointer("digits", "production", 1, decided="2027-01-01T00:00:00Z")
     assert check(base, head, tenures).passed is passes
     assert not check(base, head).passed  # nobody asked git

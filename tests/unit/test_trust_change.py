@@ -106,9 +106,22 @@ def test_a_root_comes_by_its_own_signature_and_goes_by_that_of_the_old_one() -> 
     assert codes(FIRST, signed(gone)) == {"too-few-root-signers"}
     assert codes(FIRST, signed(gone, "alice")) == set()
     assert codes(FIRST, signed(gone, "bob")) == {"too-few-root-signers", "bad-signature"}
-    # After that the signatures speak of nothing, and may be removed.
-    assert codes(signed(gone, "alice"), signed(gone)) == set()
+    # They go with the next version, which needs none.
     assert codes(signed(gone, "alice"), signed(trust(3, root=None), "alice")) == {"no-root"}
+    assert codes(signed(gone, "alice"), signed(trust(3, root=None))) == set()
+
+
+def test_what_proves_a_version_is_not_taken_away_from_it() -> None:
+    """Also the signature of somebody who is in the root no more: without it the whole registry would be refused."""
+    moved = trust(2, root=("bob",))
+    two = signed(moved, "alice", "bob")
+    assert codes(two, signed(moved, "bob")) == {"immutable"}
+    other = dict(two.files) | {"trust.alice.sigstore.json": two.files["trust.bob.sigstore.json"]}
+    assert "immutable" in codes(two, Registry(other))
+    # One more signature is welcome, and the next version has signatures of its own.
+    more = signed(trust(2, root=("bob", "carol")), "alice", "bob")
+    assert codes(more, signed(more.files["trust.yaml"], "carol", old=more)) == set()
+    assert codes(two, signed(trust(3, root=("bob",), signers={**PEOPLE, "dave": {}}), "bob")) == set()
 
 
 def test_a_signature_of_the_version_before_counts_for_nothing() -> None:
@@ -178,13 +191,13 @@ def test_signatures_may_be_added_to_what_stands_and_not_taken_from_it() -> None:
     later = trust(2, root=PEOPLE, threshold=2)
     stands = signed(later, "alice", "bob")
     assert codes(stands, signed(later, "alice", "bob", "carol")) == set()
-    assert codes(stands, signed(later, "alice")) == {"too-few-root-signers"}
+    assert codes(stands, signed(later, "alice")) == {"too-few-root-signers", "immutable"}
     assert codes(stands, signed(later, "alice", "bob", "mallory")) == {"bad-signature"}
     # The signature of one who was in the root before, and is not now, may lie there.
     moved = signed(trust(2, root=("bob",)), "alice", "bob")
     assert codes(FIRST, moved) == set()
     left = {path: held for path, held in moved.files.items() if path != "trust.bob.sigstore.json"}
-    assert codes(moved, Registry(left)) == {"too-few-root-signers"}
+    assert codes(moved, Registry(left)) == {"too-few-root-signers", "immutable"}
 
 
 def test_trust_that_is_used_in_the_change_that_brings_it_is_refused() -> None:

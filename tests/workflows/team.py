@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import yaml
 
 from tests.parts.act import Act
 from tests.parts.act_run import ActRun
@@ -251,3 +252,12 @@ def team(folder: Path) -> Iterator[Team]:
         yield Team(folder, github, s3, Act(github, folder / "act", s3.endpoint), key, bare)
         failures = [entry for entry in github.log() if "failure" in entry]
         assert failures == [], json.dumps(failures[:3], indent=1)
+
+
+def openssf(acme: Team, folder: Path) -> int:
+    """The exit status of the stock OpenSSF tool on a pulled folder."""
+    public = acme.folder / "public.pem"
+    public.write_text(yaml.safe_load(acme.git("show", "main:registry/trust.yaml"))["signers"][0]["key"])
+    options = ["--signature", str(folder / "model.sig"), "--public_key", str(public)]
+    done = subprocess.run([BIN / "model_signing", "verify", "key", *options, str(folder)], capture_output=True)
+    return done.returncode

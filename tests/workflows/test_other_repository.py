@@ -1,4 +1,4 @@
-"""Another repository, with training code and a registry of its own, that calls our workflows by a commit."""
+"""Another repository, with training code and a registry in a folder of it, that calls our workflows by a commit."""
 
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +23,7 @@ from tests.workflows.team import desk, lay_out, runner
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(300)]
 
 NAME, OURS = "acme/fraud", "acme/modelbook"
+REGISTRY = "ml/registry"
 CHECKOUT = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683"
 APP_TOKEN = "ghs_" + "p" * 36
 TRAINING = """\
@@ -71,7 +72,7 @@ jobs:
         with: {{path: theirs, persist-credentials: false}}
       - id: pull
         uses: {OURS}/actions/pull@v1
-        with: {{working-directory: theirs, ref: fraud@1, target: serving}}
+        with: {{working-directory: theirs, ref: fraud@1, target: serving, registry: {REGISTRY}}}
   sign:
     runs-on: ubuntu-latest
     permissions: {{contents: write, pull-requests: write, id-token: write}}
@@ -80,7 +81,7 @@ jobs:
       - uses: {CHECKOUT}
         with: {{persist-credentials: false}}
       - uses: {OURS}/actions/register@v1
-        with: {{model: fraud, run: "${{{{ inputs.run }}}}", signer: "${{{{ inputs.signer }}}}"}}
+        with: {{model: fraud, run: "${{{{ inputs.run }}}}", signer: "${{{{ inputs.signer }}}}", registry: {REGISTRY}}}
 """
 
 
@@ -168,7 +169,7 @@ def fraud(github: GitHubServer, tmp_path: Path) -> Iterator[Caller]:
     key, data = tmp_path / "key.pem", tmp_path / "cards"
     files = dict.fromkeys((f"actions/{verb}/action.yml" for verb in ("train", "register", "verify")), IMPOSTOR)
     files |= {"train.py": TRAINING, "evaluate.py": SUITE, ".github/workflows/own.yml": OWN}
-    files |= {"registry/models/fraud/model.yaml": MODEL}
+    files |= {f"{REGISTRY}/models/fraud/model.yaml": MODEL}
     work = make_worktree(tmp_path / "work", files)
     data.mkdir()
     (data / "cards.csv").write_text("amount\n1\n")
@@ -180,15 +181,17 @@ def fraud(github: GitHubServer, tmp_path: Path) -> Iterator[Caller]:
         config = sigstore.client_config(tmp_path / "client.json")
 
         def modelbook(*arguments: str) -> None:
-            desk("modelbook", *arguments, cwd=work, home=tmp_path / "desk", env=s3.environment())
+            environment = s3.environment() | {"MODELBOOK_REGISTRY": REGISTRY}
+            desk("modelbook", *arguments, cwd=work, home=tmp_path / "desk", env=environment)
 
-        modelbook("init", ".", "--store", "s3://fraud-models", "--key", str(key), "--github", f"{OURS}@{pin}")
+        where = ("--store", "s3://fraud-models", "--registry", REGISTRY)
+        modelbook("init", ".", *where, "--key", str(key), "--github", f"{OURS}@{pin}")
         for name in ("train", "promote"):  # the tests' own instance, where others have the public one
             path = work / f".github/workflows/{name}.yml"
             path.write_text(path.read_text().replace("    with:\n", f"    with:\n      signer: sigstore:{config}\n"))
         root = sigstore.trusted_root()
-        (work / "registry/trusted_root.json").write_bytes(root)
-        (work / "registry/trust.yaml").write_text(trust(open_key("file", str(key)), number, pin, root))
+        (work / REGISTRY / "trusted_root.json").write_bytes(root)
+        (work / REGISTRY / "trust.yaml").write_text(trust(open_key("file", str(key)), number, pin, root))
         git(work, "add", "-A")
         git(work, "commit", "-qm", "Let our workflows sign")
         modelbook("data", "add", "cards", str(data), "--signer", f"file:{key}", "--forge", "git")
@@ -207,7 +210,7 @@ def test_it_trains_grades_and_promotes_with_our_workflows(fraud: Caller) -> None
     fraud.merge("evaluate/fraud-1-default")
     run = fraud.dispatch("promote.yml", version="fraud@1", stage="staging", reason="it is good")
     run.assert_jobs({"promote/promote": "success"})
-    pointer = fraud.read("promote/fraud-1-to-staging:registry/models/fraud/stages/staging.yaml")
+    pointer = fraud.read(f"promote/fraud-1-to-staging:{REGISTRY}/models/fraud/stages/staging.yaml")
     assert (pointer["version"], pointer["reason"]) == (1, "it is good")
     fraud.merge("promote/fraud-1-to-staging")
     serve_and_fail_to_sign(fraud, run_id)
@@ -224,7 +227,7 @@ def train_and_register(fraud: Caller) -> str:
     run.assert_jobs({"train/container": "success", "train/train": "success", "register/register": "success"})
     objects = {path.name for path in (fraud.s3.folder / "fraud-models").rglob("*") if path.is_file()}
     assert {"run.json", "model.safetensors"} <= objects
-    card = fraud.read("register/fraud-1:registry/models/fraud/versions/1/card.yaml")
+    card = fraud.read(f"register/fraud-1:{REGISTRY}/models/fraud/versions/1/card.yaml")
     assert card["run"]["params"] == {"loss": 0.5, "note": "$(id)"}, "an input is data, whatever it looks like"
     assert card["tags"] == ["nightly", "second"]
     state = fraud.github.state()["repositories"][NAME]

@@ -5,15 +5,15 @@ One test, because each chapter needs the one before: the same GitHub, bucket and
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.parts.act_run import JobKey
-from tests.workflows.team import BIN, CHECK, Team, team
+from tests.workflows.pull_request_body import assert_the_story_is_told
+from tests.workflows.serving import deploy_what_was_promoted, pull_from_production
+from tests.workflows.team import CHECK, Team, team
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(400)]
 
@@ -39,6 +39,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(acme: Team) -> None:
     the_same_push_again_does_nothing(acme, ("propose", STAGING))
     enter_staging(acme, 3)
     promote_to_production(acme)
+    deploy_what_was_promoted(acme)
     pull_from_production(acme)
 
     train_and_register(acme, 5, "hidden=8 epochs=5 label_noise=0.9")
@@ -48,6 +49,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(acme: Team) -> None:
     refuse_the_worse_one(acme, 7)
 
     branch = reproduce_what_is_in_production(acme, 8)
+    hold_production(acme, 9)
     history_tells_it_all(acme, branch)
     acme.assert_no_secret_in_any_log()
 
@@ -174,6 +176,7 @@ def promote_to_production(acme: Team) -> None:
     ]
     assert acme.writes() == opened
     assert pointer_changes(acme, "promote/digits-1-to-production") == "production"
+    assert_the_story_is_told(acme, 4)
     verify_and_expect(acme, 4, passed=True)
     run = acme.merged(4)
     run.assert_jobs({"complete": "success", "plan": "success"})
@@ -190,27 +193,6 @@ def pointer_changes(acme: Team, branch: str) -> str:
     }
     assert len(paths) == 2
     return stages.pop()
-
-
-def pull_from_production(acme: Team) -> None:
-    desk = acme.clone("desk-of-alice")
-    serving = acme.folder / "serving"
-    acme.modelbook("pull", "digits@production", str(serving), cwd=desk)
-    signed = ["card.yaml", "config.json", "model.safetensors", "model.sig", "modelbook"]
-    assert sorted(path.name for path in serving.iterdir()) == signed
-    assert openssf(acme, serving) == 0
-    weights = serving / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
-    assert openssf(acme, serving) != 0, "one byte differs"
-
-
-def openssf(acme: Team, folder: Path) -> int:
-    """The exit status of the stock OpenSSF tool on a pulled folder."""
-    public = acme.folder / "public.pem"
-    public.write_text(yaml.safe_load(acme.git("show", "main:registry/trust.yaml"))["signers"][0]["key"])
-    options = ["--signature", str(folder / "model.sig"), "--public_key", str(public)]
-    done = subprocess.run([BIN / "model_signing", "verify", "key", *options, str(folder)], capture_output=True)
-    return done.returncode
 
 
 def leave_the_worse_one_out_of_staging(acme: Team, *, evaluation: int) -> None:
@@ -264,19 +246,35 @@ def reproduce_what_is_in_production(acme: Team, number: int) -> str:
     return branch
 
 
+def hold_production(acme: Team, number: int) -> None:
+    """There is nothing to go back to, so that a rollback proposes nothing; a hold is a pull request like any."""
+    about = {"model": "digits", "stage": "production", "reason": "the audit"}
+    acme.writes()
+    acme.dispatch("rollback.yml", action="roll-back", **about).assert_jobs({"refuse": "failure"})
+    run = acme.dispatch("rollback.yml", action="rollback", **about)
+    run.assert_jobs({"propose": "failure"})
+    assert any("production held no version of digits before digits@1" in one.message for one in run.annotations)
+    assert acme.writes() == []
+    acme.dispatch("rollback.yml", action="hold", **about).assert_jobs({"propose": "success"})
+    assert acme.pull(number)["issue"]["title"] == "Hold digits production at digits@1"
+    verify_and_expect(acme, number, passed=True)
+    assert acme.merge(number).status_code == 200
+
+
 def history_tells_it_all(acme: Team, reproduction: str) -> None:
     """git alone says who merged what, and GitHub signed every commit that a workflow made."""
     subjects = acme.git("log", "--first-parent", "--reverse", "--format=%s", "main").splitlines()
     merges = [subject for subject in subjects if subject.startswith("Merge")]
     branches = ["register/digits-1", "evaluate/digits-1-default", "promote/digits-1-to-staging"]
     branches += ["promote/digits-1-to-production", "register/digits-2", "evaluate/digits-2-default", reproduction]
-    numbers = [1, 2, 3, 4, 5, 6, 8]
+    branches += ["hold/digits-1-to-production"]
+    numbers = [1, 2, 3, 4, 5, 6, 8, 9]
     wanted = [f"Merge pull request #{n} from acme/{branch}" for n, branch in zip(numbers, branches, strict=True)]
     assert merges == wanted
     state = acme.state
     heads = {name.removeprefix("refs/heads/") for name in state["refs"] if name.startswith("refs/heads/")}
     assert heads == {"main", *branches, "promote/digits-2-to-staging"}
     assert {acme.git("rev-parse", branch) for branch in branches} <= set(state["signed_commits"])
-    assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 9))
+    assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 10))
     # A pull request that is open has its merge with main tried anew each time main moves; the last try is left over.
     assert acme.git("fsck", "--strict", "--no-dangling") == ""

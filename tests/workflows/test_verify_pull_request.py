@@ -41,12 +41,12 @@ def commit(work: Path, name: str, branch: str) -> None:
     git(work, "commit", "-q", "-m", f"add {name}")
 
 
-def call(github: GitHubServer, path: str, body: dict[str, str]) -> None:
+def call(github: GitHubServer, path: str, body: dict[str, str], method: str = "POST") -> None:
     import requests
 
     url = f"{github.api_url}/repos/{NAME}/{path}"
-    answer = requests.post(url, json=body, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10)
-    assert answer.status_code == 201, answer.text
+    answer = requests.request(method, url, json=body, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10)
+    assert answer.status_code in {200, 201}, answer.text
 
 
 def verify(github: GitHubServer, clone: Path) -> subprocess.CompletedProcess[str]:
@@ -86,3 +86,17 @@ def test_a_head_that_moved_meanwhile_gets_no_verdict(github: GitHubServer, clone
     assert done.returncode == 1
     assert "pull request 1 has moved on to" in done.stderr
     assert reported(github) == ([], [])
+
+
+def test_a_verdict_by_the_rules_of_another_branch_is_no_status(github: GitHubServer, clone: Path) -> None:
+    """A status stays on its commit when the pull request is made one for the default branch."""
+    bare = github.root / f"{NAME}.git"
+    git(clone, "push", "-q", str(bare), "HEAD^1:refs/heads/easier")
+    call(github, "pulls/1", {"base": "easier"}, "PATCH")
+    done = verify(github, clone)
+    assert "no status was set: pull request 1 is for easier, not for the default branch" in done.stderr
+    statuses, comments = reported(github)
+    assert (statuses, len(comments)) == ([], 1)
+    call(github, "pulls/1", {"base": "main"}, "PATCH")
+    verify(github, clone)
+    assert [state for _, state in reported(github)[0]] == ["failure"]

@@ -1,6 +1,7 @@
 """Reads an artifact in the store once, from end to end: is it what was recorded, and safe to load?"""
 
 import hashlib
+from collections.abc import Iterable
 
 from modelbook.adapters.store import Progress, Store
 from modelbook.core.digests import prefixed
@@ -16,11 +17,17 @@ _LENGTH = 8  # bytes at the start of a safetensors file, which say how long its 
 
 def check_artifact(store: Store, key: str, file: StoredFile, *, progress: Progress | None = None) -> list[Finding]:
     """All that is wrong with the object at `key`, which the run recorded as `file`. Memory: a few chunks."""
-    uri = f"{store.uri}/{key}"
+    return check_chunks(store.stream(key), file, f"{store.uri}/{key}", progress=progress)
+
+
+def check_chunks(
+    chunks: Iterable[bytes], file: StoredFile, uri: str, *, progress: Progress | None = None
+) -> list[Finding]:
+    """As `check_artifact`, for bytes that come from `uri`, wherever that is."""
     digest, seen = hashlib.sha256(), 0
     look = _Weights(file) if file.path.endswith(".safetensors") else _Other(file)
     try:
-        for chunk in store.stream(key):
+        for chunk in chunks:
             seen += len(chunk)
             if seen > file.size:
                 break

@@ -10,7 +10,9 @@ class Change:
     """Files to write (bytes by path from the top of the repository; None removes one), on top of the commit `base`.
 
     `branch` is the same whenever the same thing is proposed. `decision` marks what a person has to approve (a
-    promotion), as against a fact (a card, an evaluation). `body` is Markdown.
+    promotion), as against a fact (a card, an evaluation). `body` is Markdown, for the pull request; `message` is what
+    the commit says below its title where that is not the body. `auto` asks for it to be merged by itself once it is
+    verified, where the forge can do that.
     """
 
     branch: str
@@ -21,6 +23,13 @@ class Change:
     decision: bool = False
     labels: tuple[str, ...] = ()
     comment: str | None = None
+    message: str | None = None
+    auto: bool = False
+
+    @property
+    def commit_message(self) -> str:
+        """All that the commit says."""
+        return f"{self.title}\n\n{self.body if self.message is None else self.message}".rstrip() + "\n"
 
 
 @dataclass(frozen=True)
@@ -50,8 +59,19 @@ class Forge(Protocol):
         """
         ...
 
-    def resume(self, branch: str, *, labels: tuple[str, ...] = ()) -> Proposal:
-        """The proposal on a branch that exists already; what is missing of it (pull request, labels) is made."""
+    def resume(
+        self,
+        branch: str,
+        *,
+        labels: tuple[str, ...] = (),
+        body: str | None = None,
+        comment: str | None = None,
+        auto: bool = False,
+    ) -> Proposal:
+        """The proposal on a branch that exists already; what is missing of it (pull request, labels, …) is made.
+
+        `body` is the pull request's where that is not what the commit says.
+        """
         ...
 
     def proposed(self, prefix: str) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """git, run with a cleaned environment, and the repository that holds the registry."""
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -32,9 +33,10 @@ _KEPT |= {
 _KEPT |= {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
 
 SYMLINK, SUBMODULE = "120000", "160000"
-_COMMIT = "--format=%H%n%P%n%ct%n%an%n%ae%n%s"
+_LATEST = 253402300799  # the end of the year 9999, in seconds since 1970
+_COMMIT = "--format=%H%n%P%n%ct%n%an%n%ae%n%cn%n%s"
 # A configuration of the user's must neither leave a commit out nor add to what is printed of it.
-_LOG = ["--literal-pathspecs", "-c", "log.showSignature=false", "-c", "log.follow=false", "log"]
+_LOG = ["-c", "log.showSignature=false", "-c", "log.follow=false", "log"]
 _LOG += ["--first-parent", "-m", "--root", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none"]
 _LOG += ["--reverse", "--no-color", "--no-decorate", "--no-notes", "--encoding=UTF-8", "-z", _COMMIT]
 
@@ -43,8 +45,8 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment that git gets: the caller's, less what would redirect it, and never a prompt or a pager."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in _KEPT}
     kept |= {"GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
-    # Else a file in .git could put one object in the place of another.
-    kept |= {"GIT_NO_REPLACE_OBJECTS": "1"}
+    # Else a file in .git could put one object, or one parent, in the place of another.
+    kept |= {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
     return kept | dict(extra or {})
 
 
@@ -60,7 +62,7 @@ def run_git(
     except FileNotFoundError:
         if not cwd.is_dir():
             raise BadInput("no such folder", where=str(cwd), remedy="Name a folder that exists.") from None
-        raise BadInput("git is not installed", remedy="Install git 2.30 or newer.") from None
+        raise BadInput("git is not installed", remedy="Install git 2.31 or newer.") from None
 
 
 def _command(args: Iterable[str]) -> list[str]:
@@ -216,7 +218,15 @@ class Repository:
 
         A merge counts as the one commit that it is for its first parent. One git process, whatever the prefixes.
         """
-        printed = git_bytes([*_LOG, commit, "--", *prefixes], self.root).decode(errors="surrogateescape")
+        return self._history(commit, [f":(literal){prefix}" for prefix in prefixes])
+
+    def history_beside(self, commit: str, folder: str) -> History:
+        """As `history`, of what lies in `folder` itself and in no folder of it."""
+        literal = re.sub(r"([\\*?\[])", r"\\\1", folder)
+        return self._history(commit, [f":(glob){literal}/*"])
+
+    def _history(self, commit: str, pathspecs: Iterable[str]) -> History:
+        printed = git_bytes([*_LOG, commit, "--", *pathspecs], self.root).decode(errors="surrogateescape")
         revisions, by = [], None
         parts = iter(printed.split("\0"))
         for part in parts:
@@ -242,6 +252,14 @@ class Repository:
         ends = git(["rev-list", "--first-parent", "--max-parents=0", commit], self.root).split()
         return not set(cut.read_text().split()).isdisjoint(ends)
 
+    def outside(self, base: str, head: str, folder: str) -> list[str]:
+        """Paths that `head` changed since it left `base` and that do not lie in `folder`."""
+        options = ["--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"]
+        # A shallow clone may have none.
+        left = run_git(["merge-base", base, head], self.root).stdout.decode().strip() or base
+        listing = git_bytes(["diff", *options, left, head, "--", f":(exclude,literal){folder}"], self.root)
+        return [path for path in listing.decode(errors="surrogateescape").split("\0") if path]
+
     def changed(self, prefix: str) -> list[str]:
         """Paths below `prefix` whose state on disk is not that of HEAD, untracked ones included."""
         if self.bare:
@@ -262,6 +280,7 @@ class Repository:
 
 
 def _commit(text: str) -> Commit:
-    name, parents, seconds, author, email, subject = text.split("\n", 5)
-    time = datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Commit(name, time, tuple(parents.split()), author, email, subject)
+    name, parents, seconds, author, email, committer, subject = text.split("\n", 6)
+    # A commit may claim a time that no calendar has: then it is the last one that has a place there.
+    time = datetime.fromtimestamp(min(int(seconds), _LATEST), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Commit(name, time, tuple(parents.split()), author, email, subject, committer)

@@ -47,7 +47,15 @@ class GitForge:
         git(["update-ref", "-m", change.title, ref, commit, now or "0" * len(commit)], self.repository.root)
         return Proposal(change.branch, commit, merged=False, created=True, next_steps=steps)
 
-    def resume(self, branch: str, *, labels: tuple[str, ...] = ()) -> Proposal:
+    def resume(
+        self,
+        branch: str,
+        *,
+        labels: tuple[str, ...] = (),
+        body: str | None = None,
+        comment: str | None = None,
+        auto: bool = False,
+    ) -> Proposal:
         """See Forge."""
         commit = self.repository.commit(f"refs/heads/{branch}")
         return Proposal(branch, commit, merged=False, created=False, next_steps=(f"git merge {branch}",))
@@ -87,7 +95,7 @@ class GitForge:
             git_bytes(["update-index", "-z", "--index-info"], root, stdin="".join(lines).encode(), env=index)
             tree = git_bytes(["write-tree"], root, env=index).decode().strip()
         # Nobody renders a commit's message as Markdown, so its entities may be characters again.
-        message = f"{change.title}\n\n{html.unescape(change.body)}".rstrip() + "\n"
+        message = html.unescape(change.commit_message)
         done = run_git(["commit-tree", tree, "-p", change.base, "-F", "-"], root, stdin=message.encode())
         if done.returncode:
             words = done.stderr.decode(errors="replace")

@@ -3,13 +3,15 @@
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from modelbook import __version__
 from modelbook.adapters.git import Repository
 from modelbook.adapters.github_errors import Unsure, refusal, too_long_a_wait, unanswered
+from modelbook.adapters.github_tokens import GitHubToken
+from modelbook.core.github_page import GitHubPage, remote_parts
 from modelbook.errors import BadInput, ForgeError
 
 Json = dict[str, Any]
@@ -44,7 +46,7 @@ class GitHubApi:
 
         self.full_name = full_name
         self.owner = full_name.partition("/")[0]
-        self._token_name = token_name
+        self._token = GitHubToken(token, token_name, site_of(url))
         self._pause = pause
         self._sleep = sleep
         # PyGithub would repeat a POST that met 502, and wait for a rate limit without end: it repeats nothing here.
@@ -62,6 +64,15 @@ class GitHubApi:
     def get(self, what: str, path: str, **query: str) -> Any:
         """What lies at `path`: an object or a list."""
         return self._checked(what, self._call("GET", what, path, query=query)[1])
+
+    def app(self, slug: str) -> Any:
+        """What GitHub shows everybody of an App, its number among it: on each GitHub it is another."""
+        what = "read an App"
+        return self._checked(what, self._call("GET", what, f"/apps/{slug}", below="")[1])
+
+    def how_to_get(self, permission: str) -> str:
+        """Where to grant this token a permission, as in `contents: write`."""
+        return self._token.how_to_get(permission)
 
     def get_if_there(self, what: str, path: str, **query: str) -> Any | None:
         """What lies at `path`, or None where there is nothing."""
@@ -89,15 +100,18 @@ class GitHubApi:
         """Set what lies at `path`; doing so twice does it once."""
         return self._checked(what, self._call("PATCH", what, path, body=body)[1])
 
-    def post(self, what: str, path: str, body: Json, *, find: Callable[[], Json | None]) -> Any:
+    def post(
+        self, what: str, path: str, body: Json, *, find: Callable[[], Json | None], below: str | None = None
+    ) -> Any:
         """Make something. Where GitHub does not say whether it did, `find` looks before it is asked again.
 
         `find` gives what was made, or None. Gives what GitHub answered, an empty object where it answered nothing.
+        `below` is what `path` is below, if not the repository.
         """
         attempt = 1
         while True:
             try:
-                _, data = self._call("POST", what, path, body=body)
+                _, data = self._call("POST", what, path, body=body, below=below)
                 return {} if data is None else self._checked(what, data)
             except Unsure:
                 self.wait(attempt)
@@ -107,22 +121,42 @@ class GitHubApi:
                     raise
             attempt += 1
 
+    def mutate(self, what: str, name: str, given: Json, *, find: Callable[[], Json | None]) -> None:
+        """Run a mutation of the GraphQL API, for what REST lacks; `find` is as for `post`. Raises Refusal."""
+        query = f"mutation($input: {name[0].upper()}{name[1:]}Input!) {{{name}(input: $input) {{clientMutationId}}}}"
+        body = {"query": query, "variables": {"input": given}}
+        answer = self.post(what, "", body, find=find, below=self._requester.graphql_url)
+        if isinstance(answer, dict) and (errors := answer.get("errors")):  # GraphQL refuses with status 200
+            raise refusal(what, "/pulls", 422, {"errors": errors}, {}, where=self.full_name, token=self._token)
+
+    def send(self, what: str, path: str, body: Json) -> None:
+        """Tell something that leaves nothing to look for. Where GitHub does not answer, it is not told again here."""
+        self._call("POST", what, path, body=body)
+
     def wait(self, attempt: int) -> None:
         """Wait a moment, longer for each attempt (from 1), for something that GitHub does by and by."""
         self._sleep(self._pause * 2 ** (attempt - 1))
 
     def _call(
-        self, verb: str, what: str, path: str, *, query: Mapping[str, str] | None = None, body: Json | None = None
+        self,
+        verb: str,
+        what: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        below: str | None = None,
     ) -> tuple[Mapping[str, str], Any]:
         """One call, repeated where it may be. Raises Unsure where it may have had its effect and was not answered."""
         from github import GithubException
         from requests import RequestException
 
         attempt, waited = 1, 0.0
+        base = f"/repos/{self.full_name}" if below is None else below
         while True:
             try:
                 headers, data = self._requester.requestJsonAndCheck(
-                    verb, f"/repos/{self.full_name}{quote(path)}", dict(query or {}), dict(_VERSION), body
+                    verb, f"{base}{quote(path)}", dict(query or {}), dict(_VERSION), body
                 )
                 return headers, data
             except GithubException as error:
@@ -135,7 +169,7 @@ class GitHubApi:
                     self._sleep(limit)
                 elif status < 500:
                     raise refusal(
-                        what, path, status, error.data, said, where=self.full_name, token=self._token_name
+                        what, path, status, error.data, said, where=self.full_name, token=self._token
                     ) from error
                 elif verb == "POST" or attempt == ATTEMPTS:
                     raise unanswered(what, f"status {status}", where=self.full_name) from error
@@ -190,12 +224,18 @@ def _plain(error: Exception) -> str:
     return "the connection failed"
 
 
-def open_api(repository: Repository) -> GitHubApi:
+TOKENS: Final = ("MODELBOOK_TOKEN", "GITHUB_TOKEN")
+
+
+def open_api(repository: Repository, other: str | None = None, *, tokens: Sequence[str] = TOKENS) -> GitHubApi:
     """The API of this repository, by the environment of a workflow, or by the remote `origin` and a token.
+
+    With `other` (`owner/name`), that of another repository of the same GitHub. `tokens` are the variables that may
+    hold the token, the first that does counts.
 
     Raises BadInput where there is no token, or no repository on GitHub.
     """
-    token_name = next((name for name in ("MODELBOOK_TOKEN", "GITHUB_TOKEN") if os.environ.get(name)), None)
+    token_name = next((name for name in tokens if os.environ.get(name)), None)
     if token_name is None:
         raise BadInput(
             "there is no token for GitHub",
@@ -204,7 +244,7 @@ def open_api(repository: Repository) -> GitHubApi:
             "`export GITHUB_TOKEN=$(gh auth token)`.",
         )
     remote = repository.remote_url() or ""
-    full_name = os.environ.get("GITHUB_REPOSITORY") or name_in(remote)
+    full_name = other or os.environ.get("GITHUB_REPOSITORY") or name_in(remote)
     if not full_name or not re.fullmatch(r"[\w.-]+/[\w.-]+", full_name):
         raise BadInput(
             "this repository is not on GitHub, or its remote does not say where",
@@ -227,17 +267,38 @@ def _pause() -> float:
     return float(text)
 
 
-_REMOTE = re.compile(r"(?:[a-z+]+://)?(?:[^@/]*@)?(?P<host>[^/:]+)(?::\d+)?[:/](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
-
-
 def name_in(remote: str) -> str | None:
     """`owner/name` of a remote's URL, or None where it has no such form."""
-    found = _REMOTE.fullmatch(remote)
-    return found["name"] if found else None
+    found = remote_parts(remote)
+    return found[1] if found else None
 
 
 def api_of(remote: str) -> str:
     """Where the API of a remote's host answers: github.com's, or that of a GitHub Enterprise Server."""
-    found = _REMOTE.fullmatch(remote)
-    host = found["host"] if found else "github.com"
+    found = remote_parts(remote)
+    host = found[0] if found else "github.com"
     return "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
+
+
+def page_of(repository: Repository, forge: str) -> GitHubPage | None:
+    """Where people see this repository on GitHub, by the environment of a workflow, or by the remote `origin`.
+
+    None where it is not there. Only the forge `github` says of another host that it is a GitHub Enterprise Server.
+    """
+    host, name = remote_parts(repository.remote_url() or "") or ("", "")
+    server = f"https://{host}"
+    if forge == "github":
+        name = os.environ.get("GITHUB_REPOSITORY") or name
+        server = os.environ.get("GITHUB_SERVER_URL") or server
+    elif host != "github.com":
+        return None
+    try:
+        return GitHubPage(server, name)
+    except ValueError:
+        return None
+
+
+def site_of(api: str) -> str:
+    """Where people see the GitHub whose API answers at `api`."""
+    parts = urlsplit(api)
+    return f"{parts.scheme}://{(parts.netloc).removeprefix('api.')}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from modelbook.adapters.github_tokens import GitHubToken
 from modelbook.errors import ForgeError
 
 # What a job must hold for a write below each path, where GitHub itself does not say.
@@ -12,6 +13,7 @@ _NEEDED = {
     "issues": "pull-requests: write",
     "statuses": "statuses: write",
     "actions": "actions: write",
+    "deployments": "deployments: write",
 }
 _AGAIN = "Run it again: what is done already is found, and nothing is done twice."
 
@@ -27,6 +29,16 @@ class Refusal(ForgeError):
         super().__init__(message, where=where, remedy=remedy)
         self.status = status
         self.words = words
+
+    @property
+    def lacks_permission(self) -> bool:
+        """Whether the token may not see or do it; what it may not see GitHub treats as if it were not there."""
+        return self.status == 404 or (self.status == 403 and _is_about_rights(self.words.lower()))
+
+    @property
+    def beyond_plan(self) -> bool:
+        """Whether the owner's plan has no such feature: it is in force for nobody then."""
+        return self.status == 403 and "upgrade to" in self.words.lower()
 
 
 def words_of(data: Any) -> str:
@@ -45,9 +57,9 @@ def words_of(data: Any) -> str:
 
 
 def refusal(
-    what: str, path: str, status: int, data: Any, headers: Mapping[str, str], *, where: str, token: str
+    what: str, path: str, status: int, data: Any, headers: Mapping[str, str], *, where: str, token: GitHubToken
 ) -> Refusal:
-    """The error for a refused call: `what` it was to do, `path` below the repository, `token` the variable it is in."""
+    """The error for a refused call: `what` it was to do, `path` below the repository, `token` who asked."""
     words = words_of(data) or f"status {status}"
     return Refusal(
         f"GitHub would not {what}: {words} ({status})",
@@ -58,25 +70,67 @@ def refusal(
     )
 
 
-def _remedy(path: str, status: int, words: str, headers: Mapping[str, str], token: str) -> str | None:
+def _remedy(path: str, status: int, words: str, headers: Mapping[str, str], token: GitHubToken) -> str | None:
     said = words.lower()
     if status == 401:
-        return f"The token in {token} is wrong or has expired: a job's own token ends with the job."
-    if "not permitted to create or approve pull requests" in said:
-        return (
-            "Allow it in the repository's settings (Actions, General, Workflow permissions), or give an App's token "
-            "in MODELBOOK_TOKEN."
-        )
-    if "resource not accessible" in said:
-        return (
-            f"The token in {token} lacks `{_missing(path, headers)}`. Grant it under `permissions:` of the job, or to "
-            "the App whose token it is."
-        )
+        return f"The token in {token.name} is wrong or has expired: a job's own token ends with the job."
+    if status == 403 and ("saml" in said or headers.get("x-github-sso")):
+        return token.how_to_authorize(headers.get("x-github-sso", "").partition("url=")[2] or None)
+    for part, remedy in _BY_WORDS:
+        if part in said:
+            return remedy.format(name=token.name, kind=token.kind)
+    if status == 403 and _is_about_rights(said):
+        missing = _missing(path, headers)
+        return f"The token in {token.name} ({token.kind}) lacks `{missing}`. {token.how_to_get(missing)}"
     if status == 403:
-        return f"See what the token in {token} may do, and the rules of the repository's branches."
+        return f"See what the token in {token.name} may do, and the rules of the repository's branches."
     if status == 404:
-        return f"Either it is not there, or the token in {token} may not see it."
+        return f"Either it is not there, or the token in {token.name} ({token.kind}) may not see it."
     return None
+
+
+# Parts of GitHub's own words, in lower case.
+_RIGHTS = ("resource not accessible", "must have admin rights", "must have push access", "permission to")
+_BY_WORDS = (
+    (
+        "not permitted to create or approve pull requests",
+        "Allow it in the repository's settings (Actions, General, Workflow permissions), or give an App's token in "
+        "MODELBOOK_TOKEN.",
+    ),
+    (
+        "without `workflows` permission",
+        "Files below .github/workflows need `workflows: write`, which a job's own token never has: change them by "
+        "hand, or give the App, or the fine-grained token, in MODELBOOK_TOKEN that permission.",
+    ),
+    (
+        "forbids access via",
+        "The organisation takes no such token as {name} ({kind}): use an App's or a fine-grained one.",
+    ),
+    (
+        "ip allow list",
+        "The organisation lets in only some addresses: run it from one of those, or on a runner of its own.",
+    ),
+    ("archived", "The repository is archived: nothing in it can change until somebody unarchives it in its settings."),
+    (
+        "upgrade to",
+        "The owner's plan does not have this for private repositories: GitHub Pro, Team and Enterprise do, and public "
+        "repositories do.",
+    ),
+    (
+        "rule violation",
+        "A rule of the branch forbids it. Modelbook writes to its own branches only (register/, promote/, …): "
+        "let the ruleset hold for the default branch alone.",
+    ),
+    (
+        "protected branch",
+        "A rule of the branch forbids it. Modelbook writes to its own branches only (register/, promote/, …): "
+        "let the protection hold for the default branch alone.",
+    ),
+)
+
+
+def _is_about_rights(said: str) -> bool:
+    return any(part in said for part in _RIGHTS)
 
 
 def _missing(path: str, headers: Mapping[str, str]) -> str:

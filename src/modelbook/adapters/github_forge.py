@@ -11,6 +11,7 @@ from itertools import islice
 from modelbook.adapters.forge import Change, Proposal
 from modelbook.adapters.git import Repository
 from modelbook.adapters.github_api import GitHubApi, Json, open_api, pick
+from modelbook.adapters.github_merging import GitHubMerging
 from modelbook.adapters.github_objects import GitHubObjects
 from modelbook.adapters.github_pulls import GitHubPulls, Pull
 from modelbook.adapters.workflow import in_workflow
@@ -18,6 +19,7 @@ from modelbook.core.markdown import MARKER
 from modelbook.errors import BadInput, BranchTaken, ForgeError
 
 VERIFY = "verify.yml"
+STATUS = "modelbook"  # the commit status of the verification
 _TAKEN = "Somebody else was first. Run it again: it will take the next free number."
 
 
@@ -36,6 +38,7 @@ class GitHubForge:
         self._dispatches = dispatches
         self._objects = GitHubObjects(api)
         self._pulls = GitHubPulls(api)
+        self._merging = GitHubMerging(api)
 
     def submit(self, change: Change) -> Proposal:
         """See Forge."""
@@ -50,7 +53,7 @@ class GitHubForge:
         if standing and self._holds(standing, tree, change.base):
             return standing, False
         if standing is None or change.decision:
-            commit = objects.write_commit(tree, change.base, f"{change.title}\n\n{change.body}".rstrip() + "\n")
+            commit = objects.write_commit(tree, change.base, change.commit_message)
             if standing is None and objects.create_branch(name, commit):
                 return commit, True
             if change.decision:
@@ -75,9 +78,9 @@ class GitHubForge:
         elif change.decision:
             self._pulls.describe(pull, change.title, change.body)
         self._pulls.label(pull, change.labels)
-        if change.comment:
-            self.upsert_comment(pull.number, MARKER.format("verify"), change.comment)
-        steps = self._verify(pull.number, head, base) if self._dispatches else ()
+        if change.comment:  # of what stood already, the verification has said more
+            self._pulls.comment(pull.number, MARKER.format("verify"), change.comment, replace=created)
+        steps = self._verify(pull.number, head, base, auto=change.auto)
         return Proposal(change.branch, head, False, created, pull.url, pull.number, steps)
 
     def _settled(self, branch: str, pull: Pull, created: bool) -> Proposal:
@@ -87,22 +90,37 @@ class GitHubForge:
     def _default_branch(self) -> str:
         return str(pick(self._api.get("read the repository", ""), "default_branch"))
 
-    def _verify(self, number: int, head: str, base: str) -> tuple[str, ...]:
-        """Start the verification of a pull request, which a job's own token does not start by opening it."""
-        if self._pulls.mergeable(number) is False:
-            return (f"It conflicts with {base}, so it was not verified. Propose it again.",)
-        self.dispatch(VERIFY, base, {"pull-request": str(number), "head": head}, title=f"Verify #{number} at {head}")
-        return ()
+    def _verify(self, number: int, head: str, base: str, *, auto: bool = False) -> tuple[str, ...]:
+        """See to it that a pull request is verified, and with `auto` merged then; gives what is left for a person.
 
-    def resume(self, branch: str, *, labels: tuple[str, ...] = ()) -> Proposal:
+        What a job's own token opens starts no workflow, so its verification is started here.
+        """
+        if self._pulls.mergeable(number) is False:  # GitHub runs no workflow for it
+            return (f"It conflicts with {base}, so nothing verifies it. Propose it again on what {base} is now.",)
+        left = self._merging.when_green(number, head, base, status=STATUS) if auto else None
+        if self._dispatches:
+            inputs = {"pull-request": str(number), "head": head}
+            self.dispatch(VERIFY, base, inputs, title=f"Verify #{number} at {head}")
+        return (left,) if left else ()
+
+    def resume(
+        self,
+        branch: str,
+        *,
+        labels: tuple[str, ...] = (),
+        body: str | None = None,
+        comment: str | None = None,
+        auto: bool = False,
+    ) -> Proposal:
         """See Forge."""
         head = self._objects.branch(branch)
         if head is None:
             raise ForgeError(f"there is no branch {branch}", where=self._api.full_name, remedy="Propose it again.")
         commit = self._objects.commit(head)
-        title, _, body = commit.message.partition("\n")
+        title, _, said = commit.message.partition("\n")
         # All of it stands on the branch: what is made again from here is only what lies around it.
-        change = Change(branch, commit.parents[0], title, body.strip(), files={}, labels=labels)
+        told = said.strip() if body is None else body
+        change = Change(branch, commit.parents[0], title, told, {}, labels=labels, comment=comment, auto=auto)
         return self._open(change, head, created=False)
 
     def append(self, branch: str, commit: str, files: Mapping[str, bytes], title: str) -> Proposal:
@@ -118,16 +136,14 @@ class GitHubForge:
         made = self._objects.write_commit(tree, commit, title + "\n")
         if not self._objects.advance_branch(branch, made):
             raise BranchTaken(f"the branch {branch} moved meanwhile", where=self._api.full_name, remedy="Run it again.")
-        steps = self._verify(pull.number, made, self._default_branch()) if self._dispatches else ()
+        steps = self._verify(pull.number, made, self._default_branch())
         return Proposal(branch, made, False, True, pull.url, pull.number, steps)
 
     def proposed(self, prefix: str) -> Mapping[str, str]:
         """See Forge."""
-        return {
-            branch: commit
-            for branch, commit in self._objects.branches(prefix).items()
-            if not any(pull.merged and pull.head == commit for pull in self._pulls.of_branch(branch))
-        }
+        branches = self._objects.branches(prefix)
+        merged = self._pulls.merged(branches)
+        return {branch: commit for branch, commit in branches.items() if branch not in merged}
 
     def target(self) -> str:
         """See Forge."""
@@ -152,9 +168,9 @@ class GitHubForge:
             raise BadInput(f"pull request {number} {why}", where=pull.url, remedy="Name the promotion's own.")
         return pull.branch
 
-    def head_of(self, number: int) -> str:
-        """The commit at the head of a pull request."""
-        return self._pulls.get(number).head
+    def pull(self, number: int) -> Pull:
+        """A pull request as it is now."""
+        return self._pulls.get(number)
 
     def upsert_comment(self, number: int, marker: str, body: str) -> None:
         """Write the one comment of a pull request that begins with `marker`, or bring it up to date."""

@@ -1,6 +1,6 @@
 """Pull requests on GitHub, and what belongs to them: found before they are made, so that there is one of each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from modelbook.adapters.github_api import GitHubApi, Json, pick
 from modelbook.adapters.github_errors import Refusal
 
 LONGEST_TITLE = 256  # characters
+FEW = 4  # branches that are asked for one by one
 LOOKS = 8  # how often to ask whether GitHub has tried the merge
 
 
@@ -15,7 +16,8 @@ LOOKS = 8  # how often to ask whether GitHub has tried the merge
 class Pull:
     """A pull request: `head` is the commit that its branch held last; `state` is open or closed.
 
-    `repository` is the full name of the one that holds the branch; empty where that is gone.
+    `repository` is the full name of the one that holds the branch; empty where that is gone. `enters` is the branch
+    that it would be merged into, `protected` whether that is the default branch.
     """
 
     number: int
@@ -28,6 +30,8 @@ class Pull:
     labels: frozenset[str]
     branch: str
     repository: str
+    enters: str
+    protected: bool
 
 
 class GitHubPulls:
@@ -41,6 +45,16 @@ class GitHubPulls:
         found = self._api.pages("list pull requests", "/pulls", state="all", head=f"{self._api.owner}:{branch}")
         pulls = [_pull(each) for each in found]
         return sorted(pulls, key=lambda pull: (pull.state != "open", -pull.number))
+
+    def merged(self, branches: Mapping[str, str]) -> set[str]:
+        """Those of the branches (name to commit) whose commit was merged by a pull request."""
+        if len(branches) <= FEW:
+            found = [pull for branch in branches for pull in self.of_branch(branch)]
+        else:  # a call for each would use up an hour's limit
+            found = [_pull(each) for each in self._api.pages("list pull requests", "/pulls", state="closed")]
+        own = self._api.full_name.lower()
+        mine = (pull for pull in found if pull.merged and pull.repository.lower() in {own, ""})
+        return {pull.branch for pull in mine if branches.get(pull.branch) == pull.head}
 
     def get(self, number: int) -> Pull:
         """One pull request."""
@@ -74,8 +88,8 @@ class GitHubPulls:
             # A label that is added twice is there once, so there is nothing to look for.
             self._api.post("label a pull request", path, {"labels": missing}, find=lambda: None)
 
-    def comment(self, number: int, marker: str, body: str) -> None:
-        """Write the one comment that begins with `marker`, or bring it up to date."""
+    def comment(self, number: int, marker: str, body: str, *, replace: bool = True) -> None:
+        """Write the one comment that begins with `marker`, or bring it up to date where `replace` says so."""
         text = f"{marker}\n{body}"
 
         def standing() -> Json | None:
@@ -84,7 +98,7 @@ class GitHubPulls:
 
         if (found := standing()) is None:
             found = self._api.post("comment", f"/issues/{number}/comments", {"body": text}, find=standing)
-        if found.get("body") != text:
+        if replace and found.get("body") != text:
             self._api.patch("edit a comment", f"/issues/comments/{pick(found, 'id')}", {"body": text})
 
     def mergeable(self, number: int) -> bool | None:
@@ -123,4 +137,6 @@ def _pull(found: Any) -> Pull:
         labels=frozenset(str(pick(label, "name")) for label in found.get("labels", ())),
         branch=str(pick(found, "head", "ref")),
         repository=str((pick(found, "head").get("repo") or {}).get("full_name", "")),
+        enters=str(pick(found, "base", "ref")),
+        protected=pick(found, "base", "ref") == pick(found, "base", "repo", "default_branch"),
     )

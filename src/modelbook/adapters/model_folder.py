@@ -35,7 +35,8 @@ def _raise(error: OSError) -> None:
 
 def hash_files(folder: Path, listed: dict[str, Found], sizes: Collection[int], progress: Progress) -> dict[str, Found]:
     """The same with the digest of every file that has one of these sizes; no other can be one that is wanted."""
-    paths = [path for path, one in listed.items() if one.kind == "file" and one.size in sizes]
+    # No card lists a path with a backslash, and one whose bytes are no UTF-8 is shown with them.
+    paths = [path for path, one in listed.items() if one.kind == "file" and one.size in sizes and "\\" not in path]
 
     def task(path: str) -> Callable[[Progress], str]:
         return lambda report: _digest(folder / path, report)

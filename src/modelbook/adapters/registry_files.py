@@ -8,7 +8,7 @@ from modelbook.adapters.sigstore_check import check_keyless
 from modelbook.adapters.trust_files import read_trust, trust_history
 from modelbook.core.envelope import MAX_BUNDLE
 from modelbook.core.findings import Finding
-from modelbook.core.history import check_history
+from modelbook.core.history import History, check_history
 from modelbook.core.layout import POLICY, TRUST, TRUSTED_ROOT
 from modelbook.core.registry import Registry
 from modelbook.core.strict_yaml import MAX_BYTES
@@ -101,12 +101,24 @@ def read_history(
     history = history.below(folder)
     findings = check_history(history, repository.blobs(history.pointers()), folder)
     if paths == [folder]:
-        start = read_trust(repository, folder, trust_from) if trust_from else None
-        findings += verify_trust_history(trust_history(repository, history, folder), start).findings
+        findings += _of_trust(repository, folder, history, trust_from)
     return findings
 
 
+def read_trust_history(
+    repository: Repository, folder: str, commit: str, trust_from: str | None = None
+) -> list[Finding]:
+    """What the commits up to `commit` show to be wrong with trust.yaml; `trust_from` as for `read_history`."""
+    history = repository.history_beside(commit, folder).below(folder)
+    return _of_trust(repository, folder, history, trust_from)
+
+
+def _of_trust(repository: Repository, folder: str, history: History, trust_from: str | None) -> list[Finding]:
+    start = read_trust(repository, folder, trust_from) if trust_from else None
+    return list(verify_trust_history(trust_history(repository, history, folder), start).findings)
+
+
 def read_tenures(repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()) -> Tenures:
-    """Since when each stage has held its version, as the commits up to `commit` tell it."""
+    """What held each stage and since when, as the commits up to `commit` tell it."""
     history = repository.history(commit, [f"{folder}/{path}" for path in scope] or [folder]).below(folder)
-    return tenures(history, repository.blobs(history.pointers()))
+    return tenures(history, repository.blobs(history.stage_files()))

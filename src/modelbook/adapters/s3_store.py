@@ -6,6 +6,7 @@ AWS_ENDPOINT_URL_S3 names another server than Amazon's (then addressed by path),
 
 from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,22 @@ class S3Store:
                 if code_of(error) != "NoSuchUpload":
                     raise
         return count
+
+    def refuses_to_overwrite(self, key: str) -> bool:
+        """Whether the server keeps what lies at `key` from a second writer. Leaves a few bytes there."""
+        with explained_s3(uri_of(self.uri, key)):
+            for data in (b"written once\n", b"written over\n"):
+                sent = self._uploader.send(self._client.get(), self._prefix + key, SourceBytes(data), None)
+        return sent.taken
+
+    def ahead(self) -> float:
+        """By how many seconds the server's clock is ahead of this machine's: its answers are dated to the second."""
+        with explained_s3(self.uri):
+            answer = self._client.get().list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1)
+            self._check_listing(answer)
+            dated = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        there = parsedate_to_datetime(dated) if dated else datetime.now(UTC)
+        return (there - datetime.now(UTC)).total_seconds()
 
     def _put(self, key: str, source: Source, progress: Progress | None) -> Stored:
         where = uri_of(self.uri, key)

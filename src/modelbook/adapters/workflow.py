@@ -41,7 +41,8 @@ def publish(report: "Report") -> None:
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(markdown(report) + "\n")
     for line in annotations(report):
-        sys.stderr.write(line + "\n")
+        # A path may hold bytes that are no UTF-8.
+        sys.stderr.write(line.encode(errors="backslashreplace").decode() + "\n")
     sys.stderr.flush()
 
 

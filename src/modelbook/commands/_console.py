@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelbook.adapters.store import Progress
+from modelbook.core.markdown import plain
 from modelbook.core.report import Report, gate_values
-from modelbook.core.strict_yaml import UNSEEN
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_ESCAPED = re.compile("[\ud800-\udfff]|#(?=#\\[)")
 _LAST = 24  # what the last column of a table needs at least: its cells may be folded, the others never
 
 
@@ -27,14 +29,11 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(stderr=stderr, highlight=False, soft_wrap=False, width=width)
 
 
-def plain(text: str) -> str:
-    """`text` without what a terminal would obey or hide; such a character is named, as in [U+001B]."""
-    return UNSEEN.sub(lambda found: found[0] if found[0] == "\n" else f"[U+{ord(found[0]):04X}]", text)
-
-
 def print_json(data: Any) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    # It says the same, and neither is half a character written nor a command to GitHub's runner.
+    sys.stdout.write(_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def print_report(report: Report, *, as_json: bool, also: Mapping[str, object] | None = None) -> None:

@@ -1,8 +1,11 @@
 """Telling a person, a program and the next job what became of a proposal."""
 
+from collections.abc import Mapping
+
 from modelbook.adapters.forge import Proposal
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_json, say
+from modelbook.core.pointer import Kind
 
 
 def evaluation_branch(model: str, version: int, suite: str) -> str:
@@ -15,9 +18,13 @@ def reproduction_branch(model: str, version: int, number: str) -> str:
     return f"reproduce/{model}-{version}-{number}"
 
 
-def promotion_branch(model: str, version: int, stage: str) -> str:
-    """The branch that proposes to move a version into a stage."""
-    return f"promote/{model}-{version}-to-{stage}"
+MOVES: Mapping[Kind | None, str] = {None: "promote", "rollback": "rollback", "hold": "hold", "release": "release"}
+"""How the name of the branch begins that proposes each."""
+
+
+def move_branch(model: str, version: int, stage: str, kind: Kind | None = None) -> str:
+    """The branch that proposes to move a version into a stage, or to hold or release it there."""
+    return f"{MOVES[kind]}/{model}-{version}-to-{stage}"
 
 
 def proposal_fields(proposal: Proposal | None) -> dict[str, str]:

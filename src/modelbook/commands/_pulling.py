@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,16 +42,22 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def pull_version(workspace: Workspace, model: str, version: int, target: Path) -> None:
+def pull_version(
+    workspace: Workspace, model: str, version: int, target: Path, *, also: Mapping[str, bytes] | None = None
+) -> None:
     """Write the files of a version to the new folder `target`, with card.yaml and model.sig beside them.
 
-    Raises Refused where the version does not verify, IntegrityError where the bytes in the store are others.
+    `also` are further files, by path. Raises BadInput where the version has a file of such a path, Refused where it
+    does not verify, IntegrityError where the bytes in the store are others.
     """
     registry = workspace.registry
     verdict = verify_version(registry, model, version)
     refuse(f"{model}@{version}", verdict.findings)
     card = registry.card(model, version)
     store = workspace.store
+    own = {artifact.path.casefold() for artifact in card.artifacts}
+    if twins := sorted(path for path in also or {} if path.casefold() in own):
+        raise BadInput(f"{model}@{version} has a file {twins[0]} of its own, which would be in the way")
     files = [(key_in(store.uri, artifact.uri), artifact) for artifact in card.artifacts]
     with whole_folder(target) as scratch:
         fetch_all(
@@ -62,6 +68,9 @@ def pull_version(workspace: Workspace, model: str, version: int, target: Path) -
         )
         for name in ("card.yaml", "model.sig"):
             (scratch / name).write_bytes(registry.files[f"{version_folder(model, version)}/{name}"])
+        for path, data in (also or {}).items():
+            (scratch / path).parent.mkdir(parents=True, exist_ok=True)
+            (scratch / path).write_bytes(data)
 
 
 def fetch_all(store: Store, label: str, files: list[tuple[str, str, str, int]], folder: Path) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from modelbook.adapters.git import git
 from modelbook.adapters.workflow import page_of_run
+from modelbook.commands._console import say
 from modelbook.commands._workspace import Workspace
 from modelbook.core.markdown import MARKER, markdown
 from modelbook.core.report import Report
@@ -12,11 +13,9 @@ from modelbook.errors import Refused
 if TYPE_CHECKING:
     from modelbook.adapters.github_forge import GitHubForge
 
-CONTEXT = "modelbook"
-
 
 def report_on_pull_request(workspace: Workspace, number: int, report: Report) -> None:
-    """Write (or update) the comment, and set the status of the pull request's head.
+    """Write (or update) the comment, and set the status of the pull request's head, if it is for the default branch.
 
     Raises Refused where that head is neither the commit that was judged nor merged by it: it would get a verdict
     that is another commit's.
@@ -24,7 +23,8 @@ def report_on_pull_request(workspace: Workspace, number: int, report: Report) ->
     from modelbook.adapters.github_forge import open_github_forge
 
     forge = open_github_forge(workspace.repository)
-    head = forge.head_of(number)
+    pull = forge.pull(number)
+    head = pull.head
     judged = git(["show", "-s", "--format=%H %P", workspace.commit], workspace.repository.root).split()
     if head not in judged:
         raise Refused(
@@ -33,7 +33,10 @@ def report_on_pull_request(workspace: Workspace, number: int, report: Report) ->
             remedy="Nothing was reported on it. Its new head is verified by a run of its own.",
         )
     forge.upsert_comment(number, MARKER.format("verify"), markdown(report))
-    _set_status(forge, head, report)
+    if pull.protected:
+        _set_status(forge, head, report)
+    else:  # a status is the commit's: it would go on speaking for it once the pull request is for the default branch
+        say(f"no status was set: pull request {number} is for {pull.enters}, not for the default branch", as_json=True)
 
 
 def report_on_commit(workspace: Workspace, report: Report) -> None:
@@ -44,5 +47,7 @@ def report_on_commit(workspace: Workspace, report: Report) -> None:
 
 
 def _set_status(forge: "GitHubForge", commit: str, report: Report) -> None:
+    from modelbook.adapters.github_forge import STATUS
+
     state = "success" if report.passed else "failure"
-    forge.set_status(commit, state, report.verdict[:140], CONTEXT, page_of_run())
+    forge.set_status(commit, state, report.verdict[:140], STATUS, page_of_run())

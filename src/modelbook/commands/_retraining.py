@@ -77,7 +77,11 @@ def retrain(workspace: Workspace, again: Again) -> Reproduction:
 def _code_of(workspace: Workspace, card: ModelCard) -> tuple[str, bytes]:
     """The commit to check out, and the patch that makes of it what was trained; empty where the commit is all."""
     code = card.lineage.code
-    if not code.commit:
+    if card.run.imported:
+        why = (
+            f"it was imported from {card.run.imported.source}, which does not record how it was trained exactly enough"
+        )
+    elif not code.commit:
         why = "no commit is on record"
     elif code.dirty and not code.patch:
         why = f"its code was not as in commit {code.commit[:12]}"

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import click
 
+from modelbook.adapters.deployments import Deployments, LocalDeployments
 from modelbook.adapters.example_results import read_results
 from modelbook.adapters.forge import Forge
 from modelbook.adapters.git import Repository
-from modelbook.adapters.registry_files import find_registry, read_registry, read_tenures
+from modelbook.adapters.registry_files import find_registry, read_registry, read_tenures, read_trust_history
 from modelbook.adapters.store import Store
 from modelbook.adapters.workflow import job_identity
 from modelbook.core.examples import Results
@@ -39,6 +40,20 @@ def registry_option(function: Function) -> Function:
 def rev_option(function: Function) -> Function:
     """`--rev`: the commit to read."""
     return click.option("--rev", default="HEAD", metavar="REV", help="The commit to read.  [default: HEAD]")(function)
+
+
+LONGEST_REASON = 10_000  # characters, as every record takes them
+
+
+def _check_reason(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    if text is not None and len(text) > LONGEST_REASON:
+        raise click.BadParameter(f"it has {len(text):,} characters, and the record takes {LONGEST_REASON:,}")
+    return text
+
+
+def reason_option(help: str, *, required: bool = False) -> Callable[[Function], Function]:
+    """`--reason`: why, for the record."""
+    return click.option("--reason", required=required, metavar="TEXT", callback=_check_reason, help=help)
 
 
 def json_option(function: Function) -> Function:
@@ -85,7 +100,8 @@ def default_key() -> Path:
 class Workspace:
     """The repository, and the registry in it at one commit. `findings` are what git itself shows to be wrong.
 
-    `is_head` says that the commit is the one that is checked out.
+    `is_head` says that the commit is the one that is checked out; `trust_from` names a commit whose trust.yaml is taken
+    for granted.
     """
 
     repository: Repository
@@ -94,6 +110,17 @@ class Workspace:
     registry: Registry
     findings: tuple[Finding, ...]
     is_head: bool = False
+    trust_from: str | None = None
+
+    @cached_property
+    def problems(self) -> tuple[Finding, ...]:
+        """All that keeps it from being used: `findings`, and a trust.yaml that does not follow from those before it.
+
+        Whoever merged one that its root did not sign must gain nothing by it. What comes with no more than the latest
+        commits, as in a workflow, is checked as far as these go back.
+        """
+        start = self.repository.commit(self.trust_from) if self.trust_from else None
+        return (*self.findings, *read_trust_history(self.repository, self.folder, self.commit, start))
 
     @cached_property
     def store(self) -> Store:
@@ -113,6 +140,16 @@ class Workspace:
 
         return GitForge(self.repository)
 
+    def deployments(self, name: str) -> Deployments:
+        """Where deployments are recorded: `git` (in this clone) or `github`."""
+        if name == "github":
+            from modelbook.adapters.github_api import TOKENS, open_api
+            from modelbook.adapters.github_deployments import GitHubDeployments
+
+            # What a job's own token writes starts no workflow, and a deployment has none to start.
+            return GitHubDeployments(open_api(self.repository, tokens=TOKENS[::-1]))
+        return LocalDeployments(self.repository.git_dir / "modelbook" / "deployments")
+
     def tenures(self, *scope: str) -> Tenures:
         """Since when each stage has held its version, below the paths `scope`: read where a stage asks for a soak."""
         try:
@@ -121,6 +158,10 @@ class Workspace:
             asked = False
         if not asked:
             return Tenures()
+        return self.past(*scope)
+
+    def past(self, *scope: str) -> Tenures:
+        """What held each stage below the paths `scope`, from when to when: read whoever asks."""
         return read_tenures(self.repository, self.folder, self.commit, scope)
 
     def results(self, model: str, *versions: int, files: Registry | None = None) -> Results:
@@ -154,7 +195,7 @@ class Workspace:
     def at(self, commit: str, scope: Iterable[str] = ()) -> "Workspace":
         """The same registry at another commit."""
         registry, findings = read_registry(self.repository, self.folder, commit, scope)
-        return Workspace(self.repository, self.folder, commit, registry, tuple(findings))
+        return Workspace(self.repository, self.folder, commit, registry, tuple(findings), trust_from=self.trust_from)
 
 
 def open_workspace(folder: str | None, *, rev: str = "HEAD", scope: Iterable[str] = ()) -> Workspace:
@@ -162,7 +203,8 @@ def open_workspace(folder: str | None, *, rev: str = "HEAD", scope: Iterable[str
     repository, found = find_registry(Path.cwd(), folder)
     commit = repository.commit(rev)
     registry, findings = read_registry(repository, found, commit, scope)
-    return Workspace(repository, found, commit, registry, tuple(findings), is_head=rev == "HEAD")
+    trust_from = os.environ.get("MODELBOOK_TRUST_FROM")
+    return Workspace(repository, found, commit, registry, tuple(findings), rev == "HEAD", trust_from)
 
 
 def this_job() -> str:

@@ -12,7 +12,7 @@ from modelbook.adapters.forge import Forge
 from modelbook.adapters.ssh_signer import open_ssh_signer
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report, say
-from modelbook.commands._proposing import proposal_fields
+from modelbook.commands._proposing import MOVES, proposal_fields
 from modelbook.commands._pulling import refuse
 from modelbook.commands._signing import open_allowed_signer, refuse_expired
 from modelbook.commands._workspace import Workspace, forge_option, json_option, open_workspace, registry_option
@@ -80,6 +80,8 @@ def command(
 ) -> int:
     """Judge the proposed promotion of REF anew and, if it holds, add your signature to its branch.
 
+    So with a rollback, a hold or a release. REF may be the name of the branch as well.
+
     What you sign are the exact bytes of the stage pointer: version, evidence, baseline and policy by their digests. A
     promotion that is proposed anew has other bytes, and waits for signatures anew.
 
@@ -87,6 +89,7 @@ def command(
     Examples:
       modelbook approve fraud@5 --to production
       modelbook approve --pull-request 42 --key ~/.ssh/id_ed25519
+      modelbook approve rollback/fraud-4-to-production
     """
     if (reference is None) == (pull_request is None):
         raise click.UsageError("Give a REF or --pull-request N.")
@@ -111,13 +114,13 @@ def command(
     else:
         if not as_json:
             print_report(report, as_json=False)
-        if not yes and not click.confirm(f"Sign {one.model}@{one.version} into {one.stage} as {me.name}?"):
+        if not yes and not click.confirm(f"{report.title}: sign as {me.name}?"):
             say("nothing was signed")
             return Exit.NO
         path, data = sign(files[pointer_path(one.model, one.stage)])
         report, standing = _judge(workspace, one, {**files, path: data})
         refuse("the signature", report.findings)
-        title = f"Approve {one.model}@{one.version} for {one.stage} as {me.name}"
+        title = f"Approve as {me.name}: {report.title}"
         proposal = forge.append(one.branch, one.commit, {workspace.path(path): data}, title)
         said = f"signed as {me.name}"
     set_outputs({"passed": "true"} | proposal_fields(proposal))
@@ -126,15 +129,21 @@ def command(
         print_report(report, as_json=True, also=people | {"others": standing.others} | proposal_fields(proposal))
         return Exit.YES
     say(f"{said}; {standing.words}")
-    for step in () if standing.lacking else [proposal.url] if proposal.url else proposal.next_steps:
+    # While people are awaited nobody can merge it, but what GitHub says of it counts.
+    for step in () if standing.lacking and not proposal.url else proposal.next_steps:
         say(f"  next: {step}")
+    if proposal.url and not standing.lacking:
+        say(f"  next: {proposal.url}")
     return Exit.YES
 
 
 def _of_reference(
     registry_folder: str | None, forge_name: str, text: str, stage: str | None
 ) -> tuple[Workspace, Forge, Proposed]:
-    """The one promotion that is proposed of what a person named."""
+    """The one promotion that is proposed of what a person named, or the one on the branch that he named."""
+    if "/" in text:
+        workspace = open_workspace(registry_folder, scope=[POLICY])
+        return _of_branch(workspace, workspace.forge(forge_name), text, text)
     wanted = parse_reference(text)
     scope = [model_folder(wanted.name)]
     workspace = open_workspace(registry_folder, scope=scope)
@@ -144,18 +153,24 @@ def _of_reference(
         workspace.registry.stage(stage)
     exact = wanted.version or wanted.stage or wanted.digest
     version = workspace.registry.resolve(wanted) if exact else None
-    branches = forge.proposed(f"promote/{wanted.name}-")
+    branches = {
+        branch: commit
+        for start in MOVES.values()
+        for branch, commit in forge.proposed(f"{start}/{wanted.name}-").items()
+    }
     of_model = [one for one in _promotions(branches, workspace.registry.policy) if one.model == wanted.name]
     found = [one for one in of_model if version in {None, one.version} and stage in {None, one.stage}]
     if len(found) == 1:
         return workspace, forge, found[0]
-    others = "; ".join(f"`modelbook approve {one}`" for one in found or of_model)
+    names = [str(one) for one in found or of_model]
+    exactly = (str(one) if names.count(str(one)) == 1 else one.branch for one in found or of_model)
+    others = "; ".join(f"`modelbook approve {one}`" for one in exactly)
     if found:
         raise BadInput(f"{len(found)} promotions of {wanted.name} are proposed", remedy=f"Name one: {others}.")
     name = f"{wanted.name}@{version}" if version else wanted.name
     what = f"no promotion of {name}{f' into {stage}' if stage else ''} is proposed"
     remedy = f"Proposed are: {others}." if others else "Propose it: `modelbook promote`."
-    if (branch := workspace.repository.branch() or "").startswith("promote/"):
+    if (branch := workspace.repository.branch() or "").startswith(tuple(f"{start}/" for start in MOVES.values())):
         remedy = f"{branch} is checked out. Leave it for the branch that it is proposed to: `git switch main`."
     raise BadInput(what, remedy=remedy)
 
@@ -166,11 +181,15 @@ def _of_pull_request(registry_folder: str | None, number: int) -> tuple[Workspac
 
     workspace = open_workspace(registry_folder, scope=[POLICY])
     forge = open_github_forge(workspace.repository)
-    branch = forge.branch_of(number)
+    return _of_branch(workspace, forge, forge.branch_of(number), f"pull request {number}")
+
+
+def _of_branch(workspace: Workspace, forge: Forge, branch: str, asked: str) -> tuple[Workspace, Forge, Proposed]:
+    """The promotion that `branch` proposes."""
     found = _promotions(forge.proposed(branch), workspace.registry.policy)
     exact = [one for one in found if one.branch == branch]
     if len(exact) != 1:
-        raise BadInput(f"pull request {number} is no promotion: its branch is {branch}")
+        raise BadInput(f"{asked} is no promotion{f': its branch is {branch}' if branch != asked else ''}")
     return _at_target(workspace, forge, [model_folder(exact[0].model)]), forge, exact[0]
 
 
@@ -188,16 +207,17 @@ def _at_target(workspace: Workspace, forge: Forge, scope: Sequence[str]) -> Work
         message = f"this clone does not have {commit}, the tip of the branch that it would be merged into"
         raise BadInput(message, where=str(workspace.repository.root), remedy="Bring it: `git fetch`.") from None
     workspace = workspace.at(commit, scope)
-    refuse("the registry", workspace.findings)
+    refuse("the registry", workspace.problems)
     return workspace
 
 
 def _promotions(branches: Mapping[str, str], policy: Policy) -> list[Proposed]:
-    """What the branches of promotions are called after, where that is a stage of the policy."""
+    """What the branches of promotions and their like are called after, where that is a stage of the policy."""
     found = []
     for branch, commit in sorted(branches.items()):
         for stage in policy.stages:
-            if named := re.fullmatch(rf"promote/(.+)-([1-9][0-9]{{0,9}})-to-{re.escape(stage.name)}", branch):
+            form = rf"(?:{'|'.join(MOVES.values())})/(.+)-([1-9][0-9]{{0,9}})-to-{re.escape(stage.name)}"
+            if named := re.fullmatch(form, branch):
                 found.append(Proposed(named[1], int(named[2]), stage.name, branch, commit))
     return found
 
@@ -232,7 +252,7 @@ def _judge(workspace: Workspace, one: Proposed, files: Mapping[str, bytes]) -> t
         base,
         head,
         now=now(),
-        tenures=workspace.tenures(model_folder(one.model)),
+        tenures=workspace.past(model_folder(one.model)),
         results=workspace.results(one.model, one.version),
     )
     standing = signing(base.trust, one.model, one.stage, verify_stage(head, one.model, one.stage).signatures.values())

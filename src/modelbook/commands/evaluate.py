@@ -68,7 +68,7 @@ def command(
     if measurement and not digest:
         raise click.UsageError("--measurement needs --digest: the digest is what ties the two jobs together.")
     workspace = open_workspace(registry_folder)
-    refuse(wanted.name, workspace.findings)
+    refuse(wanted.name, workspace.problems)
     workspace.refuse_uncommitted()
     version = workspace.registry.resolve(wanted)
     name = f"{wanted.name}@{version}"

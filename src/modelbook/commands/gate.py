@@ -30,7 +30,7 @@ def command(reference: str, stage: str, rev: str, registry_folder: str | None, a
     """
     wanted = parse_reference(reference)
     workspace = open_workspace(registry_folder, rev=rev, scope=[model_folder(wanted.name)])
-    refuse(wanted.name, workspace.findings)
+    refuse(wanted.name, workspace.problems)
     if workspace.is_head:
         workspace.refuse_uncommitted()
     version = workspace.registry.resolve(wanted)

@@ -9,6 +9,7 @@ from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 from modelbook.core.layout import model_folder
 from modelbook.core.names import check_name
+from modelbook.core.pointer import holds
 from modelbook.core.registry import Registry
 from modelbook.core.revocation import is_revoked
 from modelbook.errors import BadInput
@@ -51,19 +52,23 @@ def command(model: str | None, rev: str, registry_folder: str | None, as_json: b
 
 
 def _told(rows: list[dict[str, object]], *, as_json: bool) -> list[dict[str, object]]:
-    """A person is told of revocations where there are any, and loudly."""
+    """A person is told of revocations and holds where there are any."""
     if as_json:
         return rows
-    if not any(row["revoked"] for row in rows):
-        return [{name: value for name, value in row.items() if name != "revoked"} for row in rows]
-    words = {True: "REVOKED", False: None}
-    return [
-        row | {"revoked": words[held] if isinstance(held := row["revoked"], bool) else _serving(held)} for row in rows
-    ]
+    said = [row | {"revoked": _revoked(row["revoked"]), "held": _held(row["held"])} for row in rows]
+    silent = {name for name in ("revoked", "held") if not any(row[name] for row in said)}
+    return [{name: value for name, value in row.items() if name not in silent} for row in said]
 
 
-def _serving(stages: object) -> str | None:
-    return f"REVOKED, and in {', '.join(stages)}" if isinstance(stages, list) and stages else None
+def _revoked(found: object) -> str | None:
+    if isinstance(found, list):
+        return f"REVOKED, and in {', '.join(found)}" if found else None
+    return "REVOKED" if found else None
+
+
+def _held(found: object) -> str | None:
+    holds = found.items() if isinstance(found, dict) else ()
+    return "; ".join(f"{stage}: {' '.join(one['reason'].split())}" for stage, one in holds) or None
 
 
 def _models(registry: Registry) -> list[dict[str, object]]:
@@ -78,12 +83,13 @@ def _models(registry: Registry) -> list[dict[str, object]]:
             "revoked": [name for name, pointer in held.items() if is_revoked(registry, model, pointer.version)],
         }
         serving = {stage: pointer.version for stage, pointer in held.items()}
-        rows.append(row | {stage.name: serving.get(stage.name) for stage in registry.policy.stages})
+        row |= {stage.name: serving.get(stage.name) for stage in registry.policy.stages}
+        rows.append(row | {"held": holds(held)})
     return rows
 
 
 def _versions(registry: Registry, model: str) -> list[dict[str, object]]:
-    held = {name: pointer.version for name, pointer in registry.stages_of(model).items()}
+    held = registry.stages_of(model)
     rows: list[dict[str, object]] = []
     for version in registry.versions(model):
         card = registry.card(model, version)
@@ -95,8 +101,9 @@ def _versions(registry: Registry, model: str) -> list[dict[str, object]]:
         rows.append(
             {
                 "version": f"{model}@{version}",
-                "stages": ", ".join(name for name, holder in held.items() if holder == version) or None,
+                "stages": ", ".join(name for name, pointer in held.items() if pointer.version == version) or None,
                 "revoked": is_revoked(registry, model, version),
+                "held": holds({name: pointer for name, pointer in held.items() if pointer.version == version}),
                 "created": card.created,
                 "by": card.run.user.partition(" <")[0],
                 "commit": (card.lineage.code.commit or "")[:12] or None,

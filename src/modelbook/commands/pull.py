@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from modelbook.adapters.registry_files import read_history
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_json, say
 from modelbook.commands._pulling import pull_version, refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
-from modelbook.core.layout import model_folder
+from modelbook.core.layout import model_folder, pointer_path
 from modelbook.core.names import parse_reference
 from modelbook.core.revocation import in_use
 from modelbook.core.verification import verify_stage
@@ -32,10 +33,12 @@ def command(reference: str, target: Path | None, rev: str, registry_folder: str 
     """
     wanted = parse_reference(reference)
     workspace = open_workspace(registry_folder, rev=rev, scope=[model_folder(wanted.name)])
-    refuse(wanted.name, workspace.findings)
+    refuse(wanted.name, workspace.problems)
     version = workspace.registry.resolve(wanted)
     if wanted.stage:
-        refuse(str(wanted), verify_stage(workspace.registry, wanted.name, wanted.stage).findings)
+        pointer = [pointer_path(wanted.name, wanted.stage)]
+        past = read_history(workspace.repository, workspace.folder, workspace.commit, pointer)
+        refuse(str(wanted), (*verify_stage(workspace.registry, wanted.name, wanted.stage).findings, *past))
     revoked = tuple(in_use(workspace.registry, wanted.name, version))
     if wanted.version is None and wanted.digest is None:
         refuse(str(wanted), revoked)  # who names a stage wants what may serve

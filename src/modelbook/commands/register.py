@@ -1,43 +1,18 @@
 """`modelbook register`: a model version of a finished run, checked, numbered, signed and proposed."""
 
-from collections.abc import Callable
-
 import click
-from pydantic import ValidationError
 
-from modelbook.adapters.artifact_check import check_artifact
-from modelbook.adapters.clock import now
-from modelbook.adapters.forge import Change, Forge, Proposal
-from modelbook.adapters.parallel import move_all
-from modelbook.adapters.signer import StatementSigner
-from modelbook.adapters.store import Progress, Store
-from modelbook.commands._console import progress
-from modelbook.commands._numbering import next_number, proposed_numbers, submit_numbered
 from modelbook.commands._proposing import tell
-from modelbook.commands._signing import open_allowed_signer, refuse_unverified
+from modelbook.commands._registering import complete, read_finished, register_record, registered
+from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._workspace import (
-    Workspace,
     forge_option,
     json_option,
     open_workspace,
     registry_option,
     signer_option,
 )
-from modelbook.core.card import ModelCard
-from modelbook.core.digests import digest_of
-from modelbook.core.documents import dump, load
-from modelbook.core.findings import Finding
-from modelbook.core.layout import version_folder
 from modelbook.core.names import check_name
-from modelbook.core.records import StoredFile
-from modelbook.core.registration import card_of, check_datasets
-from modelbook.core.run_record import RunRecord
-from modelbook.core.statements import model_statement, provenance_statement
-from modelbook.core.storage import artifact_key, check_key, log_key, run_key
-from modelbook.errors import BadInput, ObjectMissing, Refused
-
-LABELS = ("modelbook", "registration")
-RECORD_LIMIT = 16 * 1024 * 1024  # bytes
 
 
 @click.command(short_help="Make a model version of a finished run.")
@@ -46,7 +21,9 @@ RECORD_LIMIT = 16 * 1024 * 1024  # bytes
 @click.option("--digest", metavar="DIGEST", help="Refuse unless the run's record has this digest.")
 @click.option("--description", metavar="TEXT", help="What is new in this version.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be given more than once.")
-@click.option("--complete", is_flag=True, help="Put card and signature of merged versions beside their weights.")
+@click.option(
+    "--complete", "complete_all", is_flag=True, help="Put card and signature of merged versions beside their weights."
+)
 @signer_option
 @forge_option
 @registry_option
@@ -57,7 +34,7 @@ def command(
     digest: str | None,
     description: str | None,
     tags: tuple[str, ...],
-    complete: bool,
+    complete_all: bool,
     signer: str,
     forge_name: str,
     registry_folder: str | None,
@@ -72,10 +49,10 @@ def command(
       modelbook register fraud-detector --run 20261123t120000-1a2b3c4d
     """
     workspace = open_workspace(registry_folder)
-    if complete:
+    if complete_all:
         for name in workspace.registry.models():
             for version in workspace.registry.versions(name)[-1:]:
-                _complete(workspace, name, version)
+                complete(workspace, name, version)
         return
     if not model or not run_id:
         raise click.UsageError("Give MODEL and --run ID, or --complete.")
@@ -85,35 +62,14 @@ def command(
     key, _ = open_allowed_signer(workspace, signer, model, statement="model")
     open_allowed_signer(workspace, signer, model, statement="provenance")
     forge = workspace.forge(forge_name)
-    if found := _registered(workspace, forge, model, run_id):
+    if found := registered(workspace, forge, model, run_id):
         version, proposal = found
         if proposal.merged:
-            _complete(workspace, model, version)
+            complete(workspace, model, version)
         tell(f"{model}@{version}", "this run is that version already", proposal, as_json=as_json)
         return
-    record = _read_record(workspace.store, run_id, digest)
-    check_datasets(record, workspace.registry)
-    _check_artifacts(workspace.store, record)
-
-    def attempt() -> tuple[int, Proposal]:
-        base = workspace.at(workspace.repository.commit("HEAD"))
-        number = next_number(base.registry.versions(model), proposed_numbers(forge, f"register/{model}-"))
-        card = card_of(
-            record,
-            model,
-            number,
-            store=base.registry.policy.store,
-            created=now(),
-            description=description,
-            tags=tags,
-        )
-        change = _change(base, card, key)
-        refuse_unverified(base, change, model, number)
-        return number, forge.submit(change)
-
-    number, proposal = submit_numbered(attempt)
-    if proposal.merged:
-        _complete(workspace.at(proposal.commit), model, number)
+    record = read_finished(workspace.store, run_id, digest)
+    number, proposal = register_record(workspace, forge, key, model, record, description=description, tags=tags)
     size = sum(file.size for file in record.artifacts)
     tell(
         f"{model}@{number}",
@@ -121,92 +77,3 @@ def command(
         proposal,
         as_json=as_json,
     )
-
-
-def _registered(workspace: Workspace, forge: Forge, model: str, run_id: str) -> tuple[int, Proposal] | None:
-    """The version that the run became already, merged or proposed; None if it did not."""
-    registry = workspace.registry
-    for other in registry.models():
-        for version in reversed(registry.versions(other)):
-            if registry.card(other, version).run.id == run_id:
-                if other == model:
-                    return version, Proposal("", workspace.commit, merged=True, created=False)
-                # Its folder in the store can prove itself as one version only.
-                raise Refused(
-                    f"the run {run_id} is {other}@{version} already",
-                    remedy=f"A run becomes one version. Train again for {model}.",
-                )
-    for number, (branch, commit) in proposed_numbers(forge, f"register/{model}-").items():
-        path = workspace.path(f"{version_folder(model, number)}/card.yaml")
-        data = forge.read(commit, path)
-        if data and (card := load(ModelCard, data, path)).run.id == run_id:
-            return card.version, forge.resume(branch, labels=LABELS)
-    return None
-
-
-def _read_record(store: Store, run_id: str, digest: str | None) -> RunRecord:
-    key = check_key(run_key(run_id))
-    uri = f"{store.uri}/{key}"
-    try:
-        data = store.read_bytes(key, limit=RECORD_LIMIT)
-    except ObjectMissing:
-        if any(True for _ in store.list(log_key(run_id, 0).rpartition("/")[0] + "/")):
-            remedy = f"See how far it came: `modelbook runs show {run_id}`."
-            raise BadInput(f"the run {run_id} has not completed, so nothing can be registered", remedy=remedy) from None
-        raise BadInput(f"there is no run {run_id} in the store", where=uri, remedy="See `modelbook runs`.") from None
-    if digest and digest_of(data) != digest:
-        raise Refused(f"the record is {digest_of(data)}, not {digest} as promised", where=uri)
-    try:
-        record = RunRecord.model_validate_json(data)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        raise BadInput(
-            f"not a run's record: {problem['msg']} at {'.'.join(map(str, problem['loc']))}", where=uri
-        ) from None
-    if record.id != run_id:
-        raise Refused(f"the record is of the run {record.id}, but its path says {run_id}", where=uri)
-    return record
-
-
-def _check_artifacts(store: Store, record: RunRecord) -> None:
-    """Read every artifact of the run from end to end. Raises Refused with all that is wrong."""
-    total = sum(file.size for file in record.artifacts)
-    with progress(f"checking {len(record.artifacts)} files", total) as moved:
-
-        def task(file: StoredFile) -> Callable[[Progress], list[Finding]]:
-            return lambda report: check_artifact(store, artifact_key(record.id, file.path), file, progress=report)
-
-        found = move_all([task(file) for file in record.artifacts], progress=moved)
-    findings = [finding for each in found for finding in each]
-    if findings:
-        raise Refused(
-            f"the run {record.id} cannot be registered:\n" + "\n".join(f"  {finding}" for finding in findings)
-        )
-
-
-def _change(base: Workspace, card: ModelCard, key: StatementSigner) -> Change:
-    data = dump(card)
-    folder = base.path(version_folder(card.model, card.version))
-    size = sum(file.size for file in card.artifacts)
-    lines = [f"Run {card.run.id}, experiment {card.run.experiment}, by {card.run.user}."]
-    lines += [f"Commit {card.lineage.code.commit or 'unknown'}, {len(card.artifacts)} files, {size:,} bytes."]
-    return Change(
-        branch=f"register/{card.model}-{card.version}",
-        base=base.commit,
-        title=f"Register {card.model}@{card.version}",
-        body="\n".join(lines),
-        files={
-            f"{folder}/card.yaml": data,
-            f"{folder}/model.sig": key.sign(model_statement(card, data)),
-            f"{folder}/provenance.sigstore.json": key.sign(provenance_statement(card, data)),
-        },
-        labels=LABELS,
-    )
-
-
-def _complete(workspace: Workspace, model: str, version: int) -> None:
-    """Put card and signature of a merged version beside its weights, so that the folder proves itself anywhere."""
-    registry = workspace.registry
-    run = registry.card(model, version).run.id
-    for name in ("card.yaml", "model.sig"):
-        workspace.store.put_bytes(artifact_key(run, name), registry.files[f"{version_folder(model, version)}/{name}"])

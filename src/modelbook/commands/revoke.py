@@ -8,8 +8,9 @@ from modelbook.adapters.person import person
 from modelbook.commands._console import say
 from modelbook.commands._proposing import tell
 from modelbook.commands._pulling import refuse
-from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option
+from modelbook.commands._workspace import forge_option, json_option, open_workspace, reason_option, registry_option
 from modelbook.core.documents import dump
+from modelbook.core.markdown import inert
 from modelbook.core.names import parse_reference
 from modelbook.core.revocation import Revocation, is_revoked, revocation_path
 
@@ -18,7 +19,7 @@ LABELS = ("modelbook", "revocation")
 
 @click.command(short_help="Stop a version for good: no promotion, no pull by stage.")
 @click.argument("reference", metavar="REF")
-@click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever meets it later.")
+@reason_option("Why, for whoever meets it later.", required=True)
 @forge_option
 @registry_option
 @json_option
@@ -62,7 +63,7 @@ def command(reference: str, reason: str, forge_name: str, registry_folder: str |
                 branch=branch,
                 base=workspace.commit,
                 title=f"Revoke {name}",
-                body=reason,
+                body=inert(reason),
                 files={workspace.path(revocation_path(wanted.name, version)): dump(revocation)},
                 labels=LABELS,
             )
@@ -70,4 +71,5 @@ def command(reference: str, reason: str, forge_name: str, registry_folder: str |
     tell(name, "revoked" if proposal.merged else "revoked once this is merged", proposal, as_json=as_json)
     held = [stage for stage, pointer in registry.stages_of(wanted.name).items() if pointer.version == version]
     for stage in held:
-        say(f"  it is in {stage}: promote another version there now", as_json=as_json)
+        back = f"`modelbook rollback {wanted.name} --stage {stage} --reason TEXT`"
+        say(f"  it is in {stage}: promote another version there now, or {back}", as_json=as_json)

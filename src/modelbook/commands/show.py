@@ -10,6 +10,7 @@ from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
 from modelbook.core.layout import model_folder
 from modelbook.core.names import parse_reference
+from modelbook.core.pointer import holds
 from modelbook.core.records import Frozen
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import judge_reproduction
@@ -55,13 +56,14 @@ def _record(record: Frozen) -> dict[str, Any]:
 
 def _version(workspace: Workspace, model: str, version: int) -> dict[str, Any]:
     registry = workspace.registry
-    held = [name for name, pointer in registry.stages_of(model).items() if pointer.version == version]
+    held = {name: pointer for name, pointer in registry.stages_of(model).items() if pointer.version == version}
     evaluations = {
         suite: _record(registry.evaluation(path)) for suite, path in registry.evaluation_paths(model, version).items()
     }
     path = registry.card_path(model, version)
     return {
-        "stages": held,
+        "stages": list(held),
+        **({"held": found} if (found := holds(held)) else {}),
         **({"revoked": _record(revoked)} if (revoked := revocation_of(registry, model, version)) else {}),
         "digest": registry.digest(path),
         "card": _record(registry.card(model, version)),

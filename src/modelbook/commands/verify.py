@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from modelbook.core.pointer import StagePointer
 from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
 from modelbook.core.revocation import in_use
+from modelbook.core.tenure import Tenures
 from modelbook.core.verification import verify_dataset, verify_stage, verify_version
 from modelbook.errors import Exit
 
@@ -47,7 +49,7 @@ Numbered = tuple[str, int]
     "--trust-from",
     envvar="MODELBOOK_TRUST_FROM",
     metavar="COMMIT",
-    help="Of the whole registry: take the trust.yaml of COMMIT for granted, and look at what followed.",
+    help="Take the trust.yaml of COMMIT for granted, and look at what followed.",
 )
 @click.option(
     "--jobs",
@@ -101,12 +103,13 @@ def command(
         raise click.UsageError("--key and --trust go with a folder, and there is none of that name with a card.yaml.")
     scope = [model_folder(parse_reference(reference).name)] if reference else []
     workspace = open_workspace(registry_folder, rev=rev, scope=scope)
+    workspace = replace(workspace, trust_from=trust_from)
     if change:
         report = _change(workspace, change)
     elif reference:
         report = _reference(workspace, reference)
     else:
-        report = _everything(workspace, trust_from, jobs)
+        report = _everything(workspace, jobs)
     set_outputs({"passed": str(report.passed).lower()})
     print_report(report, as_json=as_json)
     if pull_request is not None:
@@ -123,7 +126,7 @@ def command(
 def _reference(workspace: Workspace, text: str) -> Report:
     wanted = parse_reference(text)
     registry = workspace.registry
-    findings = list(workspace.findings) + _uncommitted(workspace, model_folder(wanted.name))
+    findings = list(workspace.problems) + _uncommitted(workspace, model_folder(wanted.name))
     version = registry.resolve(wanted)
     facts = {"version": f"{wanted.name}@{version}", "commit": workspace.commit}
     if wanted.stage:
@@ -139,7 +142,7 @@ def _reference(workspace: Workspace, text: str) -> Report:
     return findings_report(f"Verify {text}", facts, findings)
 
 
-def _everything(workspace: Workspace, trust_from: str | None, jobs: int | None) -> Report:
+def _everything(workspace: Workspace, jobs: int | None) -> Report:
     registry = workspace.registry
     findings = list(workspace.findings) + _uncommitted(workspace, "")
     # By any file of theirs, so that what belongs to nothing is seen too.
@@ -164,8 +167,8 @@ def _everything(workspace: Workspace, trust_from: str | None, jobs: int | None) 
         for path in registry.files
         if path not in registry.places
     ]
-    anchor = workspace.repository.commit(trust_from) if trust_from else None
-    findings += read_history(workspace.repository, workspace.folder, workspace.commit, trust_from=anchor)
+    start = workspace.repository.commit(workspace.trust_from) if workspace.trust_from else None
+    findings += read_history(workspace.repository, workspace.folder, workspace.commit, trust_from=start)
     facts = {"commit": workspace.commit, "versions": str(len(versions)), "datasets": str(len(datasets))}
     return findings_report("Verify the registry", facts, dict.fromkeys(findings))
 
@@ -226,17 +229,24 @@ def _change(workspace: Workspace, base: str) -> Report:
     start = workspace.repository.commit(base)
     before = workspace.at(start)
     results = _results(before, workspace)
-    verdict = check_change(before.registry, workspace.registry, now=now(), tenures=before.tenures(), results=results)
     old, new = before.registry.files, workspace.registry.files
-    kept = [
-        path
+    kept = {
+        path: place
         for path in sorted(old.keys() | new.keys())
         if old.get(path) != new.get(path) and (place := place_of(path)) and place.kind in IMMUTABLE.keys() | {"stage"}
-    ]
+    }
+    moved = sorted({model_folder(place.name or "") for place in kept.values() if place.kind == "stage"})
+    tenures = before.past(*moved) if moved else Tenures()
+    verdict = check_change(before.registry, workspace.registry, now=now(), tenures=tenures, results=results)
     past = read_history(workspace.repository, workspace.folder, start, kept, then=workspace.commit) if kept else []
     # What the verdict says of a path already, it says better.
     told = {finding.path for finding in verdict.findings if finding.level == "error"}
-    also = (*workspace.findings, *(finding for finding in past if finding.path not in told))
+    # Whoever changed whom `base` trusts without its root must not be the judge of the next change.
+    also = [*workspace.findings, *before.problems, *(finding for finding in past if finding.path not in told)]
+    if moved and (others := workspace.repository.outside(start, workspace.commit, workspace.folder)):
+        listed = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
+        message = f"a change that moves a stage brings this along, which nothing here judges: {listed}"
+        also.append(Finding(others[0], None, "brings-along", message, "Look at it, or ask for two changes.", "warning"))
     return change_report(verdict, base=start, head=workspace.commit, also=also)
 
 

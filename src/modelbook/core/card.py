@@ -18,7 +18,7 @@ from modelbook.core.records import (
     Text,
     Timestamp,
 )
-from modelbook.core.run_record import Code, DatasetUse, Determinism, Environment
+from modelbook.core.run_record import Code, DatasetUse, Determinism, Environment, Imported
 
 RESERVED_PATHS = frozenset({"card.yaml", "model.sig"})
 """Names that the registry itself puts beside the artifacts."""
@@ -52,6 +52,7 @@ class TrainingRun(Frozen):
     deterministic: bool = False
     processes: Annotated[int, Field(ge=1)] | None = None
     metrics: dict[LoggedName, FiniteFloat | Literal["nan", "inf", "-inf"]] = {}
+    imported: Imported | None = None
 
 
 class ParentModel(Frozen):

@@ -4,6 +4,7 @@ The rules are those of `base`: a change cannot bring the policy or the trust by 
 """
 
 from collections.abc import Iterable, Set
+from contextlib import suppress
 from dataclasses import dataclass
 
 from modelbook.core import layout
@@ -12,8 +13,10 @@ from modelbook.core.examples import Results
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.layout import IMMUTABLE, STAGE_SIGNATURES, Place, place_of
 from modelbook.core.numbers import NONE
+from modelbook.core.pointer import StagePointer
 from modelbook.core.promotion import NO_HISTORY, Decision, decide
 from modelbook.core.registry import Registry
+from modelbook.core.rollback import again, keep, roll_back
 from modelbook.core.rules import JUDGING, check_rules
 from modelbook.core.tenure import Tenures
 from modelbook.core.timing import Override
@@ -45,7 +48,8 @@ def check_change(
 ) -> ChangeVerdict:
     """Judge the change from `base` to `head`. Every changed file is looked at, and every finding reported.
 
-    `tenures` are those of `base`: without them no soak is over. `results` are what suites found for each example.
+    `tenures` are those of `base`: without them no soak is over, and nothing held a stage before. `results` are what
+    suites found for each example.
     """
     changed = [
         path for path in sorted(base.files.keys() | head.files.keys()) if base.files.get(path) != head.files.get(path)
@@ -102,9 +106,20 @@ def _words(head: Registry, path: str, place: Place | None) -> str | None:
         "reproduction": f"adds the reproduction {place.part} of {place.name}@{place.version}",
         "revocation": f"revokes {place.name}@{place.version}",
         "dataset": f"adds the dataset {place.name}@{place.version}",
-        "stage": f"moves {place.part} of {place.name}",
+        "stage": _move(head, place),
     }
     return texts.get(place.kind) or (f"changes {path}" if place.kind in _TOLD else None)
+
+
+def _move(head: Registry, place: Place) -> str:
+    model, stage = place.name or "", place.part or ""
+    with suppress(DocumentError):  # verification says what is wrong with it
+        pointer = head.pointer(model, stage)
+        if pointer and pointer.kind:
+            to = {"rollback": f" back to {model}@{pointer.version}"}.get(pointer.kind, "")
+            does = {"rollback": "rolls", "hold": "holds", "release": "releases"}[pointer.kind]
+            return f"{does} {stage} of {model}{to}"
+    return f"moves {stage} of {model}"
 
 
 def _rules_of(registry: Registry) -> dict[str, bytes]:
@@ -205,22 +220,16 @@ def _promotion(
     before |= {name: data for name, data in base.files.items() if _of_stages(name, model)}
     standing = Registry(before, judged.prefix, keyless=judged.keyless)
     people = frozenset(judged.trust.signer(name).who for name in held.signatures.values())
-    decision = decide(
-        standing,
-        model,
-        proposed.version,
-        stage,
-        by=proposed.by,
-        now=now,
-        reason=proposed.reason,
-        tenures=tenures,
-        override=Override(proposed.overrides or (), people),
-        results=results,
-    )
+    override = Override(proposed.overrides or (), people)
+    decision = _decide(standing, model, stage, proposed, now, tenures, override, results)
+    if decision is None:
+        message = f"a {proposed.kind} is of what a stage holds, and {stage} is empty"
+        return None, [*findings, Finding(shown, None, "stage-empty", message, "Promote a version into it.")]
     findings += decision.findings
     expected = decision.pointer
     if expected:
         stale = {
+            "version": (proposed.holder(), expected.holder()),
             "serial": (proposed.serial, expected.serial),
             "baseline": (proposed.baseline, expected.baseline),
             "policy": (proposed.policy, expected.policy),
@@ -229,8 +238,7 @@ def _promotion(
         }
         for name, (was, is_now) in stale.items():
             if was != is_now:
-                again = f"modelbook promote {model}@{proposed.version} --to {stage}"
-                remedy = f"The verdict is stale. Propose it anew: `{again}`."
+                remedy = f"The verdict is stale. Propose it anew: `{again(proposed)}`."
                 findings.append(
                     Finding(
                         shown,
@@ -241,6 +249,37 @@ def _promotion(
                     )
                 )
     return decision, findings
+
+
+def _decide(
+    standing: Registry,
+    model: str,
+    stage: str,
+    proposed: StagePointer,
+    now: str,
+    tenures: Tenures,
+    override: Override,
+    results: Results,
+) -> Decision | None:
+    """What is to be said now of what is proposed; None where it takes a version that the stage does not hold."""
+    by, reason = proposed.by, proposed.reason
+    match proposed.kind:
+        case "rollback":
+            return roll_back(standing, model, proposed.version, stage, by=by, now=now, reason=reason, tenures=tenures)
+        case "hold" | "release":
+            return keep(standing, model, stage, proposed.kind, by=by, now=now, reason=reason)
+    return decide(
+        standing,
+        model,
+        proposed.version,
+        stage,
+        by=by,
+        now=now,
+        reason=reason,
+        tenures=tenures,
+        override=override,
+        results=results,
+    )
 
 
 def _of_stages(path: str, model: str) -> bool:

@@ -31,12 +31,7 @@ def drift(left: Environment, right: Environment, ignore: Sequence[str] = ()) -> 
     What matches a pattern of `ignore`, such as `cpu` or `packages.pytest*`, is left out. Raises BadInput for a
     pattern that no part could match.
     """
-    for pattern in ignore:
-        if not pattern.startswith(PACKAGES) and not any(fnmatchcase(part, pattern) for part in PARTS):
-            raise BadInput(
-                f"{pattern!r} is no part of an environment",
-                remedy=f"Parts are {', '.join(PARTS)}, and {PACKAGES}NAME; a * stands for anything.",
-            )
+    _check_parts(ignore)
     parts = [(part, _text(left, part), _text(right, part)) for part in PARTS if part != "lock"]
     if left.packages == right.packages and left.unlocked == right.unlocked:
         # Same versions, and still not the same: one of them comes from another commit or another address.
@@ -48,6 +43,21 @@ def drift(left: Environment, right: Environment, ignore: Sequence[str] = ()) -> 
         for part, one, other in parts
         if one != other and not any(fnmatchcase(part, pattern) for pattern in ignore)
     )
+
+
+def of_parts(found: Sequence[Drift], patterns: Sequence[str]) -> tuple[Drift, ...]:
+    """Those differences that match a pattern, as in `drift`. Raises BadInput for one that no part could match."""
+    _check_parts(patterns)
+    return tuple(one for one in found if any(fnmatchcase(one.part, pattern) for pattern in patterns))
+
+
+def _check_parts(patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        if not pattern.startswith(PACKAGES) and not any(fnmatchcase(part, pattern) for part in PARTS):
+            raise BadInput(
+                f"{pattern!r} is no part of an environment",
+                remedy=f"Parts are {', '.join(PARTS)}, and {PACKAGES}NAME; a * stands for anything.",
+            )
 
 
 def _text(environment: Environment, part: str) -> str | None:

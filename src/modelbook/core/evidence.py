@@ -18,15 +18,17 @@ from modelbook.core.statements import evaluation_statement, reproduction_stateme
 Record = TypeVar("Record", Evaluation, Reproduction)
 
 
-def verify_evaluations(
-    registry: Registry, model: str, version: int, card: ModelCard
-) -> tuple[dict[str, Evaluation], list[Finding]]:
-    """The evaluations of `model@version` that verify, by suite, and what is wrong with the others.
+Checked = tuple[str | None, list[Finding]]
+Learnt = tuple[dict[str, Record], dict[str, str], list[Finding]]
+
+
+def verify_evaluations(registry: Registry, model: str, version: int, card: ModelCard) -> Learnt[Evaluation]:
+    """The evaluations of `model@version` that verify, who signed each, both by suite, and what is wrong with others.
 
     `model` and `version` are those of the folder, whatever the card in it says.
     """
 
-    def check(evaluation: Evaluation, suite: str, path: str) -> list[Finding]:
+    def check(evaluation: Evaluation, suite: str, path: str) -> Checked:
         name = f"{model}@{version}"
         findings = []
         if (evaluation.model, evaluation.version, evaluation.suite) != (model, version, suite):
@@ -42,7 +44,7 @@ def verify_evaluations(
             findings.append(problem(registry, path, "graded-by-trainer", message, remedy))
         findings += dataset_is_known(registry, path, evaluation.dataset)
         findings += _other_is_known(registry, path, evaluation)
-        _, found = signed(
+        signer, found = signed(
             registry,
             path.removesuffix(".yaml") + ".sigstore.json",
             evaluation_statement(evaluation, registry.files[path]),
@@ -52,19 +54,17 @@ def verify_evaluations(
             made=evaluation.ended,
             origin=Origin(evaluation.job, trainer=card.run.job),
         )
-        return findings + found
+        return signer, findings + found
 
     paths = registry.evaluation_paths(model, version)
-    good, findings = _verify_all(paths, registry.evaluation, check)
-    return good, findings + _orphans(registry, "evaluation", model, version, paths)
+    good, signers, findings = _verify_all(paths, registry.evaluation, check)
+    return good, signers, findings + _orphans(registry, "evaluation", model, version, paths)
 
 
-def verify_reproductions(
-    registry: Registry, model: str, version: int, card: ModelCard
-) -> tuple[dict[str, Reproduction], list[Finding]]:
+def verify_reproductions(registry: Registry, model: str, version: int, card: ModelCard) -> Learnt[Reproduction]:
     """As `verify_evaluations`, for the reproductions, by id."""
 
-    def check(reproduction: Reproduction, number: str, path: str) -> list[Finding]:
+    def check(reproduction: Reproduction, number: str, path: str) -> Checked:
         name = f"{model}@{version}"
         findings = []
         if (reproduction.model, reproduction.version, reproduction.id) != (model, version, number):
@@ -78,7 +78,7 @@ def verify_reproductions(
             message = f"the job that trained {name} again is the one that trained it ({reproduction.job})"
             remedy = "Train it again in a job of its own: `modelbook reproduce`."
             findings.append(problem(registry, path, "reproduced-by-trainer", message, remedy))
-        _, found = signed(
+        signer, found = signed(
             registry,
             path.removesuffix(".yaml") + ".sigstore.json",
             reproduction_statement(reproduction, registry.files[path]),
@@ -88,17 +88,18 @@ def verify_reproductions(
             made=reproduction.ended,
             origin=Origin(reproduction.job, trainer=card.run.job),
         )
-        return findings + found
+        return signer, findings + found
 
     paths = registry.reproduction_paths(model, version)
-    good, findings = _verify_all(paths, registry.reproduction, check)
-    return good, findings + _orphans(registry, "reproduction", model, version, paths)
+    good, signers, findings = _verify_all(paths, registry.reproduction, check)
+    return good, signers, findings + _orphans(registry, "reproduction", model, version, paths)
 
 
 def _verify_all(
-    paths: Mapping[str, str], read: Callable[[str], Record], check: Callable[[Record, str, str], list[Finding]]
-) -> tuple[dict[str, Record], list[Finding]]:
+    paths: Mapping[str, str], read: Callable[[str], Record], check: Callable[[Record, str, str], Checked]
+) -> Learnt[Record]:
     good: dict[str, Record] = {}
+    signers: dict[str, str] = {}
     findings: list[Finding] = []
     for part, path in sorted(paths.items()):
         try:
@@ -106,11 +107,11 @@ def _verify_all(
         except DocumentError as error:
             findings += error.findings
             continue
-        found = check(record, part, path)
+        signer, found = check(record, part, path)
         findings += found
-        if not found:
-            good[part] = record
-    return good, findings
+        if signer and not found:
+            good[part], signers[part] = record, signer
+    return good, signers, findings
 
 
 def _orphans(registry: Registry, kind: str, model: str, version: int, paths: Mapping[str, str]) -> list[Finding]:

@@ -15,6 +15,7 @@ from modelbook.core.digests import Digest, digest_of
 from modelbook.core.evaluation import Evaluation, Metric
 
 LIMIT = 64 * 1024 * 1024  # bytes
+_LARGEST = math.nextafter(math.inf, 0.0)  # JSON's integers have no end
 _ROUNDING = 1e-6  # of a mean that was computed with few bits, or written with few digits
 
 Results = Mapping[Digest, bytes | str]
@@ -39,8 +40,8 @@ def columns(data: bytes, metrics: Mapping[str, Metric]) -> dict[str, Column]:
             raise ExamplesError(f"line {number}: the example {name!r} stands twice")
         ids.add(name)
         for metric, value in line.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise ExamplesError(f"line {number}: {metric} is {json.dumps(value)}, which is no finite number")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+                raise ExamplesError(f"line {number}: {metric} is {json.dumps(value)[:40]}, which is no finite number")
             found.setdefault(metric, {})[name] = float(value)
     for metric, column in found.items():
         _agrees(metric, column, metrics.get(metric))
@@ -63,7 +64,10 @@ def _agrees(name: str, column: Column, metric: Metric | None) -> None:
         raise ExamplesError(f"it has {name} of each example, and the suite measured no {name}")
     if metric.hardware:
         raise ExamplesError(f"it has {name} of each example, and {name} depends on the machine: leave it out")
-    mean = math.fsum(column.values()) / len(column)
+    try:
+        mean = math.fsum(column.values()) / len(column)
+    except OverflowError:
+        mean = math.inf
     if not math.isclose(mean, metric.value, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
         raise ExamplesError(f"the mean of {name} is {mean:.9g}, and the suite says {metric.value:.9g}")
     if metric.n not in {None, len(column)}:

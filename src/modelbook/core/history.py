@@ -4,18 +4,24 @@ A signature cannot show this. An old pointer that comes back is signed as well a
 it tell that it had its time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from modelbook.core import strict_yaml
 from modelbook.core.findings import Finding
-from modelbook.core.layout import IMMUTABLE, place_of
+from modelbook.core.layout import IMMUTABLE, STAGE_SIGNATURES, place_of
+
+UNSHALLOW = "Fetch the rest: `git fetch --unshallow` (in a workflow: `fetch-depth: 0` for actions/checkout)."
+"""What to do where a clone has no more than the latest commits."""
 
 
 class Commit(NamedTuple):
-    """One commit: its id, when it was committed (UTC, with Z), its parents' ids, author and the first line it says."""
+    """One commit: its id, when it was committed (UTC, with Z), its parents' ids, who made it, the first line it says.
+
+    `committer` is whoever put it where it is: on GitHub, GitHub itself for what it merged.
+    """
 
     id: str
     time: str
@@ -23,6 +29,7 @@ class Commit(NamedTuple):
     author: str
     email: str
     subject: str
+    committer: str = ""
 
     def __str__(self) -> str:
         return f"{self.id[:12]} of {self.time}"
@@ -67,7 +74,14 @@ class History:
 
     def pointers(self) -> list[str]:
         """The object ids of every stage pointer that there was. Paths are those below the registry."""
-        return [one.oid for path, those in self.by_path.items() if _kind(path) == "stage" for one in those if one.oid]
+        return self._objects({"stage"})
+
+    def stage_files(self) -> list[str]:
+        """As `pointers`, with the signatures beside them."""
+        return self._objects(STAGE_SIGNATURES | {"stage"})
+
+    def _objects(self, kinds: Set[str]) -> list[str]:
+        return [one.oid for path, those in self.by_path.items() if _kind(path) in kinds for one in those if one.oid]
 
 
 def check_history(history: History, pointers: Mapping[str, bytes], prefix: str) -> list[Finding]:
@@ -78,8 +92,7 @@ def check_history(history: History, pointers: Mapping[str, bytes], prefix: str) 
     findings = []
     if not history.complete:
         message = "this clone has no more than the latest commits, so an older promotion that came back would not show"
-        remedy = "Fetch the rest: `git fetch --unshallow` (in a workflow: `fetch-depth: 0` for actions/checkout)."
-        findings.append(Finding(prefix, None, "incomplete-history", message, remedy, "warning"))
+        findings.append(Finding(prefix, None, "incomplete-history", message, UNSHALLOW, "warning"))
     for path, revisions in history.by_path.items():
         kind = _kind(path)
         if kind == "stage":

@@ -8,7 +8,11 @@ from modelbook.core.strict_yaml import UNSEEN
 # As numeric entities these are plain characters to every Markdown renderer: no link, mention, image, table or tag.
 _ACTIVE = re.compile(r"[&<>@|`*_\[\]()!~$\\#:\u200b]|^[-+](?=[-\s]|$)|^[0-9](?=[0-9]*\.(?:\s|$))|(?<=\bwww)\.")
 # GitHub looks for these when entities are characters again: a space without width keeps them from being found.
-_REFERRING = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])|#(?=[0-9])|\bGH-(?=[0-9])", re.IGNORECASE)
+_REFERRING = re.compile(
+    r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])|@(?=[A-Za-z0-9_-]+\.[A-Za-z0-9])|#(?=[0-9])|\bGH-(?=[0-9])", re.IGNORECASE
+)
+# In a log, a line that begins with two colons is a command to GitHub's runner, and so is what follows ##[ anywhere.
+_OBEYED = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
 MARKER = "<!-- modelbook:{} -->"
 _CUT = "\n\n(cut here: the whole is in the job's summary and its JSON output)\n"
 LIMIT = 60_000  # characters; GitHub accepts 65,536 in a comment
@@ -16,8 +20,17 @@ LIMIT = 60_000  # characters; GitHub accepts 65,536 in a comment
 
 def inert(text: str) -> str:
     """`text` so that Markdown shows exactly it, on one line; what could not be seen is named, as in [U+202E]."""
-    line = UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", " ".join(text.split()))
+    line = _named(" ".join(text.split()))
     return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", _REFERRING.sub("\\g<0>\u200b", line))
+
+
+def _named(text: str, kept: str = "") -> str:
+    return UNSEEN.sub(lambda found: found[0] if found[0] in kept else f"[U+{ord(found[0]):04X}]", text)
+
+
+def plain(text: str) -> str:
+    """`text` without what a terminal or a workflow's log would obey or hide; such a character is named: [U+001B]."""
+    return _OBEYED.sub(lambda found: f"{found[1] or ''}[U+{ord(found[0][-1]):04X}]", _named(text, "\n"))
 
 
 def markdown(report: Report) -> str:
@@ -71,7 +84,7 @@ def annotations(report: Report) -> list[str]:
 
 
 def _command(level: str, message: str, path: str, line: int | None) -> str:
-    text = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    file = path.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A").replace(":", "%3A").replace(",", "%2C")
+    text, file = (one.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A") for one in (message, path))
+    file = file.replace(":", "%3A").replace(",", "%2C")
     place = f"file={file}" + (f",line={line}" if line else "")
     return f"::{level} {place}::{text}"

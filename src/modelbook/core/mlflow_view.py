@@ -31,7 +31,7 @@ STATUS = {"completed": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 RUN = "modelbook.run"
 """The tag that tells which run an MLflow run shows."""
 
-_NAME, _PARAM, _TAG = 250, 6000, 5000  # characters that every MLflow server takes
+_NAME, _PARAM, TAG_LIMIT = 250, 6000, 5000  # characters that every MLflow server takes
 _NOT_ALLOWED = re.compile(r"[^\w.\- :/]")
 _USER_INFO = re.compile(r"(?<=://)[^\s/]+@")
 
@@ -78,11 +78,11 @@ def view_of(events: Iterable[Event], run: str, store: str) -> View:
             case SeedsSet():
                 view.tags["modelbook.seed"] = str(event.seed)
             case NoteWritten():
-                view.tags["modelbook.note"] = event.text[:_TAG]
+                view.tags["modelbook.note"] = event.text[:TAG_LIMIT]
             case RunEnded():
                 view.status = STATUS[event.status]
                 if event.error:
-                    view.tags["modelbook.error"] = event.error[-_TAG:]
+                    view.tags["modelbook.error"] = event.error[-TAG_LIMIT:]
     return view
 
 
@@ -113,7 +113,7 @@ def _of_start(start: RunStarted) -> dict[str, str]:
     }
     datasets = {f"modelbook.dataset.{use.dataset}": f"{use.dataset}@{use.version} {use.role}" for use in start.datasets}
     own = {f"modelbook.tag.{mlflow_name(tag)}": "true" for tag in start.tags}
-    return {name: value[:_TAG] for name, value in (tags | datasets | own).items() if value}
+    return {name: value[:TAG_LIMIT] for name, value in (tags | datasets | own).items() if value}
 
 
 def _params(params: dict[str, JsonValue]) -> dict[str, str]:

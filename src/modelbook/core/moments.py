@@ -1,6 +1,6 @@
 """Times and spans as the registry writes them: UTC with a Z, and `24h`."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -10,14 +10,28 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def written(time: datetime) -> str:
+def written(at: datetime) -> str:
     """A time as a record names it: UTC, to the second."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def span(text: str) -> timedelta:
     """`90m`, `24h` or `7d`, as SPAN_PATTERN has it."""
     return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+
+
+def period(text: str) -> tuple[datetime, datetime]:
+    """The first and the last second that a person means by an ISO date, or a date with a time, which are then one.
+
+    Without a zone it is UTC. Raises ValueError.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        at = datetime.fromisoformat(text)
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+        return at, at
+    return datetime.combine(day, time.min, UTC), datetime.combine(day, time(23, 59, 59), UTC)
 
 
 def spoken(length: timedelta) -> str:

@@ -15,7 +15,7 @@ from modelbook.core.tenure import Tenures
 class Todo:
     """One version, and the suite that has not measured it or the stage that may take it.
 
-    `evaluation` is what the suite's next evaluation will be called.
+    `evaluation` is what the suite's evaluation will be called, where that is not the suite's own name.
     """
 
     model: str
@@ -59,7 +59,7 @@ def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results
         measured = registry.evaluation_paths(model, versions[-1])
         suites = record.suites if record else {}
         waits = ((name, _waiting(registry, model, versions[-1], name, suite)) for name, suite in suites.items())
-        waiting = [Todo(model, versions[-1], name, evaluation) for name, evaluation in waits if evaluation]
+        waiting = [Todo(model, versions[-1], name, own if own != name else None) for name, own in waits if own]
         evaluations += waiting
         if waiting or not measured:
             continue

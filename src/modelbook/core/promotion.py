@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from modelbook.core import layout
 from modelbook.core.alike import like_with_like, that_count
@@ -13,14 +13,14 @@ from modelbook.core.expressions import ExpressionError, parse
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.gates import Facts, GateResult, judge
 from modelbook.core.numbers import NONE, Numbers, numbers_of
-from modelbook.core.pointer import Evidence, Holder, StagePointer
+from modelbook.core.pointer import Evidence, Holder, Kind, StagePointer
 from modelbook.core.policy import PlacedGate, Stage
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import standing
 from modelbook.core.revocation import in_use
 from modelbook.core.tenure import Tenures
 from modelbook.core.timing import NOTHING, UNKNOWN, Override, Timing, check_time
-from modelbook.core.verification import StageVerdict, VersionVerdict, verify_stage, verify_version
+from modelbook.core.verification import VersionVerdict, verify_stage, verify_version
 
 NO_HISTORY = Tenures()
 
@@ -29,8 +29,10 @@ NO_HISTORY = Tenures()
 class Decision:
     """The verdict on one promotion. `pointer` is what the stage would hold; None where none could be made.
 
-    `already` means that the version holds the stage now, so that there is nothing to do. `timing` is what the clock
-    says; its findings are among the others.
+    `already` means that the stage is as is asked now, so that there is nothing to do. `timing` is what the clock says;
+    its findings are among the others. With a `kind` it is a rollback, hold or release, which no gate judges; `facts`
+    are what the report says of it. `candidate` is what gates judged, with the evaluations that count, and `against`
+    the version that holds the stage.
     """
 
     model: str
@@ -42,11 +44,33 @@ class Decision:
     pointer: StagePointer | None
     already: bool = False
     timing: Timing = UNKNOWN
+    kind: Kind | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    candidate: VersionVerdict | None = None
+    against: VersionVerdict | None = None
 
     @property
     def passed(self) -> bool:
         """Whether every check was made and every gate lets the version through."""
-        return bool(self.gates) and all(gate.passed for gate in self.gates) and not blocks(self.findings)
+        judged = bool(self.gates) and all(gate.passed for gate in self.gates)
+        return (judged or self.kind is not None) and not blocks(self.findings)
+
+    @property
+    def reference(self) -> str:
+        """The version, as in `fraud@5`."""
+        return f"{self.model}@{self.version}"
+
+    @property
+    def title(self) -> str:
+        """What it would do, as in "Promote fraud@5 to production"."""
+        match self.kind:
+            case "rollback":
+                return f"Roll back {self.model} {self.stage} to {self.reference}"
+            case "hold":
+                return f"Hold {self.model} {self.stage} at {self.reference}"
+            case "release":
+                return f"Release {self.model} {self.stage}"
+        return f"Promote {self.reference} to {self.stage}"
 
     @property
     def opens(self) -> str | None:
@@ -84,12 +108,15 @@ def decide(
     findings = [*verdict.findings, *found]
     evaluations = that_count(pinned, held)
     numbers = numbers_of(evaluations, results)
-    baseline, found = _baseline(registry, stands, evaluations, results)
-    findings += found
+    # One that does not verify proves nothing, so it blocks.
+    against = verify_version(registry, model, current.version) if current else None
+    baseline = _baseline(against, evaluations, results) if against else None
+    findings += [*stands.findings, *(against.findings if against else ())]
     if baseline and held:
         again = f"modelbook evaluate {model}@{version} --suite {{suite}} --beside {stage_name}"
         baseline = like_with_like(numbers, baseline, held, again)
     findings += [*in_use(registry, model, version), *_order(registry, model, version, stage)]
+    findings += _held(registry, current) if current else []
     gates: tuple[GateResult, ...] = ()
     if verdict.card:
         card, rule = verdict.card, registry.policy.reproduce
@@ -103,7 +130,9 @@ def decide(
         timing = check_time(registry, holder, model, stage, now=now, tenures=tenures, override=override)
         findings += timing.findings
     if verdict.card and verdict.evaluations:
-        pointer = _pointer(registry, verdict, stage_name, current, by=by, now=now, reason=reason, override=override)
+        pointer = next_pointer(
+            registry, verdict, stage_name, current, by=by, now=now, reason=reason, overrides=override.windows
+        )
     if not verdict.evaluations:
         findings.append(
             Finding(
@@ -114,7 +143,11 @@ def decide(
                 f"Measure it: `modelbook evaluate {model}@{version}`.",
             )
         )
-    return Decision(model, version, stage_name, held, gates, tuple(findings), pointer, already, timing)
+    judged = replace(verdict, evaluations=evaluations)
+    told = tuple(findings)
+    return Decision(
+        model, version, stage_name, held, gates, told, pointer, already, timing, candidate=judged, against=against
+    )
 
 
 def results_needed(rules: Registry, files: Registry, model: str, versions: Iterable[int]) -> tuple[Examples, ...]:
@@ -136,20 +169,15 @@ def _claims(gate: PlacedGate) -> bool:
         return False
 
 
-def _baseline(
-    registry: Registry, stands: StageVerdict, candidate: Mapping[str, Evaluation], results: Results
-) -> tuple[Numbers | None, list[Finding]]:
-    """The numbers of the version that holds the stage. One that does not verify proves nothing, so it blocks."""
-    if stands.pointer is None:
-        return None, list(stands.findings)
-    verdict = verify_version(registry, stands.model, stands.pointer.version)
+def _baseline(against: VersionVerdict, candidate: Mapping[str, Evaluation], results: Results) -> Numbers:
+    """The numbers of the version that holds the stage."""
     # Only like with like: what a suite measured on another dataset is missing here, and a gate that reads it says so.
     alike = {
         suite: evaluation
-        for suite, evaluation in that_count(verdict.evaluations, None).items()
+        for suite, evaluation in that_count(against.evaluations, None).items()
         if suite not in candidate or candidate[suite].dataset.digest == evaluation.dataset.digest
     }
-    return numbers_of(alike, results), [*stands.findings, *verdict.findings]
+    return numbers_of(alike, results)
 
 
 def _as_pinned(registry: Registry, verdict: VersionVerdict) -> tuple[dict[str, Evaluation], list[Finding]]:
@@ -193,7 +221,17 @@ def _order(registry: Registry, model: str, version: int, stage: Stage) -> list[F
     ]
 
 
-def _pointer(
+def _held(registry: Registry, current: StagePointer) -> list[Finding]:
+    """That somebody holds the stage: no promotion enters it, nor one of what it holds, which would lift the hold."""
+    if not current.held:
+        return []
+    model, stage = current.model, current.stage
+    message = f"{current.by} holds {stage} at {model}@{current.version} since {current.decided}: {current.reason}"
+    remedy = f"Release it first: `modelbook release {model} --stage {stage}`."
+    return [Finding(registry.shown(layout.pointer_path(model, stage)), None, "held", message, remedy)]
+
+
+def next_pointer(
     registry: Registry,
     verdict: VersionVerdict,
     stage: str,
@@ -202,8 +240,10 @@ def _pointer(
     by: str,
     now: str,
     reason: str | None,
-    override: Override,
+    kind: Kind | None = None,
+    overrides: tuple[str, ...] = (),
 ) -> StagePointer:
+    """The pointer that moves `stage` from `current` to the version of `verdict`, on the evidence that is there now."""
     folder = layout.version_folder(verdict.model, verdict.version)
     paths = ["model.sig", "provenance.sigstore.json"]
     learnt = [f"evaluations/{suite}" for suite in sorted(verdict.evaluations)]
@@ -216,10 +256,11 @@ def _pointer(
         version=verdict.version,
         card=registry.digest(f"{folder}/card.yaml"),
         serial=current.serial + 1 if current else 1,
+        kind=kind,
         decided=now,
         by=by,
         reason=reason,
-        overrides=override.windows or None,
+        overrides=overrides or None,
         policy=registry.digest(layout.POLICY),
         gates=registry.digest(own) if own in registry.files else None,
         baseline=current.holder() if current else None,

@@ -49,6 +49,7 @@ def card_of(
             deterministic=record.deterministic,
             processes=record.processes,
             metrics={name: _number_or_word(value) for name, value in record.metrics.items()},
+            imported=record.imported,
         )
         lineage = Lineage(
             code=record.code, datasets=record.datasets, parents=tuple(parents), environment=record.environment

@@ -15,6 +15,15 @@ if TYPE_CHECKING:  # every command prints a report, and most have no use for wha
     from modelbook.core.reproduction import MetricVerdict, Reproduction, ReproductionVerdict
 
 _SHOWN = 5  # differences of an environment in one line
+# What no gate judges: the verdict where it may be, and where it may not.
+_KINDS = {
+    "rollback": (
+        "{0} held {1} before and may come back; promotions leave {1} alone until it is released",
+        "{1} cannot go back to {0}: see the findings",
+    ),
+    "hold": ("{1} stays at {0} until it is released", "{1} cannot be held: see the findings"),
+    "release": ("{1} may be promoted into again", "{1} cannot be released: see the findings"),
+}
 
 
 @dataclass(frozen=True)
@@ -52,17 +61,19 @@ def findings_report(title: str, facts: Mapping[str, str], findings: Iterable[Fin
 
 def promotion_report(decision: "Decision", *, next_steps: Sequence[str] = ()) -> Report:
     """The report of a promotion: what a team reads to decide."""
-    name = f"{decision.model}@{decision.version}"
-    baseline = f"{decision.model}@{decision.baseline.version}" if decision.baseline else "none: the stage is empty"
-    facts = {"candidate": name, "stage": decision.stage, "baseline": baseline}
+    name = decision.reference
+    facts = {"candidate": name, "stage": decision.stage, **_stands(decision), **decision.facts}
     facts |= decision.timing.facts
     facts |= {"may enter from": decision.opens} if decision.opens else {}
     if decision.pointer:
         facts["card"] = decision.pointer.card
         facts["policy"] = decision.pointer.policy
+    facts |= _reason(decision)
     failed = [gate for gate in decision.gates if not gate.passed]
-    if decision.passed:
-        verdict = f"all {len(decision.gates)} gates let {name} into {decision.stage}"
+    if decision.kind:
+        verdict = _KINDS[decision.kind][0 if decision.passed else 1].format(name, decision.stage)
+    elif decision.passed:
+        verdict = f"{_all_let(len(decision.gates))} {name} into {decision.stage}"
     elif failed:
         verdict = f"{len(failed)} of {len(decision.gates)} gates refuse {name}"
     elif decision.opens:
@@ -70,7 +81,7 @@ def promotion_report(decision: "Decision", *, next_steps: Sequence[str] = ()) ->
     else:
         verdict = f"{name} cannot enter {decision.stage}: see the findings"
     return Report(
-        f"Promote {name} to {decision.stage}",
+        decision.title,
         decision.passed,
         verdict,
         facts,
@@ -78,6 +89,24 @@ def promotion_report(decision: "Decision", *, next_steps: Sequence[str] = ()) ->
         decision.findings,
         tuple(next_steps),
     )
+
+
+def _all_let(gates: int) -> str:
+    return "the one gate lets" if gates == 1 else f"all {gates} gates let"
+
+
+def _stands(decision: "Decision") -> dict[str, str]:
+    """What the stage holds now, as a promotion is compared with it and a rollback leaves it."""
+    if decision.kind in {"hold", "release"}:
+        return {}
+    name = "away from" if decision.kind else "baseline"
+    return {name: f"{decision.model}@{decision.baseline.version}" if decision.baseline else "none: the stage is empty"}
+
+
+def _reason(decision: "Decision") -> dict[str, str]:
+    """Why, where somebody has to say so for want of gates."""
+    reason = decision.pointer.reason if decision.pointer and decision.kind else None
+    return {"reason": reason} if reason else {}
 
 
 def approval_report(decision: "Decision", findings: Sequence[Finding], standing: Signing) -> Report:
@@ -166,15 +195,18 @@ def change_report(verdict: "ChangeVerdict", *, base: str, head: str, also: Seque
     if failed:
         text = f"{len(failed)} of {len(gates)} gates refuse it"
     elif errors and all(one.code in AWAITED for one in findings if one.level == "error"):
-        text = f"all {len(gates)} gates let it through, and it waits for signatures"
+        text = f"{_all_let(len(gates))} it through, and it waits for signatures"
     elif errors:
         text = f"{errors} problem{'s' if errors > 1 else ''} found"
     else:
-        text = "everything verifies" + (f", and all {len(gates)} gates let it through" if gates else "")
+        text = "everything verifies" + (f", and {_all_let(len(gates))} it through" if gates else "")
     facts = {"change": "; ".join(verdict.does) or "nothing in the registry", "from": base, "to": head}
     for one in verdict.promotions:
-        held = f"{one.model}@{one.baseline.version}" if one.baseline else "none: the stage is empty"
-        facts[f"baseline in {one.stage}"] = held
-        facts |= {f"{one.stage}: {what}": text for what, text in one.timing.facts.items()}
+        if one.kind is None:
+            facts |= {f"{what} in {one.stage}": text for what, text in _stands(one).items()}
+            told = one.timing.facts
+        else:
+            told = {**_stands(one), **one.facts, **_reason(one)}
+        facts |= {f"{one.stage}: {what}": text for what, text in told.items()}
     passed = verdict.passed and not blocks(also)
     return Report("Modelbook: " + (facts["change"]), passed, text, facts, gates, findings)

@@ -85,6 +85,25 @@ class Determinism(Frozen):
     resumed: tuple[int, ...] = ()
 
 
+class Imported(Frozen):
+    """Where a run comes from that was not trained here.
+
+    All else in its record is what that place said of it, and nobody checked it; what it did not say is `unknown` or
+    absent. `model`, `version` and `run` are as they are called there, `registry` its address where it has one;
+    `aliases` and `stage` are of the day of the import. `datasets` are names, not dataset versions of ours.
+    """
+
+    source: Literal["gto", "mlflow"]
+    registry: str | None = None
+    model: str
+    version: str
+    run: str | None = None
+    aliases: tuple[str, ...] = ()
+    stage: str | None = None
+    datasets: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
+
+
 class RunRecord(Frozen):
     """`runs/<id>/run.json`: written once, when the run has completed. JSON, UTF-8.
 
@@ -106,6 +125,7 @@ class RunRecord(Frozen):
     deterministic: bool = False
     processes: Annotated[int, Field(ge=1)] | None = None
     metrics: dict[str, float] = {}
+    imported: Imported | None = None
     code: Code
     datasets: tuple[DatasetUse, ...] = ()
     environment: Environment

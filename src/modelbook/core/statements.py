@@ -21,6 +21,7 @@ PROVENANCE = "https://slsa.dev/provenance/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
 BUILD_TYPE = "urn:modelbook:training/v1"
+IMPORT_TYPE = "urn:modelbook:import/v1"
 VERIFIER = "urn:modelbook:gates/v1"
 TRUST = "urn:modelbook:trust/v1"
 _IN_URN = "/:@!$&'()*+,;="  # what a name in a URN may hold as it is, beside what `quote` leaves
@@ -93,7 +94,8 @@ def provenance_statement(card: ModelCard, card_bytes: bytes) -> Statement:
         "runDetails": {"builder": {"id": "urn:modelbook:job:<job>"},
                        "metadata": {"invocationId": "<run>", "startedOn": "<time>", "finishedOn": "<time>"}}}}
 
-    The last three parameters, the code's address and a commit are there where the card has them.
+    The last three parameters, the code's address and a commit are there where the card has them. Of a version that was
+    imported, the buildType is "urn:modelbook:import/v1": who signs it saw the import, and not the training.
     """
     run, lineage = card.run, card.lineage
     subjects = [_resource(artifact.path, artifact.digest) for artifact in card.artifacts]
@@ -111,7 +113,7 @@ def provenance_statement(card: ModelCard, card_bytes: bytes) -> Statement:
         ],
         {
             "buildDefinition": {
-                "buildType": BUILD_TYPE,
+                "buildType": IMPORT_TYPE if run.imported else BUILD_TYPE,
                 "externalParameters": _parameters(card),
                 "resolvedDependencies": inputs,
             },

@@ -7,6 +7,7 @@ from modelbook.core import layout
 from modelbook.core.approvals import OVERRIDE_NOT_SIGNED
 from modelbook.core.findings import Finding
 from modelbook.core.freeze import Freeze, frozen, thaws
+from modelbook.core.history import UNSHALLOW
 from modelbook.core.moments import moment, span, spoken, written
 from modelbook.core.pointer import Holder
 from modelbook.core.policy import Stage
@@ -83,14 +84,13 @@ def _soak(
         return now, {}, []
     at = ("stages", registry.policy.stages.index(stage), "soak")
     name, there = f"{model}@{holder.version}", f"{before.name}, where {stage.soak} are asked for before {stage.name}"
-    tenure = tenures.by_path.get(layout.pointer_path(model, before.name))
+    tenure = tenures.present(model, before.name)
     if tenure is None or tenure.holder != holder:
         message = f"{name} has not come to {there}"
         return None, {}, [_finding(registry, at, "not-soaked", message, "Merge its promotion there, and wait.")]
     if tenure.since is None:
         message = f"nobody knows since when {name} has been in {there}: this clone has no more than the latest commits"
-        remedy = "Fetch the rest: `git fetch --unshallow` (in a workflow: `fetch-depth: 0` for actions/checkout)."
-        return None, {}, [_finding(registry, at, "incomplete-history", message, remedy)]
+        return None, {}, [_finding(registry, at, "incomplete-history", message, UNSHALLOW)]
     over = written(moment(tenure.since) + span(stage.soak))
     length = spoken(moment(now) - moment(tenure.since))
     facts = {f"in {before.name}": f"since {tenure.since}, {length} of {stage.soak}"}

@@ -191,6 +191,12 @@ def _signatures(base: Registry | None, head: Registry, roots: Sequence[_Root], n
                 refused.append(Finding(shown, None, "other-signer", message, "Rename it."))
         if not standing and not any(path in root.good for root in roots):
             findings += _why(base, head, path, refused)
+    # History proves a version by them for ever, also by those of people who are in the root no more.
+    proofs = {path: base.files[path] for path in signatures_of(base)} if base is not None and unmoved else {}
+    for path, proof in proofs.items():
+        if proof != head.files.get(path) and not any(path in root.good for root in roots):
+            message = "a signature on trust.yaml was removed or spoilt, and trust.yaml stays as it is"
+            findings.append(Finding(head.shown(path), None, "immutable", message, "Restore it."))
     return findings
 
 

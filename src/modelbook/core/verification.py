@@ -37,7 +37,7 @@ from modelbook.errors import BadInput
 class VersionVerdict:
     """What holds of one model version: its card, who signed it, what was learnt of it and verified, and all findings.
 
-    `evaluations` are by suite, `reproductions` by id.
+    `evaluations` are by suite, and so is who signed them (`graded_by`); `reproductions` are by id.
     """
 
     model: str
@@ -47,6 +47,7 @@ class VersionVerdict:
     evaluations: Mapping[str, Evaluation] = field(default_factory=dict)
     reproductions: Mapping[str, Reproduction] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    graded_by: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,12 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
         origin=origin,
     )
     findings += found
-    evaluations, found = verify_evaluations(registry, model, version, card)
+    evaluations, graded_by, found = verify_evaluations(registry, model, version, card)
     findings += found
-    reproductions, found = verify_reproductions(registry, model, version, card)
+    reproductions, _, found = verify_reproductions(registry, model, version, card)
     findings += found
     findings += check_revocation(registry, model, version)
-    return VersionVerdict(model, version, card, signer, evaluations, reproductions, tuple(findings))
+    return VersionVerdict(model, version, card, signer, evaluations, reproductions, tuple(findings), graded_by)
 
 
 def _card_meaning(registry: Registry, path: str, card: ModelCard, model: str, version: int) -> list[Finding]:

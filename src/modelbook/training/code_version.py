@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from modelbook.adapters.git import Repository, git, git_bytes, run_git
+from modelbook.core.addresses import without_credentials
 from modelbook.core.run_record import Code
 from modelbook.errors import Refused
 
@@ -134,17 +134,3 @@ def _relative(file: Path, root: Path) -> str | None:
         return file.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
         return None
-
-
-def without_credentials(url: str) -> str:
-    """`url` without what could be a password or a token: user info, query, fragment.
-
-    In SSH forms (`git@host:path`, `ssh://git@host/path`) the user's name is part of the address and stays.
-    """
-    if "://" not in url:
-        return re.sub(r"^([^@/:]+):[^@/]*@", r"\1@", url)
-    parts = urlsplit(url)
-    user, _, host = parts.netloc.rpartition("@")
-    if parts.scheme in {"ssh", "git+ssh"} and user:
-        host = f"{user.partition(':')[0]}@{host}"
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))

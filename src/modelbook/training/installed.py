@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from modelbook.core.addresses import without_credentials
 from modelbook.errors import BadInput
-from modelbook.training.code_version import without_credentials
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9]+([._+!-][A-Za-z0-9]+)*")
@@ -44,9 +44,13 @@ def installed(path: Iterable[str] | None = None) -> tuple[Installed, ...]:
     """Every distribution on `path`, by default Python's own, sorted by name; of two by one name the first counts."""
     found: dict[str, Installed] = {}
     for distribution in importlib.metadata.distributions(path=list(sys.path if path is None else path)):
-        metadata = distribution.metadata  # read once: each look at it, or at `version`, parses the file anew
+        # A broken installation leaves folders without a name or without metadata; they are no distribution. Where a
+        # script imports the backport importlib_metadata, it answers in place of Python's own, and raises there.
+        try:
+            metadata = distribution.metadata  # read once: each look at it, or at `version`, parses the file anew
+        except FileNotFoundError:
+            continue
         name, version = metadata["Name"], metadata["Version"]
-        # A broken installation leaves folders without a name; they are no distribution.
         if name and version:
             normal = re.sub(r"[-_.]+", "-", name).lower()
             if normal not in found:

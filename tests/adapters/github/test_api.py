@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.github_api import GitHubApi, api_of, name_in, open_api, rate_limit_wait
+from modelbook.adapters.github_api import GitHubApi, api_of, name_in, open_api, page_of, rate_limit_wait
+from modelbook.core.github_page import GitHubPage
 from modelbook.errors import BadInput, ForgeError
 from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer, secondary_limit
@@ -107,12 +108,28 @@ def test_an_answer_that_is_not_githubs_is_refused(server: GitHubServer, api: Git
         list(api.pages("list pull requests", "/pulls"))
 
 
-def test_a_missing_permission_is_named_with_where_to_grant_it(server: GitHubServer) -> None:
-    weak = GitHubApi(NAME, server.api_url, WEAK, token_name="MODELBOOK_TOKEN", pause=0)
+@pytest.mark.parametrize(
+    ("secret", "variable", "words"),
+    [
+        (
+            "ghs_w",
+            "GITHUB_TOKEN",
+            "(a job's own token) lacks `issues: write`. Write `issues: write` under `permissions:`",
+        ),
+        ("ghs_w", "MODELBOOK_TOKEN", "(an App's token) lacks `issues: write`. Grant `issues: write` to the App"),
+        ("github_pat_w", "GITHUB_TOKEN", "/settings/personal-access-tokens (Repository permissions)"),
+        ("ghp_w", "GITHUB_TOKEN", "(a classic personal access token) lacks"),
+        ("gho_w", "GITHUB_TOKEN", "`gh auth refresh --scopes repo`"),
+    ],
+)
+def test_a_missing_permission_is_named_with_where_to_grant_it(
+    server: GitHubServer, secret: str, variable: str, words: str
+) -> None:
+    server.add_token(secret, "weak[bot]", {"contents": "read"})
+    weak = GitHubApi(NAME, server.api_url, secret, token_name=variable, pause=0)
     with pytest.raises(ForgeError, match="Resource not accessible by integration") as error:
         weak.post("comment", "/issues/1/comments", {"body": "x"}, find=lambda: None)
-    assert "The token in MODELBOOK_TOKEN lacks `issues: write`" in str(error.value)
-    assert "`permissions:` of the job" in str(error.value)
+    assert words in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +150,16 @@ def test_each_refusal_says_what_to_do(server: GitHubServer, api: GitHubApi) -> N
         "message": "Validation Failed",
         "errors": [{"resource": "Label", "code": "already_exists", "field": "name"}],
     }
+    forbids = "`acme` forbids access via a personal access token (classic)."
+    workflow = "refusing to allow a GitHub App to create or update workflow `x.yml` without `workflows` permission"
     for status, body, words in (
+        (403, {"message": forbids}, "takes no such token as GITHUB_TOKEN"),
+        (403, {"message": workflow}, "need `workflows: write`, which a job's own token never has"),
+        (403, {"message": "acme has an IP allow list enabled"}, "lets in only some addresses"),
+        (403, {"message": "Repository was archived so is read-only."}, "until somebody unarchives it"),
+        (403, {"message": "Upgrade to GitHub Pro or make this repository public"}, "GitHub Pro, Team and Enterprise"),
+        (422, {"message": "Repository rule violations found"}, "hold for the default branch alone"),
+        (403, {"message": "Must have admin rights to Repository."}, "lacks `contents: write`"),
         (401, None, "is wrong or has expired"),
         (403, forbidden, "Actions, General, Workflow permissions"),
         (403, {"message": "Protected"}, "rules of the repository's branches"),
@@ -146,6 +172,23 @@ def test_each_refusal_says_what_to_do(server: GitHubServer, api: GitHubApi) -> N
             label(api)
         assert words in str(error.value)
         assert TOKEN not in str(error.value)
+        server.clear_faults()
+
+
+def test_a_single_sign_on_that_is_wanted_says_where(server: GitHubServer, api: GitHubApi) -> None:
+    said = {"message": "Resource protected by organization SAML enforcement. You must grant your token access."}
+    for headers, words in (
+        (
+            {"X-GitHub-SSO": "required; url=https://github.com/orgs/acme/sso?x=1"},
+            "https://github.com/orgs/acme/sso?x=1",
+        ),
+        ({}, "/settings/tokens"),
+    ):
+        server.fail("GET", "/pulls", status=403, body=said, headers=headers)
+        with pytest.raises(ForgeError) as error:
+            list(api.pages("list pull requests", "/pulls"))
+        assert "single sign-on" in str(error.value)
+        assert words in str(error.value)
         server.clear_faults()
 
 
@@ -211,3 +254,24 @@ def test_outside_a_workflow_the_remote_says_where(
     subprocess.run(["git", "remote", "add", "origin", remote], cwd=repository.root, check=True)
     assert name_in(repository.remote_url() or "") == name
     assert api_of(remote) == url
+
+
+@pytest.mark.parametrize(
+    ("remote", "plain", "github"),
+    [
+        ("git@github.com:acme/registry.git", "https://github.com", "https://github.com"),
+        ("https://ghe.example.org/acme/registry/", None, "https://ghe.example.org"),
+        ("/srv/git/registry.git", None, None),
+    ],
+)
+def test_where_people_see_the_repository(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, remote: str, plain: str | None, github: str | None
+) -> None:
+    for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"):
+        monkeypatch.delenv(name, raising=False)
+    subprocess.run(["git", "remote", "add", "origin", remote], cwd=repository.root, check=True)
+    for forge, server in (("git", plain), ("github", github)):
+        assert page_of(repository, forge) == (GitHubPage(server, NAME) if server else None)
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://ghe.example.org:8443")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "team/models")
+    assert page_of(repository, "github") == GitHubPage("https://ghe.example.org:8443", "team/models")

@@ -81,6 +81,17 @@ def test_a_resumed_proposal_has_the_words_of_its_commit(place: Place) -> None:
         forge.resume("register/digits-7")
 
 
+def test_history_may_keep_less_than_the_pull_request_says(place: Place) -> None:
+    change, forge = replace(decision(place), body="a long story", message="in short"), place.forge()
+    place.fail("POST", "/pulls", times=1000, status=401)
+    with pytest.raises(ForgeError):
+        forge.submit(change)
+    place.server.clear_faults()
+    resumed = forge.resume(change.branch, body=change.body)
+    assert place.git("log", "-1", "--format=%B", resumed.commit) == f"{change.title}\n\nin short"
+    assert place.state["pulls"][0]["issue"]["body"] == "a long story"
+
+
 def test_files_are_read_as_they_are(place: Place) -> None:
     large = bytes(range(256)) * 5000  # more than the contents API hands out
     made = place.forge().submit(fact(place, large))

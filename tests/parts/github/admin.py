@@ -1,5 +1,7 @@
 """The tests' own paths under /_test/: seed, look inside, plan faults. Nothing here exists on GitHub."""
 
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from tests.parts.github.bare import BareRepository
@@ -15,6 +17,16 @@ _SETTINGS = (
     "mergeability_delay",
     "required_checks",
     "required_approvals",
+    "rulesets",
+    "protection",
+    "allow_auto_merge",
+    "merge_methods",
+    "most_per_page",
+    "actions_permissions",
+    "default_workflow_permissions",
+    "secrets",
+    "organization_secrets",
+    "environments",
     "strangers",
 )
 
@@ -40,8 +52,11 @@ class Admin:
         }[what](order)
 
     def _state(self, order: Json) -> Json:
+        """Everything that is remembered, as JSON; tokens by name only."""
         self._look()
-        return self.world.dump()
+        tokens = [{"name": t.name, "login": t.login, "permissions": t.permissions} for t in self.world.tokens.values()]
+        found = {name: _dumped(repository) for name, repository in self.world.repositories.items()}
+        return {"tokens": tokens, "repositories": found}
 
     def _events(self, order: Json) -> list[Json]:
         self._look()
@@ -92,3 +107,27 @@ class Admin:
     def _look(self) -> None:
         for repository in self.world.repositories.values():
             notice(self.world, repository, repository.owner)
+
+
+def _dumped(repository: Repository) -> Json:
+    special: dict[str, Callable[[], Any]] = {
+        "git": lambda: str(repository.git.path),
+        "known_refs": repository.git.refs,
+        "signed_commits": lambda: sorted(repository.signed_commits),
+        "issues": lambda: [
+            asdict(issue) for number, issue in repository.issues.items() if number not in repository.pulls
+        ],
+    }
+    result: Json = {}
+    for name, value in vars(repository).items():
+        if name in special:
+            result["refs" if name == "known_refs" else name] = special[name]()
+        elif name in ("actions_permissions", "protection"):
+            result[name] = value
+        elif isinstance(value, dict):
+            result[name] = [asdict(record) for record in value.values()]
+        elif name == "statuses":
+            result[name] = [asdict(record) for record in value]
+        else:
+            result[name] = value
+    return result

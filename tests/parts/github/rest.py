@@ -8,6 +8,7 @@ from typing import Any
 from tests.parts.github import refusals
 from tests.parts.github.description import Description
 from tests.parts.github.endpoints import register_all
+from tests.parts.github.endpoints.merges import merge_what_waits
 from tests.parts.github.noticing import notice
 from tests.parts.github.refusals import Refusal
 from tests.parts.github.routes import ENDPOINTS, Answer, Call, Endpoint, Request, find
@@ -61,6 +62,7 @@ class Rest:
         answer = endpoint.handler(call)
         if request.method != "GET":
             notice(self.world, repository, call.login)
+            merge_what_waits(self.world, repository)
         return answer
 
     def _repository(self, arguments: dict[str, str], token: Token | None) -> Repository | None:

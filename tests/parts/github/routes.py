@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from tests.parts.github import refusals
-from tests.parts.github.world import Json, Repository, Token, World
+from tests.parts.github.world import MOST_PER_PAGE, Json, Repository, Token, World
 
 Item = TypeVar("Item")
 # Path arguments that may hold slashes: names of refs and paths of files.
 _LONG = {"ref", "branch", "path", "basehead", "tag"}
-MOST_PER_PAGE = 100
 
 
 @dataclass
@@ -80,7 +79,8 @@ class Call:
 
     def slice(self, items: Sequence[Item]) -> tuple[Sequence[Item], dict[str, str]]:
         """The asked page of `items`, and the headers that lead to the others."""
-        page, size = self._natural("page", 1), min(self._natural("per_page", 30), MOST_PER_PAGE)
+        most = self.found.most_per_page if self.found else MOST_PER_PAGE
+        page, size = self._natural("page", 1), min(self._natural("per_page", 30), most)
         last = max(1, -(-len(items) // size))
         pages: dict[str, int] = {}
         if page > 1:

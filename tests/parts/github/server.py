@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.parts.github import git_http
+from tests.parts.github import git_http, graphql
 from tests.parts.github.admin import Admin
 from tests.parts.github.faults import Fault, Faults
 from tests.parts.github.oidc import Issuer
@@ -63,6 +63,9 @@ class Server(ThreadingHTTPServer):
         if request.path == "/oidc" or request.path.startswith("/oidc/"):
             with self.world.lock:
                 return _json_reply(Answer(200, self.issuer.answer(request, request.path.removeprefix("/oidc"))))
+        if request.path == "/api/graphql":
+            with self.world.lock:
+                return _json_reply(graphql.answer(self.world, request))
         for root in _API_ROOTS:
             if request.path.startswith(f"{root}/"):
                 with self.world.lock:

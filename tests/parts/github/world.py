@@ -2,8 +2,7 @@
 
 import threading
 import zlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from tests.parts.github.bare import BareRepository
 
 Json = dict[str, Any]
+MOST_PER_PAGE = 100
 
 
 def now() -> str:
@@ -108,6 +108,7 @@ class Pull:
     merge_commit_sha: str | None = None
     merged_at: str | None = None
     merged_by: str | None = None
+    auto_merge: Json | None = None  # who asked for it, and how it is to be merged
     reviewers: list[str] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     tried: tuple[str, str] | None = None  # the head and base that `mergeable` speaks of
@@ -221,6 +222,16 @@ class Repository:
     mergeability_delay: int = 0  # how many answers after a move say that mergeability is not known yet
     required_checks: list[str] = field(default_factory=list)  # of merges into the default branch
     required_approvals: int = 0
+    rulesets: list[Json] = field(default_factory=list)  # as `POST /rulesets` takes them
+    protection: Json | None = None  # the default branch's classic one, as GitHub shows it
+    allow_auto_merge: bool = False
+    merge_methods: list[str] = field(default_factory=lambda: ["merge", "squash", "rebase"])
+    most_per_page: int = MOST_PER_PAGE  # fewer, so that a test needs no hundred of anything
+    actions_permissions: Json = field(default_factory=lambda: {"enabled": True, "allowed_actions": "all"})
+    default_workflow_permissions: str = "read"
+    secrets: list[str] = field(default_factory=list)  # names
+    organization_secrets: list[str] = field(default_factory=list)
+    environments: list[Json] = field(default_factory=list)  # name, guarded (bool), secrets (names)
     strangers: list[str] = field(default_factory=list)  # who is no member
     created_at: str = field(default_factory=now)
     issues: dict[int, Issue] = field(default_factory=dict)
@@ -259,32 +270,3 @@ class World:
     def logins(self) -> set[str]:
         """Everybody the server knows: who holds a token, and who owns a repository."""
         return {token.login for token in self.tokens.values()} | {r.owner for r in self.repositories.values()}
-
-    def dump(self) -> Json:
-        """The state for tests, as JSON; tokens by name only."""
-        return {
-            "tokens": [{"name": t.name, "login": t.login, "permissions": t.permissions} for t in self.tokens.values()],
-            "repositories": {name: _dumped(repository) for name, repository in self.repositories.items()},
-        }
-
-
-def _dumped(repository: Repository) -> Json:
-    special: dict[str, Callable[[], Any]] = {
-        "git": lambda: str(repository.git.path),
-        "known_refs": repository.git.refs,
-        "signed_commits": lambda: sorted(repository.signed_commits),
-        "issues": lambda: [
-            asdict(issue) for number, issue in repository.issues.items() if number not in repository.pulls
-        ],
-    }
-    result: Json = {}
-    for name, value in vars(repository).items():
-        if name in special:
-            result["refs" if name == "known_refs" else name] = special[name]()
-        elif isinstance(value, dict):
-            result[name] = [asdict(record) for record in value.values()]
-        elif name == "statuses":
-            result[name] = [asdict(record) for record in value]
-        else:
-            result[name] = value
-    return result

@@ -8,6 +8,7 @@ import click
 from modelbook.commands._console import print_json, say
 from modelbook.commands._dataset_files import resolve_dataset
 from modelbook.commands._dataset_pull import pull_dataset
+from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 
 
@@ -27,6 +28,7 @@ def command(reference: str, target: Path | None, rev: str, registry_folder: str 
       modelbook data pull transactions@3 ./data
     """
     workspace = open_workspace(registry_folder, rev=rev, scope=["datasets"])
+    refuse(reference, workspace.problems)
     name, version = resolve_dataset(workspace.registry, reference)
     folder = target or Path(f"{name}-{version}")
     pulled = pull_dataset(workspace, name, version, folder)

@@ -4,7 +4,7 @@ import re
 
 import click
 
-from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
+from modelbook.commands._workspace import forge_option, json_option, reason_option, registry_option, signer_option
 from modelbook.commands.trust._keys import parse_time
 from modelbook.commands.trust._proposing import Opened, dry_run_option, open_trust, propose
 from modelbook.core.digests import DIGEST_PATTERN
@@ -21,7 +21,7 @@ _OF_A_WORKFLOW = re.compile(r"https://\S+|[1-9][0-9]*")  # a file with its ref, 
 @click.option("--key", metavar="DIGEST|SIGNER", help="A key: its digest, or its name in trust.yaml.")
 @click.option("--identity", metavar="NAME", help="A signer, a person, a workflow or a repository.")
 @click.option("--since", metavar="TIME", help="What was signed before stands.  [default: nothing stands]")
-@click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever meets it later.")
+@reason_option("Why, for whoever meets it later.", required=True)
 @dry_run_option
 @signer_option
 @forge_option

@@ -59,7 +59,13 @@ def pull_simple(world: World, repository: Repository, record: Pull) -> Json:
         "base": _side(world, repository, record.base_ref, record.base_sha),
         "_links": {name: {"href": href} for name, href in links.items()},
         "author_association": association(repository, issue.login),
-        "auto_merge": None,
+        "auto_merge": record.auto_merge
+        and {
+            "enabled_by": simple_user(world, record.auto_merge["login"]),
+            "merge_method": record.auto_merge["method"],
+            "commit_title": "",
+            "commit_message": "",
+        },
     }
 
 
@@ -85,17 +91,45 @@ def pull(world: World, repository: Repository, record: Pull) -> Json:
 
 
 def mergeable_state(repository: Repository, record: Pull) -> str:
-    """GitHub's word on whether it may be merged: dirty, draft, unstable (a check is not green) or clean."""
+    """Whether it may be merged, in GitHub's word: dirty, draft, blocked by a rule, unstable (a red check), clean."""
     if not record.mergeable:
         return "dirty"
     if record.draft:
         return "draft"
+    if record.base_ref == repository.default_branch and missing(repository, record):
+        return "blocked"
     latest = {s.context: s.state for s in repository.statuses if s.sha == record.head_sha}
     runs = {c.name: c.conclusion for c in repository.check_runs.values() if c.head_sha == record.head_sha}
     green = all(state == "success" for state in latest.values()) and all(
         conclusion in ("success", "neutral", "skipped") for conclusion in runs.values()
     )
     return "clean" if green else "unstable"
+
+
+def missing(repository: Repository, record: Pull) -> str | None:
+    """What the rules of the default branch ask for and the pull request has not, in GitHub's words."""
+    latest = {s.context: s.state for s in repository.statuses if s.sha == record.head_sha}
+    green = {context for context, state in latest.items() if state == "success"}
+    green |= {
+        run.name
+        for run in repository.check_runs.values()
+        if run.head_sha == record.head_sha and run.conclusion in ("success", "neutral", "skipped")
+    }
+    for name in (*repository.required_checks, *ruleset_checks(repository)):
+        if name not in green:
+            return f'Required status check "{name}" is expected.'
+    approvals = {r.login for r in record.reviews if r.state == "APPROVED"}
+    if len(approvals) < repository.required_approvals:
+        reason = "approving review is required by reviewers with write access."
+        return f"At least {repository.required_approvals} {reason}"
+    return None
+
+
+def ruleset_checks(repository: Repository) -> list[str]:
+    """The status checks that an active ruleset asks for; each holds for the default branch here."""
+    rules = [rule for one in repository.rulesets if one["enforcement"] == "active" for rule in one.get("rules", ())]
+    wanted = [rule["parameters"] for rule in rules if rule["type"] == "required_status_checks"]
+    return [check["context"] for one in wanted for check in one["required_status_checks"]]
 
 
 def review(world: World, repository: Repository, record: Pull, given: Review) -> Json:

@@ -90,14 +90,19 @@ def repository(world: World, repository: Repository) -> Json:
 
 def full_repository(world: World, record: Repository, pushes: bool) -> Json:
     """The repository asked for by name; `pushes` is whether the one who asks may push."""
-    return repository(world, record) | {
-        "subscribers_count": 0,
-        "network_count": 0,
-        "allow_merge_commit": True,
-        "allow_squash_merge": True,
-        "allow_rebase_merge": True,
-        "permissions": {"admin": False, "push": pushes, "pull": True},
-    }
+    seen_by_writers = {"allow_auto_merge": record.allow_auto_merge} if pushes else {}
+    return (
+        repository(world, record)
+        | seen_by_writers
+        | {
+            "subscribers_count": 0,
+            "network_count": 0,
+            "allow_merge_commit": "merge" in record.merge_methods,
+            "allow_squash_merge": "squash" in record.merge_methods,
+            "allow_rebase_merge": "rebase" in record.merge_methods,
+            "permissions": {"admin": False, "push": pushes, "pull": True},
+        }
+    )
 
 
 def _open_issues(repository: Repository) -> int:

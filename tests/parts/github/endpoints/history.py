@@ -38,7 +38,7 @@ def branch(call: Call) -> Answer:
         "commit": commit_shape(call.world, call.repository, call.repository.git.commit(sha)),
         "_links": {"self": address, "html": page(call.world, call.repository, f"/tree/{name}")},
         "protected": _protected(call, name),
-        "protection": {"enabled": _protected(call, name)},
+        "protection": _protection(call, name),
         "protection_url": f"{address}/protection",
     }
     return Answer(200, shown)
@@ -113,5 +113,14 @@ def compare(call: Call) -> Answer:
 
 
 def _protected(call: Call, name: str) -> bool:
-    required = call.repository.required_checks or call.repository.required_approvals
-    return bool(required) and name == call.repository.default_branch
+    repository = call.repository
+    required = repository.required_checks or repository.required_approvals or repository.protection
+    return bool(required or repository.rulesets) and name == call.repository.default_branch
+
+
+def _protection(call: Call, name: str) -> dict[str, object]:
+    contexts = call.repository.required_checks if _protected(call, name) else []
+    checks = [{"context": context, "app_id": None} for context in contexts]
+    level = "non_admins" if contexts else "off"
+    required = {"enforcement_level": level, "contexts": contexts, "checks": checks}
+    return {"enabled": _protected(call, name), "required_status_checks": required}

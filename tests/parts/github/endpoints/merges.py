@@ -2,15 +2,17 @@
 
 from tests.parts.github.answers.commits import commit as commit_shape
 from tests.parts.github.answers.people import email
+from tests.parts.github.answers.pulls import mergeable_state, missing
 from tests.parts.github.bare import GitRefused, Person
 from tests.parts.github.endpoints.pulls import found_pull
 from tests.parts.github.merging import MergeConflict, Signature, merge, rebase, squash
-from tests.parts.github.noticing import GITHUB, merged
+from tests.parts.github.noticing import GITHUB, merged, notice
 from tests.parts.github.refusals import Refusal
 from tests.parts.github.routes import Answer, Call, endpoint
-from tests.parts.github.world import Pull, now
+from tests.parts.github.world import Pull, Repository, World, now
 
 _REPO = "/repos/{owner}/{repo}"
+_CALLED = {"merge": "Merge commits", "squash": "Squash merges", "rebase": "Rebase merges"}
 BASE_MODIFIED = "Base branch was modified. Review and try the merge again."
 
 
@@ -34,6 +36,17 @@ def merge_pull(call: Call) -> Answer:
         raise Refusal(405, BASE_MODIFIED) from refused
     merged(call.world, call.repository, pull, call.login, sha)
     return Answer(200, {"sha": sha, "merged": True, "message": "Pull Request successfully merged"})
+
+
+def merge_what_waits(world: World, repository: Repository) -> None:
+    """Merge each pull request that was to be merged by itself, if all that the branch requires is there now."""
+    for pull in list(repository.pulls.values()):
+        if pull.auto_merge is None or pull.issue.state != "open" or mergeable_state(repository, pull) != "clean":
+            continue
+        (token, *_) = [token for token in world.tokens.values() if token.login == pull.auto_merge["login"]]
+        body = {"merge_method": pull.auto_merge["method"]}
+        merge_pull(Call(world, token, repository, {"pull_number": str(pull.number)}, {}, body, ""))
+        notice(world, repository, token.login)
 
 
 @endpoint("POST", _REPO + "/merges", "contents:write")
@@ -65,25 +78,15 @@ def _refuse_unready(call: Call, pull: Pull) -> None:
         raise Refusal(405, BASE_MODIFIED)
     if pull.base_ref != call.repository.default_branch:
         return
-    latest = {s.context: s.state for s in call.repository.statuses if s.sha == pull.head_sha}
-    green = {context for context, state in latest.items() if state == "success"}
-    green |= {
-        run.name
-        for run in call.repository.check_runs.values()
-        if run.head_sha == pull.head_sha and run.conclusion in ("success", "neutral", "skipped")
-    }
-    for name in call.repository.required_checks:
-        if name not in green:
-            raise Refusal(405, f'Required status check "{name}" is expected.')
-    approvals = {r.login for r in pull.reviews if r.state == "APPROVED"}
-    if len(approvals) < call.repository.required_approvals:
-        reason = "approving review is required by reviewers with write access."
-        raise Refusal(405, f"At least {call.repository.required_approvals} {reason}")
+    if (lacking := missing(call.repository, pull)) is not None:
+        raise Refusal(405, lacking)
 
 
 def _merge_commit(call: Call, pull: Pull, base: str) -> str:
     git, by, issue = call.repository.git, _signature(call), pull.issue
     method = call.body.get("merge_method", "merge")
+    if method not in call.repository.merge_methods:
+        raise Refusal(405, f"{_CALLED[method]} are not allowed on this repository.")
     if method == "rebase":
         return rebase(git, base, pull.head_sha, by)
     if method == "squash":

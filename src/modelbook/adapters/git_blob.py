@@ -1,0 +1,23 @@
+"""One file of a commit, of any size, onto the disk."""
+
+import subprocess
+from pathlib import Path
+
+from modelbook.adapters.git import Repository, environment
+from modelbook.errors import ForgeError
+
+
+def write_blob(repository: Repository, oid: str, target: Path) -> None:
+    """Write the bytes of the blob `oid` to the new file `target`; none of them are held in memory."""
+    with target.open("xb") as out:
+        done = subprocess.run(
+            ["git", "cat-file", "blob", oid],
+            cwd=repository.root,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+        )
+    if done.returncode:
+        words = done.stderr.decode(errors="replace").strip()
+        raise ForgeError(f"git cat-file failed: {words}", where=str(repository.root))

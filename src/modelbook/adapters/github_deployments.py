@@ -1,0 +1,117 @@
+"""Deployments on GitHub: the environment is the stage, the payload names the pointer, statuses say what became of it.
+
+What others deploy into an environment of the same name is left alone, and does not change what is said of ours.
+"""
+
+from collections.abc import Collection
+from itertools import islice
+from typing import Any
+
+from pydantic import ValidationError
+
+from modelbook.adapters.github_api import GitHubApi, Json, pick
+from modelbook.adapters.workflow import page_of_run
+from modelbook.core.deployment import Deployment, Payload, Trails, trail_of
+
+LONGEST = 140  # characters of what a status says
+
+
+class GitHubDeployments:
+    """Finds and makes deployments of one repository. Every method may raise ForgeError."""
+
+    def __init__(self, api: GitHubApi) -> None:
+        self._api = api
+
+    def trails(self, stage: str, models: Collection[str]) -> Trails:
+        """See Deployments. Reads as far back as the oldest that serves."""
+        seen: dict[str, list[Deployment]] = {}
+        settled: set[str] = set()
+        query = {"task": _task(*models)} if len(models) == 1 else {}
+        for found in self._list(stage, **query) if models else ():
+            payload = _payload(found, stage)
+            if payload is None or payload.model not in models or payload.model in settled:
+                continue
+            deployment = self._deployment(found, payload)
+            seen.setdefault(payload.model, []).append(deployment)
+            if deployment.succeeded:
+                settled.add(payload.model)
+                if len(settled) == len(set(models)):
+                    break
+        return {model: trail_of(deployments) for model, deployments in seen.items()}
+
+    def find(self, payload: Payload) -> Deployment | None:
+        """See Deployments. Of two that were made at the same moment, the first counts."""
+        found = self._standing(payload)
+        return self._deployment(found, payload) if found else None
+
+    def begin(self, payload: Payload, commit: str) -> Deployment:
+        """See Deployments."""
+        found = self._standing(payload)
+        if found is not None:
+            return self._deployment(found, payload)
+        body: Json = {
+            "ref": commit,
+            "task": _task(payload.model),
+            "environment": payload.stage,
+            "description": f"{payload.name} in {payload.stage}"[:LONGEST],
+            "payload": payload.model_dump(mode="json"),
+            "auto_merge": False,
+            # Modelbook verified what it deploys; a status of the commit speaks of the repository's other matters.
+            "required_contexts": [],
+        }
+        made = self._api.post("make a deployment", "/deployments", body, find=lambda: self._standing(payload))
+        return Deployment(str(pick(made, "id")), payload)
+
+    def tell(self, deployment: Deployment, state: str, said: str, url: str | None) -> None:
+        """See Deployments."""
+        path = f"/deployments/{deployment.id}/statuses"
+        text = said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"
+        # Several models are in one environment: the success of one ends no other.
+        body: Json = {"state": state, "description": text, "auto_inactive": False}
+        body |= {"environment_url": url} if url else {}
+        body |= {"log_url": page} if (page := page_of_run()) else {}
+
+        def standing() -> Json | None:
+            latest = next(self._api.pages("list deployment statuses", path), {})
+            return latest if (latest.get("state"), latest.get("description")) == (state, text) else None
+
+        if standing() is None:
+            self._api.post("tell of a deployment", path, body, find=standing)
+
+    def _list(self, stage: str, **query: str) -> Any:
+        return self._api.pages("list deployments", "/deployments", environment=stage, **query)
+
+    def _standing(self, payload: Payload) -> Json | None:
+        found = self._list(payload.stage, task=_task(payload.model))
+        same = [one for one in found if _payload(one, payload.stage) == payload]
+        return same[-1] if same else None  # they come newest first
+
+    def _deployment(self, found: Json, payload: Payload) -> Deployment:
+        number = str(pick(found, "id"))
+        statuses = self._api.pages("list deployment statuses", f"/deployments/{number}/statuses")
+        # GitHub calls a deployment inactive once anybody deploys anything else there: that says nothing of ours.
+        told = next((one for one in islice(statuses, 100) if one.get("state") != "inactive"), None)
+        if told is None:
+            return Deployment(number, payload)
+        return Deployment(
+            number,
+            payload,
+            str(pick(told, "state")),
+            str(told.get("description") or ""),
+            str(pick(told, "created_at")),
+            told.get("environment_url") or None,
+        )
+
+
+def _task(model: str) -> str:
+    return f"modelbook:{model}"
+
+
+def _payload(found: Json, stage: str) -> Payload | None:
+    """What a deployment brings, None where it is not one of ours."""
+    try:
+        payload = Payload.model_validate(found.get("payload"))
+    except ValidationError:
+        return None
+    ours = found.get("task") == _task(payload.model) and payload.stage == stage == found.get("environment")
+    return payload if ours else None

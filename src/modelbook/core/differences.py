@@ -1,0 +1,140 @@
+"""What lies between two versions of a model: code, data, parameters, environment, and what was measured of both."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modelbook.core.card import ModelCard
+from modelbook.core.drift import Drift, drift
+from modelbook.core.evaluation import Evaluation, Metric
+from modelbook.core.run_record import Code
+
+
+@dataclass(frozen=True)
+class MetricPair:
+    """A metric of one suite in both versions; None where a version has no such metric, or it is of other data.
+
+    `elsewhere` names the dataset version on which the left one was measured, where that is not the right one's: such
+    numbers are not compared.
+    """
+
+    suite: str
+    name: str
+    left: Metric | None
+    right: Metric | None
+    elsewhere: str | None = None
+
+    @property
+    def difference(self) -> float | None:
+        """Right less left, where both are numbers."""
+        if self.left is None or self.right is None or self.left.value is None or self.right.value is None:
+            return None
+        return self.right.value - self.left.value
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What differs from one version (`left`) to another (`right`), by kind. `same` are the kinds in which nothing does.
+
+    `parameters` are named as in `optimizer.lr`, their values are JSON.
+    """
+
+    left: ModelCard
+    right: ModelCard
+    code: tuple[Drift, ...]
+    data: tuple[Drift, ...]
+    parents: tuple[Drift, ...]
+    parameters: tuple[Drift, ...]
+    run: tuple[Drift, ...]
+    environment: tuple[Drift, ...]
+
+    @property
+    def kinds(self) -> dict[str, tuple[Drift, ...]]:
+        """What differs, by what a person calls it."""
+        return {
+            "code": self.code,
+            "data": self.data,
+            "parents": self.parents,
+            "parameters": self.parameters,
+            "seed and start": self.run,
+            "environment": self.environment,
+        }
+
+    @property
+    def same(self) -> tuple[str, ...]:
+        """The kinds in which both versions are the same."""
+        return tuple(kind for kind, found in self.kinds.items() if not found)
+
+
+def differences(left: ModelCard, right: ModelCard) -> Differences:
+    """Compare two versions, of one model or of two, by their cards."""
+    return Differences(
+        left,
+        right,
+        _between(_code(left.lineage.code), _code(right.lineage.code)),
+        _between(_data(left), _data(right)),
+        _between(_parents(left), _parents(right)),
+        _between(dict(_flat(left.run.params)), dict(_flat(right.run.params))),
+        _between(_start(left), _start(right)),
+        drift(left.lineage.environment, right.lineage.environment),
+    )
+
+
+def metric_pairs(left: Mapping[str, Evaluation], right: Mapping[str, Evaluation]) -> tuple[MetricPair, ...]:
+    """Every metric of either version, by suite and name. Only what was measured on the same data is compared."""
+    found = []
+    for suite in sorted(left.keys() | right.keys()):
+        one, other = left.get(suite), right.get(suite)
+        elsewhere = None
+        if one and other and one.dataset.digest != other.dataset.digest:
+            elsewhere, one = f"{one.dataset.dataset}@{one.dataset.version}", None
+        lefts, rights = (each.metrics if each else {} for each in (one, other))
+        found += [
+            MetricPair(suite, name, lefts.get(name), rights.get(name), elsewhere)
+            for name in sorted(lefts.keys() | rights.keys())
+        ]
+    return tuple(found)
+
+
+def _between(left: Mapping[str, str | None], right: Mapping[str, str | None]) -> tuple[Drift, ...]:
+    names = dict.fromkeys([*left, *right])
+    return tuple(Drift(one, left.get(one), right.get(one)) for one in names if left.get(one) != right.get(one))
+
+
+def _code(code: Code) -> dict[str, str | None]:
+    return {
+        "repository": code.repository,
+        "commit": code.commit,
+        "entry point": f"{code.folder}/{code.entry_point}" if code.folder else code.entry_point,
+        "not committed": (code.patch or "some of it") if code.dirty else None,
+    }
+
+
+def _data(card: ModelCard) -> dict[str, str | None]:
+    found: dict[str, list[str]] = {}
+    for use in card.lineage.datasets:
+        found.setdefault(use.role, []).append(f"{use.dataset}@{use.version}")
+    return {role: ", ".join(sorted(names)) for role, names in sorted(found.items())}
+
+
+def _parents(card: ModelCard) -> dict[str, str | None]:
+    return {one.model: f"{one.model}@{one.version}" for one in card.lineage.parents}
+
+
+def _start(card: ModelCard) -> dict[str, str | None]:
+    run = card.run
+    return {
+        "seed": None if run.seed is None else str(run.seed),
+        "deterministic": "yes" if run.deterministic else "no",
+        "arguments": " ".join(run.arguments) or None,
+        "processes": None if run.processes is None else str(run.processes),
+    }
+
+
+def _flat(params: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str | None]]:
+    for name, value in sorted(params.items()):
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,45 @@
+"""Charts that GitHub draws from text: https://mermaid.js.org/syntax/xyChart.html."""
+
+import math
+import re
+from collections.abc import Sequence
+
+_PLAIN = re.compile(r"[^A-Za-z0-9_.+% -]")
+_LONGEST = 40  # characters of a label
+_STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+
+
+def relative_bars(title: str, bars: Sequence[tuple[str, float]]) -> list[str]:
+    """Lines of a chart of `bars` (a label and a finite number >= 0), with a line at 100; it begins at 0.
+
+    Labels and title are cut down to letters, digits and a few signs: Mermaid has a language of its own.
+    """
+    top = _round_up(max([100.0, *(value for _, value in bars)]) * 1.02)
+    return [
+        "```mermaid",
+        # Colours that are seen on white and on black; so high that no bar is a thread.
+        "%%{init: {'xyChart': {'width': 780, 'height': "
+        f"{90 + 34 * len(bars)}"
+        "}, 'themeVariables': {'xyChart': {'plotColorPalette': '#54aeff, #cf222e'}}}}%%",
+        "xychart-beta horizontal",
+        f'    title "{_label(title)}"',
+        f"    x-axis [{', '.join(_quoted(label) for label, _ in bars)}]",
+        f"    y-axis 0 --> {top:.10g}",
+        f"    bar [{', '.join(f'{value:.6g}' for _, value in bars)}]",
+        f"    line [{', '.join(['100'] * len(bars))}]",
+        "```",
+    ]
+
+
+def _quoted(label: str) -> str:
+    return f'"{_label(label)}"'
+
+
+def _label(text: str) -> str:
+    plain = _PLAIN.sub("_", text)
+    return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 2] + ".."
+
+
+def _round_up(value: float) -> float:
+    magnitude = 10.0 ** math.floor(math.log10(value))
+    return next((step * magnitude for step in _STEPS if step * magnitude >= value), 10 * magnitude)
