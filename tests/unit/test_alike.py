@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from modelbook.core.differences import MetricPair, metric_pairs
 from modelbook.core.digests import digest_of
 from modelbook.core.hardware import hardware_class
 from modelbook.core.planning import plan
@@ -195,6 +196,21 @@ def _other_run() -> dict[str, Any]:
 
     run: dict[str, Any] = card_fields("digits", 2)["run"]
     return run | {"job": "github:acme/models:7:train"}
+
+
+def test_what_people_are_shown_is_what_gates_compare() -> None:
+    def pairs(made: Made) -> dict[str, MetricPair]:
+        one, other = (verify_version(made.registry, "digits", version).evaluations for version in (1, 2))
+        return {f"{pair.suite} {pair.name}": pair for pair in metric_pairs(one, other)}
+
+    other = base(environment=XEON | {"cores": 2})
+    apart = pairs(candidate(other.copy(), 9.0))
+    assert apart["default p99"].elsewhere == "Xeon, 2 cores, 2 x H100"
+    assert (apart["default p99"].left, apart["default accuracy"].difference) == (None, 0.0)
+    assert pairs(candidate(other.copy(), 9.0, beside=beside(other, 9.5)))["default p99"].difference == -0.5
+    again = pairs(once_more(candidate(other.copy(), 20.0), 9.0, 9.5))
+    assert set(again) == {"default accuracy", "default latency_ms", "default p99"}
+    assert (again["default p99"].difference, again["default accuracy"].difference) == (-0.5, 0.0)
 
 
 MODEL = """\

@@ -29,7 +29,8 @@ def that_count(evaluations: Mapping[str, Evaluation], baseline: Holder | None) -
         first = found.get(one.ran)
         kept = {name: metric for name, metric in first.metrics.items() if not metric.hardware} if first else {}
         metrics = kept | of_the_machine(one.metrics)
-        found[one.ran] = one.model_copy(update={"metrics": metrics, "examples": first and first.examples})
+        examples = first.examples if first else None
+        found[one.ran] = one.model_copy(update={"suite": one.ran, "metrics": metrics, "examples": examples})
     return found
 
 
@@ -47,6 +48,20 @@ def like_with_like(candidate: Numbers, baseline: Numbers, holder: Holder, comman
             again = Metric(problem=f"{why}. Measure both on one machine: `{command.format(suite=suite)}`")
             baseline = _with(baseline, name, again)
     return baseline
+
+
+def comparable(name: str, left: Evaluation, right: Evaluation) -> Metric | str | None:
+    """The metric of `left` as it may be read beside that of `right`; a text names the other hardware that it is of.
+
+    Both are by the same suite on the same data, and `right` is the one that may have measured `left` again.
+    """
+    other = right.beside
+    if other and other.card == left.card and name in other.metrics:
+        return other.metrics[name]
+    both = (dict.fromkeys(each.metrics, each) for each in (left, right))
+    if name in left.metrics and name in right.metrics and _hardware(name, *both) and _differ(right, left):
+        return hardware_class(left.environment) or "hardware that is not on record"
+    return left.metrics.get(name)
 
 
 def _is_beside(evaluation: Evaluation, holder: Holder | None) -> bool:

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modelbook.core.alike import comparable, that_count
 from modelbook.core.card import ModelCard
 from modelbook.core.drift import Drift, drift
 from modelbook.core.evaluation import Evaluation, Metric
+from modelbook.core.pointer import Holder
 from modelbook.core.run_record import Code
 
 
@@ -15,8 +17,8 @@ from modelbook.core.run_record import Code
 class MetricPair:
     """A metric of one suite in both versions; None where a version has no such metric, or it is of other data.
 
-    `elsewhere` names the dataset version on which the left one was measured, where that is not the right one's: such
-    numbers are not compared.
+    `elsewhere` names the dataset version on which the left one was measured, where that is not the right one's, or the
+    hardware, where that matters: such numbers are not compared.
     """
 
     suite: str
@@ -82,18 +84,25 @@ def differences(left: ModelCard, right: ModelCard) -> Differences:
 
 
 def metric_pairs(left: Mapping[str, Evaluation], right: Mapping[str, Evaluation]) -> tuple[MetricPair, ...]:
-    """Every metric of either version, by suite and name. Only what was measured on the same data is compared."""
+    """Every metric of either version, by suite and name. Only what was measured on the same data is compared.
+
+    What depends on the machine is compared on the same hardware only (core/alike.py): where `right` was measured
+    beside `left`, the numbers of both are of that time.
+    """
     found = []
+    first = next(iter(left.values()), None)
+    right = that_count(right, Holder(version=first.version, card=first.card) if first else None)
+    left = that_count(left, None)
     for suite in sorted(left.keys() | right.keys()):
         one, other = left.get(suite), right.get(suite)
         elsewhere = None
         if one and other and one.dataset.digest != other.dataset.digest:
             elsewhere, one = f"{one.dataset.dataset}@{one.dataset.version}", None
         lefts, rights = (each.metrics if each else {} for each in (one, other))
-        found += [
-            MetricPair(suite, name, lefts.get(name), rights.get(name), elsewhere)
-            for name in sorted(lefts.keys() | rights.keys())
-        ]
+        for name in sorted(lefts.keys() | rights.keys()):
+            mine = comparable(name, one, other) if one and other else lefts.get(name)
+            where = mine if isinstance(mine, str) else elsewhere
+            found.append(MetricPair(suite, name, None if isinstance(mine, str) else mine, rights.get(name), where))
     return tuple(found)
 
 
