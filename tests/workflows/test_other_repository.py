@@ -11,7 +11,10 @@ import yaml
 
 from modelbook.adapters.key_signer import KeySigner, open_key
 from modelbook.core.digests import digest_of
-from modelbook.core.trust import GITHUB
+from modelbook.core.documents import load
+from modelbook.core.layout import TRUST, TRUSTED_ROOT, trust_signature_path
+from modelbook.core.statements import trust_statement
+from modelbook.core.trust import GITHUB, Trust
 from tests.parts.act import Act
 from tests.parts.act_run import ActRun
 from tests.parts.fixtures import make_worktree
@@ -85,8 +88,11 @@ jobs:
 """
 
 
-def trust(key: KeySigner, number: str, pin: str, root: bytes) -> str:
-    """A person adds data with a key, and three of our workflows sign the rest, as this repository's main calls them."""
+def trust(key: KeySigner, number: str, pin: str, root: bytes) -> dict[str, bytes]:
+    """A person adds data with a key, and three of our workflows sign the rest, as this repository's main calls them.
+
+    The next version of what `modelbook init` made, signed by its root.
+    """
     signers: list[dict[str, Any]] = [{"name": "owner", "key": key.public_pem}]
     for name in ("register", "evaluate", "promote"):
         identity = f"https://github.com/{OURS}/.github/workflows/{name}.yml@{pin}"
@@ -98,7 +104,16 @@ def trust(key: KeySigner, number: str, pin: str, root: bytes) -> str:
         {"models": "*", "statements": ["evaluation"], "signers": ["evaluate"]},
         {"models": "*", "stages": ["*"], "signers": ["promote"]},
     ]
-    return yaml.safe_dump({"version": 2, "sigstore": digest_of(root), "signers": signers, "rules": rules})
+    said = {
+        "version": 2,
+        "sigstore": digest_of(root),
+        "root": {"signers": ["owner"]},
+        "signers": signers,
+        "rules": rules,
+    }
+    data = yaml.safe_dump(said).encode()
+    signature = key.sign(trust_statement(load(Trust, data, TRUST), data))
+    return {TRUST: data, TRUSTED_ROOT: root, trust_signature_path("owner"): signature}
 
 
 def git(cwd: Path, *arguments: str) -> str:
@@ -189,9 +204,8 @@ def fraud(github: GitHubServer, tmp_path: Path) -> Iterator[Caller]:
         for name in ("train", "promote"):  # the tests' own instance, where others have the public one
             path = work / f".github/workflows/{name}.yml"
             path.write_text(path.read_text().replace("    with:\n", f"    with:\n      signer: sigstore:{config}\n"))
-        root = sigstore.trusted_root()
-        (work / REGISTRY / "trusted_root.json").write_bytes(root)
-        (work / REGISTRY / "trust.yaml").write_text(trust(open_key("file", str(key)), number, pin, root))
+        for name, content in trust(open_key("file", str(key)), number, pin, sigstore.trusted_root()).items():
+            (work / REGISTRY / name).write_bytes(content)
         git(work, "add", "-A")
         git(work, "commit", "-qm", "Let our workflows sign")
         modelbook("data", "add", "cards", str(data), "--signer", f"file:{key}", "--forge", "git")
