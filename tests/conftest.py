@@ -18,7 +18,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("modelbook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("modelbook")
 
-pytest_plugins = ["tests.no_silent_skips", "tests.parts.fixtures", "tests.parts.office", "tests.commands.workbench"]
+pytest_plugins = [
+    "tests.no_silent_skips",
+    "tests.parts.fixtures",
+    "tests.parts.desks",
+    "tests.parts.office",
+    "tests.commands.workbench",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,14 +5,11 @@ import os
 import pty
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.made import POLICY
-from tests.parts.desks import Desk, made_for_people, quiet_environment, trust_of_people, write
-from tests.parts.fixtures import make_worktree
-from tests.parts.github.client import GitHubServer
+from tests.parts.desks import Desk, made_for_people, trust_of_people, write
 from tests.parts.ssh_keys import accepts, ssh_key
 
 BRANCH = "promote/digits-1-to-staging"
@@ -27,17 +24,12 @@ ALICE, ALICE_TOKEN, BOB, CAROL, MALLORY = (
         ("mallory", "ed25519"),
     )
 )
-TOKEN = "ghp_" + "a" * 36
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
-    quiet_environment(monkeypatch, tmp_path / "home")
-    root = make_worktree(tmp_path / "work", {"README.md": "hello\n"})
-    monkeypatch.chdir(root)
-    made = Desk(root, tmp_path, capsys)
-    made.commit(made_for_people())
-    return made
+def desk(empty_desk: Desk) -> Desk:
+    empty_desk.commit(made_for_people())
+    return empty_desk
 
 
 def promote(desk: Desk, version: int = 1) -> str:
@@ -236,63 +228,6 @@ def test_an_automatic_stage_with_a_threshold_is_proposed_and_waits(desk: Desk) -
     assert {"version": "digits@2", "stage": "staging"} in desk.json("plan")["promote"]
     promote(desk, 2)
     assert codes(desk, "promote/digits-2-to-staging") == ["too-few-signers"]
-
-
-def test_on_github_an_approval_is_a_commit_on_the_pull_request(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = "acme/registry"
-    with GitHubServer(tmp_path / "github") as server:
-        server.add_token(TOKEN, "alice")
-        bare = server.add_repository(name, from_worktree=desk.root)
-        desk.git("remote", "add", "origin", str(bare))
-        for variable, value in {
-            "GITHUB_TOKEN": TOKEN,
-            "GITHUB_REPOSITORY": name,
-            "GITHUB_API_URL": server.api_url,
-            "MODELBOOK_GITHUB_PAUSE": "0",
-            "MODELBOOK_FORGE": "github",
-        }.items():
-            monkeypatch.setenv(variable, value)
-
-        def verified() -> tuple[bool, str, str]:
-            """Passed, the comment on the pull request, the state of its head."""
-            desk.git("fetch", "-q", "origin")
-            rev = ["--rev", f"origin/{BRANCH}", "--pull-request", "1"]
-            passed = desk.json("verify", "--change", "origin/main", *rev)["passed"]
-            state = server.state()["repositories"][name]
-            (comment,) = state["comments"]
-            (pull,) = state["pulls"]
-            states = [one["state"] for one in state["statuses"] if one["sha"] == pull["head_sha"]]
-            return passed, comment["body"], states[-1]
-
-        assert "modelbook approve digits@1 --to staging" in promote(desk)
-        passed, comment, state = verified()
-        assert (passed, state) == (False, "failure")
-        for said in ("1 of 3 people have signed", "alice, bob", "modelbook approve digits --to staging"):
-            assert said in comment, comment
-
-        before = server.state()["repositories"][name]["pulls"][0]["head_sha"]
-        text = desk.ok("approve", "--pull-request", "1", "--key", ALICE, "--yes")
-        assert "signed as alice; 2 of 3" in text
-        assert desk.ok("approve", "--pull-request", "1", "--key", ALICE, "--yes").count("nothing to do") == 1
-        assert verified()[::2] == (False, "failure")
-        # He is at work on something else: it is judged by the rules of the branch that it would be merged into.
-        desk.git("switch", "-q", "-c", "elsewhere")
-        desk.commit(made_for_people(signers=["promoter"], threshold=1))
-        text = desk.ok("approve", "digits", "--key", BOB, "--yes")
-        assert f"next: {server.url}/{name}/pull/1" in text
-        assert verified()[::2] == (True, "success")
-        assert desk.git("rev-list", "--count", f"{before}..origin/{BRANCH}") == "2"
-        assert len(server.state()["repositories"][name]["pulls"]) == 1
-
-        other = tmp_path / "other"
-        subprocess.run(["git", "clone", "-q", str(bare), str(other)], check=True)
-        subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "Move on"], cwd=other, check=True)
-        subprocess.run(["git", "push", "-q", "origin", "HEAD:main"], cwd=other, check=True)
-        code, text = desk.run("approve", "digits", "--key", BOB, "--yes")
-        assert (code, "Bring it: `git fetch`." in text) == (2, True), text
-        assert [entry for entry in server.log() if "failure" in entry] == []
 
 
 def test_a_freeze_is_overridden_once_a_person_whom_it_names_has_signed(desk: Desk) -> None:

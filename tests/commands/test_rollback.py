@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from tests.made import POLICY, Made
-from tests.parts.desks import Desk, made_for_people, quiet_environment
-from tests.parts.fixtures import make_worktree
+from tests.parts.desks import Desk, made_for_people
 from tests.parts.github.client import GitHubServer
 from tests.parts.ssh_keys import ssh_key
 
@@ -27,13 +26,9 @@ def served() -> Made:
 
 
 @pytest.fixture
-def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
-    quiet_environment(monkeypatch, tmp_path / "home")
-    root = make_worktree(tmp_path / "work", {"README.md": "hello\n"})
-    monkeypatch.chdir(root)
-    made = Desk(root, tmp_path, capsys)
-    monkeypatch.setenv("MODELBOOK_SIGNER", made.signer("promoter"))
-    return made
+def empty(empty_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setenv("MODELBOOK_SIGNER", empty_desk.signer("promoter"))
+    return empty_desk
 
 
 @pytest.fixture

@@ -8,22 +8,17 @@ from typing import Any
 import pytest
 
 from tests.made import Made
-from tests.parts.desks import Desk, quiet_environment
-from tests.parts.fixtures import make_worktree
+from tests.parts.desks import Desk
 
 DAYS = {day: f"2026-10-0{day}T12:00:00Z" for day in range(1, 8)}
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
-    quiet_environment(monkeypatch, tmp_path / "home")
-    root = make_worktree(tmp_path / "work", {"README.md": "hello\n"})
-    monkeypatch.chdir(root)
-    made = Desk(root, tmp_path, capsys)
-    monkeypatch.setenv("MODELBOOK_SIGNER", made.signer("promoter"))
+def desk(empty_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setenv("MODELBOOK_SIGNER", empty_desk.signer("promoter"))
     at(monkeypatch, 1)
-    made.commit(Made().dataset().version("digits", 1).version("digits", 2).version("digits", 3))
-    return made
+    empty_desk.commit(Made().dataset().version("digits", 1).version("digits", 2).version("digits", 3))
+    return empty_desk
 
 
 def at(monkeypatch: pytest.MonkeyPatch, day: int) -> None:

@@ -7,8 +7,7 @@ import pytest
 from modelbook.core.layout import trust_signature_path
 from modelbook.core.statements import trust_statement
 from tests.made import Made, key, trust_yaml
-from tests.parts.desks import Desk, quiet_environment
-from tests.parts.fixtures import make_worktree
+from tests.parts.desks import Desk
 from tests.parts.github.client import GitHubServer
 from tests.parts.ssh_keys import accepts, ssh_key
 
@@ -19,19 +18,15 @@ TOKEN = "ghp_" + "a" * 36
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+def desk(empty_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """A registry with one dataset, one key, and a root of it, as `modelbook init` makes them."""
-    quiet_environment(monkeypatch, tmp_path / "home")
-    root = make_worktree(tmp_path / "work", {"README.md": "hello\n"})
-    monkeypatch.chdir(root)
-    made = Desk(root, tmp_path, capsys)
-    monkeypatch.setenv("MODELBOOK_SIGNER", made.signer("owner"))
+    monkeypatch.setenv("MODELBOOK_SIGNER", empty_desk.signer("owner"))
     files = Made(trust=trust_yaml((RULE,), {"owner": {}}, root={"signers": ["owner"]})).dataset(
         "numbers", signer="owner"
     )
     statement = trust_statement(files.registry.trust, files.files["trust.yaml"])
-    made.commit(files.sign(trust_signature_path("owner"), statement, "owner"))
-    return made
+    empty_desk.commit(files.sign(trust_signature_path("owner"), statement, "owner"))
+    return empty_desk
 
 
 def merge(desk: Desk, version: int) -> None:

@@ -1,14 +1,11 @@
 """A trust.yaml that the root before did not sign, and that was merged all the same, opens nothing to nobody."""
 
-from pathlib import Path
-
 import pytest
 
 from modelbook.core.layout import trust_signature_path
 from modelbook.core.statements import trust_statement
 from tests.made import POLICY, RULES, Made, trust_yaml
-from tests.parts.desks import Desk, quiet_environment
-from tests.parts.fixtures import make_worktree
+from tests.parts.desks import Desk
 
 OWN = {"models": "*", "statements": ["model", "provenance", "dataset", "evaluation"], "stages": ["*"]}
 ROOTED = ("owner", "registrar", "grader", "promoter", "deputy")
@@ -21,22 +18,18 @@ def taken_over(version: int = 2) -> bytes:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+def desk(empty_desk: Desk) -> Desk:
     """A registry with a root, in which mallory merged a trust.yaml, and a version of his own into staging."""
-    quiet_environment(monkeypatch, tmp_path / "home")
-    root = make_worktree(tmp_path / "work", {"README.md": "hello\n"})
-    monkeypatch.chdir(root)
-    made = Desk(root, tmp_path, capsys)
     good = Made(policy=POLICY, trust=trust_yaml(RULES, {name: {} for name in ROOTED}, root={"signers": ["owner"]}))
     statement = trust_statement(good.registry.trust, good.files["trust.yaml"])
-    made.commit(good.sign(trust_signature_path("owner"), statement, "owner"))
+    empty_desk.commit(good.sign(trust_signature_path("owner"), statement, "owner"))
     bad = Made(policy=POLICY, trust=taken_over()).dataset(signer="mallory")
     bad.version(signer="mallory", metrics=None).evaluation(signer="mallory")
     bad.pointer("digits", "staging", 1, signer="mallory")
     statement = trust_statement(bad.registry.trust, bad.files["trust.yaml"])
-    made.git("rm", "--quiet", "-r", "registry")
-    made.commit(bad.sign(trust_signature_path("mallory"), statement, "mallory"))
-    return made
+    empty_desk.git("rm", "--quiet", "-r", "registry")
+    empty_desk.commit(bad.sign(trust_signature_path("mallory"), statement, "mallory"))
+    return empty_desk
 
 
 COMMANDS = (

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from modelbook import cli
 from tests.made import POLICY, RULES, Made, key
 from tests.made_fields import EARLIER
+from tests.parts.fixtures import make_worktree
 from tests.parts.ssh_keys import ssh_key
 
 STAGE = {"models": "*", "stages": ["staging"], "threshold": 3}
@@ -105,3 +106,12 @@ def quiet_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     identity = {f"GIT_{role}_{part}": "t" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
     for name, value in {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", **identity}.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def empty_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+    """A desk with a repository that has no registry yet, and nothing of the caller's environment."""
+    quiet_environment(monkeypatch, tmp_path / "home")
+    root = make_worktree(tmp_path / "work", {"README.md": "hello\n"})
+    monkeypatch.chdir(root)
+    return Desk(root, tmp_path, capsys)

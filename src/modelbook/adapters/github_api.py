@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit
 from modelbook import __version__
 from modelbook.adapters.git import Repository
 from modelbook.adapters.github_errors import Unsure, refusal, too_long_a_wait, unanswered
+from modelbook.adapters.github_place import api_of, name_in, site_of
 from modelbook.adapters.github_tokens import GitHubToken
-from modelbook.core.github_page import GitHubPage, remote_parts
 from modelbook.errors import BadInput, ForgeError
 
 Json = dict[str, Any]
@@ -265,40 +265,3 @@ def _pause() -> float:
     if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", text):
         raise BadInput(f"{text!r} is no number of seconds", where="$MODELBOOK_GITHUB_PAUSE", remedy="Write 1 or 0.5.")
     return float(text)
-
-
-def name_in(remote: str) -> str | None:
-    """`owner/name` of a remote's URL, or None where it has no such form."""
-    found = remote_parts(remote)
-    return found[1] if found else None
-
-
-def api_of(remote: str) -> str:
-    """Where the API of a remote's host answers: github.com's, or that of a GitHub Enterprise Server."""
-    found = remote_parts(remote)
-    host = found[0] if found else "github.com"
-    return "https://api.github.com" if host == "github.com" else f"https://{host}/api/v3"
-
-
-def page_of(repository: Repository, forge: str) -> GitHubPage | None:
-    """Where people see this repository on GitHub, by the environment of a workflow, or by the remote `origin`.
-
-    None where it is not there. Only the forge `github` says of another host that it is a GitHub Enterprise Server.
-    """
-    host, name = remote_parts(repository.remote_url() or "") or ("", "")
-    server = f"https://{host}"
-    if forge == "github":
-        name = os.environ.get("GITHUB_REPOSITORY") or name
-        server = os.environ.get("GITHUB_SERVER_URL") or server
-    elif host != "github.com":
-        return None
-    try:
-        return GitHubPage(server, name)
-    except ValueError:
-        return None
-
-
-def site_of(api: str) -> str:
-    """Where people see the GitHub whose API answers at `api`."""
-    parts = urlsplit(api)
-    return f"{parts.scheme}://{(parts.netloc).removeprefix('api.')}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from modelbook.adapters.forge import Change, Forge, Proposal
-from modelbook.adapters.github_api import page_of
+from modelbook.adapters.github_place import page_of
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._proposing import move_branch, proposal_fields

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from modelbook.adapters.github_api import page_of
+from modelbook.adapters.github_place import page_of
 from modelbook.commands._console import print_json, print_table, say
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import (

@@ -8,7 +8,6 @@ example (core/pairing.py), which sees through the noise that both share.
 
 import json
 import math
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ from modelbook.core.digests import Digest, digest_of
 from modelbook.core.evaluation import Evaluation, Metric
 
 LIMIT = 64 * 1024 * 1024  # bytes
-_LARGEST = sys.float_info.max  # JSON's integers have no end
+_LARGEST = math.nextafter(math.inf, 0.0)  # JSON's integers have no end
 _ROUNDING = 1e-6  # of a mean that was computed with few bits, or written with few digits
 
 Results = Mapping[Digest, bytes | str]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.github_api import GitHubApi, api_of, name_in, open_api, page_of, rate_limit_wait
+from modelbook.adapters.github_api import GitHubApi, open_api, rate_limit_wait
+from modelbook.adapters.github_place import api_of, name_in, page_of
 from modelbook.core.github_page import GitHubPage
 from modelbook.errors import BadInput, ForgeError
 from tests.parts.fixtures import make_worktree
