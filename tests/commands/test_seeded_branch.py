@@ -1,11 +1,8 @@
 """A promotion's branch that somebody else made, or added to, before it is proposed: the right pointer is not enough."""
 
-from pathlib import Path
-
 import pytest
 
-from tests.parts.desks import Desk, made_for_people, quiet_environment
-from tests.parts.fixtures import make_worktree
+from tests.parts.desks import Desk, made_for_people
 from tests.parts.office import Office
 from tests.parts.ssh_keys import ssh_key
 
@@ -15,13 +12,9 @@ PROPOSED = {f"{STAGES}/staging.yaml", f"{STAGES}/staging.promoter.sigstore.json"
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
-    quiet_environment(monkeypatch, tmp_path / "home")
-    root = make_worktree(tmp_path / "work", {"README.md": "hello\n"})
-    monkeypatch.chdir(root)
-    made = Desk(root, tmp_path, capsys)
-    made.commit(made_for_people())
-    return made
+def desk(empty_desk: Desk) -> Desk:
+    empty_desk.commit(made_for_people())
+    return empty_desk
 
 
 def promote(desk: Desk) -> str:
