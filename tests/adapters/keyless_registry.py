@@ -6,9 +6,16 @@ from functools import cache
 from typing import Any
 
 from modelbook.core.digests import digest_of
+from modelbook.core.envelope import Statement
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.findings import Finding
-from modelbook.core.statements import evaluation_statement, model_statement, provenance_statement
+from modelbook.core.reproduction import Reproduction
+from modelbook.core.statements import (
+    evaluation_statement,
+    model_statement,
+    provenance_statement,
+    reproduction_statement,
+)
 from modelbook.core.verification import verify_version
 from tests.made import Made, key
 from tests.made_fields import NOW, card_fields
@@ -40,7 +47,7 @@ def trust(instance: SigstoreServer | None = None, **fields: Any) -> bytes:
     rules = [
         {"models": "*", "statements": ["dataset"], "signers": ["curator"]},
         {"models": "*", "statements": ["model", "provenance"], "signers": ["registrar"]},
-        {"models": "*", "statements": ["evaluation"], "signers": ["grader"]},
+        {"models": "*", "statements": ["evaluation", "reproduction"], "signers": ["grader"]},
     ]
     root = digest_of((instance or sigstore()).trusted_root())
     return json.dumps({"version": 1, "signers": signers, "rules": rules, "sigstore": root} | top).encode()
@@ -98,10 +105,22 @@ def changed(made: Made, change: Callable[[dict[str, Any]], object]) -> Made:
     return made
 
 
-def evaluated(claims: Mapping[str, Any], job_: str = MEASURED) -> Made:
-    made = registry().evaluation(job=job_)
+def evaluated(claims: Mapping[str, Any], job_: str = MEASURED, *, trained: str = TRAINED) -> Made:
+    """With an evaluation that `job_` says it made and the job with these `claims` signed; the card names `trained`."""
+    made = registry(job_=trained).evaluation(job=job_)
     path = f"{FOLDER}/evaluations/default"
     evaluation: Evaluation = made.registry.evaluation(f"{path}.yaml")
-    content = evaluation_statement(evaluation, made.files[f"{path}.yaml"])
+    return _graded(made, path, evaluation_statement(evaluation, made.files[f"{path}.yaml"]), claims)
+
+
+def reproduced(claims: Mapping[str, Any], job_: str = MEASURED, *, trained: str = TRAINED) -> Made:
+    """As `evaluated`, with a reproduction."""
+    made = registry(job_=trained).reproduction(job=job_)
+    path = f"{FOLDER}/reproductions/again"
+    reproduction: Reproduction = made.registry.reproduction(f"{path}.yaml")
+    return _graded(made, path, reproduction_statement(reproduction, made.files[f"{path}.yaml"]), claims)
+
+
+def _graded(made: Made, path: str, content: Statement, claims: Mapping[str, Any]) -> Made:
     grading: dict[str, Any] = {"job_workflow_ref": GRADING, "run_id": "1002"}
     return made.put(f"{path}.sigstore.json", sign(sigstore(), content, job(**grading | dict(claims)), at=NOW))

@@ -19,6 +19,7 @@ from tests.adapters.keyless_registry import (
     found,
     refused,
     registry,
+    reproduced,
     trust,
 )
 from tests.made import Made
@@ -91,6 +92,28 @@ def test_a_certificate_of_the_run_that_trained_grades_nothing() -> None:
     assert codes(evaluated({"run_id": "1001"}, "github:acme/models/1001/evaluate")) == {"signed-by-trainer"}
     assert codes(evaluated({"run_id": "1001"}, "local:laptop/1/2")) == {"signed-by-trainer"}
     assert codes(evaluated({"run_id": "1001"})) == {"signed-by-trainer", "other-run"}
+
+
+def test_the_run_that_signed_the_model_grades_nothing_whatever_the_card_says() -> None:
+    """The training wrote into the card where it ran; the certificate of the model's signature says so as well."""
+    for job_ in ("github:acme/models/1001/evaluate", "local:laptop/3/4"):
+        made = evaluated({"run_id": "1001"}, job_, trained="local:laptop/1/2")
+        assert codes(made) == {"signed-by-trainer"}
+        assert verify_version(made.registry, "digits", 1).evaluations == {}
+    assert codes(evaluated({}, trained="local:laptop/1/2")) == set()
+
+
+def test_the_run_that_signed_the_model_vouches_for_no_reproduction() -> None:
+    vouches = "github:acme/models/1001/reproduce"
+    assert codes(reproduced({"run_id": "1001"}, vouches, trained="local:laptop/1/2")) == {"signed-by-trainer"}
+    assert codes(reproduced({"run_id": "1001"}, vouches)) == {"signed-by-trainer"}
+    assert codes(reproduced({}, trained="local:laptop/1/2")) == set()
+
+
+def test_a_run_that_signed_the_provenance_alone_grades_nothing() -> None:
+    made = evaluated({"run_id": "1001"}, "local:laptop/3/4", trained="local:laptop/1/2")
+    other = registry({"run_id": "1005"}, job_="local:laptop/1/2")
+    assert codes(made.put(SIGNATURE, other.files[SIGNATURE])) == {"signed-by-trainer"}
 
 
 def test_a_measurement_signed_in_another_run_than_it_was_made_in_is_refused() -> None:

@@ -129,6 +129,19 @@ def test_the_run_that_trained_grades_nothing(trainer: str, says: list[str]) -> N
     assert codes(Origin("local:laptop/3/4", trainer=trainer)) == says
 
 
+@pytest.mark.parametrize(
+    ("run", "says"),
+    [
+        ("https://github.com/acme/models/actions/runs/1001/attempts/2", ["signed-by-trainer"]),
+        ("https://github.com/Acme/Models/actions/runs/1001", ["signed-by-trainer"]),
+        ("https://github.com/acme/models/actions/runs/1000/attempts/1", []),
+        ("https://github.com/acme/other/actions/runs/1001/attempts/1", []),
+    ],
+)
+def test_a_run_that_signed_the_model_grades_nothing(run: str, says: list[str]) -> None:
+    assert codes(Origin("local:laptop/3/4", trainer="local:laptop/1/2", registrars={run})) == says
+
+
 def test_a_root_is_used_only_if_it_is_the_one_that_is_named() -> None:
     def check(bundle: bytes, root: bytes) -> Logged:
         raise AssertionError("asked, though the root is not trusted")

@@ -90,6 +90,10 @@ class Forge(Protocol):
         """The files of one folder of a commit, by path from the top; none where there is no such folder."""
         ...
 
+    def changed(self, base: str, commit: str) -> frozenset[str] | None:
+        """The paths that `commit` changed since it left the history of `base`; None where they have none in common."""
+        ...
+
     def read(self, commit: str, path: str) -> bytes | None:
         """A file of a commit, or None where it has none."""
         ...

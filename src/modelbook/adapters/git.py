@@ -254,10 +254,20 @@ class Repository:
 
     def outside(self, base: str, head: str, folder: str) -> list[str]:
         """Paths that `head` changed since it left `base` and that do not lie in `folder`."""
+        return self._differing(self._parting(base, head) or base, head, f":(exclude,literal){folder}")
+
+    def since(self, base: str, head: str) -> list[str] | None:
+        """Paths that `head` changed since it left `base`; None where they have no commit in common."""
+        left = self._parting(base, head)
+        return None if left is None else self._differing(left, head)
+
+    def _parting(self, base: str, head: str) -> str | None:
+        """The commit where `head` left `base`; a shallow clone may have none."""
+        return run_git(["merge-base", base, head], self.root).stdout.decode().strip() or None
+
+    def _differing(self, left: str, right: str, *pathspecs: str) -> list[str]:
         options = ["--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none"]
-        # A shallow clone may have none.
-        left = run_git(["merge-base", base, head], self.root).stdout.decode().strip() or base
-        listing = git_bytes(["diff", *options, left, head, "--", f":(exclude,literal){folder}"], self.root)
+        listing = git_bytes(["diff", *options, left, right, "--", *pathspecs], self.root)
         return [path for path in listing.decode(errors="surrogateescape").split("\0") if path]
 
     def changed(self, prefix: str) -> list[str]:

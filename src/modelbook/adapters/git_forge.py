@@ -146,6 +146,11 @@ class GitForge:
         blobs = self.repository.blobs(files.values())
         return {name: blobs[oid] for name, oid in files.items()}
 
+    def changed(self, base: str, commit: str) -> frozenset[str] | None:
+        """See Forge."""
+        found = self.repository.since(base, commit)
+        return None if found is None else frozenset(found)
+
     def read(self, commit: str, path: str) -> bytes | None:
         """See Forge."""
         entry = self.repository.entries(commit, [path]).get(path)

@@ -156,6 +156,10 @@ class GitHubForge:
         """See Forge."""
         return self._objects.folder(commit, path)
 
+    def changed(self, base: str, commit: str) -> frozenset[str] | None:
+        """See Forge. Of more than 300 paths GitHub names 300."""
+        return self._objects.changed(base, commit)
+
     def read(self, commit: str, path: str) -> bytes | None:
         """See Forge."""
         return self._objects.read(commit, path)

@@ -100,6 +100,15 @@ class GitHubObjects:
         names = [str(pick(one, "path")) for one in listing or () if pick(one, "type") == "file"]
         return {name: data for name in names if (data := self.read(commit, name)) is not None}
 
+    def changed(self, base: str, commit: str) -> frozenset[str] | None:
+        """The paths that `commit` changed since it left `base`, 300 at most; None where they have nothing in common."""
+        found = self._api.get_if_there("compare two commits", f"/compare/{base}...{commit}", per_page="1")
+        if found is None:
+            return None
+        files = pick(found, "files")
+        names = (str(pick(one, "filename")) for one in files)
+        return frozenset(names) | {str(one["previous_filename"]) for one in files if one.get("previous_filename")}
+
     def read(self, commit: str, path: str) -> bytes | None:
         """A file of a commit, or None where it has none."""
         found = self._api.get_if_there("read a file", f"/contents/{path}", ref=commit)

@@ -22,6 +22,7 @@ _TRUSTED = {"tlogs": "publicKey", "ctlogs": "publicKey", "certificateAuthorities
 _FULCIO = "1.3.6.1.4.1.57264.1."
 
 
+@lru_cache(maxsize=32)  # that of a version is asked for again with each of its evaluations
 def check_keyless(bundle: bytes, trusted_root: bytes) -> Logged:
     """Verify a keyless bundle: chain, certificate log, log of signatures, times, and the signature. A `KeylessCheck`.
 

@@ -12,7 +12,7 @@ from modelbook.commands._workspace import Workspace
 from modelbook.core.approvals import signing
 from modelbook.core.documents import DocumentError, dump, load
 from modelbook.core.envelope import EnvelopeError, Statement, read_bundle
-from modelbook.core.layout import STAGE_SIGNATURES, pointer_path, summary_path
+from modelbook.core.layout import STAGE_SIGNATURES, place_of, pointer_path, summary_path
 from modelbook.core.markdown import markdown
 from modelbook.core.pointer import StagePointer
 from modelbook.core.promotion import Decision
@@ -43,7 +43,7 @@ def propose(
         steps = _awaited(workspace, decision, who)
         change = _change(workspace, decision, decision.pointer, key.sign, who, steps, forge_name)
         forge = workspace.forge(forge_name)
-        same = _stands(forge, change, decision, decision.pointer)
+        same = _stands(workspace, forge, change, decision, decision.pointer)
         proposal = _again(forge, change) if same else forge.submit(change)
         then = [*([proposal.url] if proposal.url else ()), *proposal.next_steps]
         report = promotion_report(decision, next_steps=[*steps, *then])
@@ -106,13 +106,16 @@ def _again(forge: Forge, change: Change) -> Proposal:
     return forge.resume(change.branch, labels=change.labels, body=change.body, comment=change.comment, auto=change.auto)
 
 
-def _stands(forge: Forge, change: Change, decision: Decision, pointer: StagePointer) -> bool:
+def _stands(workspace: Workspace, forge: Forge, change: Change, decision: Decision, pointer: StagePointer) -> bool:
     """Whether this very decision is proposed already: only who made it when may differ.
 
-    Moving its branch then would throw its verification away for nothing.
+    Moving its branch then would throw its verification away for nothing. A branch that changes anything else, save for
+    signatures by more people, is somebody else's, whatever its pointer says.
     """
     commit = forge.proposed(change.branch).get(change.branch)
-    found = [forge.read(commit, path) for path, data in change.files.items() if data] if commit else []
+    if commit is None:
+        return False
+    found = [forge.read(commit, path) for path, data in change.files.items() if data]
     if len(found) != 2 or not found[0] or not found[1]:
         return False
     try:
@@ -120,4 +123,18 @@ def _stands(forge: Forge, change: Change, decision: Decision, pointer: StagePoin
     except (DocumentError, EnvelopeError):
         return False
     same = pointer.model_copy(update={"decided": standing.decided, "by": standing.by})
-    return standing == same and summary.statement == _summary(standing, found[0], decision)
+    if standing != same or summary.statement != _summary(standing, found[0], decision):
+        return False
+    changed = forge.changed(forge.target(), commit)
+    if changed is None or not change.files.keys() <= changed:
+        return False
+    return all(_signs(workspace, path, decision) for path in changed - change.files.keys())
+
+
+def _signs(workspace: Workspace, path: str, decision: Decision) -> bool:
+    """Whether the file at `path`, from the top of the repository, is a signature of the stage that is decided on."""
+    top = workspace.path("")
+    place = place_of(path.removeprefix(top)) if path.startswith(top) else None
+    return bool(
+        place and place.kind in STAGE_SIGNATURES and (place.name, place.part) == (decision.model, decision.stage)
+    )

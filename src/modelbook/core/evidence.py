@@ -12,7 +12,7 @@ from modelbook.core.keyless import Origin
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import Reproduction
 from modelbook.core.run_record import DatasetUse
-from modelbook.core.signed_files import problem, signed
+from modelbook.core.signed_files import problem, registrars, signed
 from modelbook.core.statements import evaluation_statement, reproduction_statement
 
 Record = TypeVar("Record", Evaluation, Reproduction)
@@ -52,7 +52,7 @@ def verify_evaluations(registry: Registry, model: str, version: int, card: Model
             "evaluation",
             what=f"evaluation {suite} of {name}",
             made=evaluation.ended,
-            origin=Origin(evaluation.job, trainer=card.run.job),
+            origin=Origin(evaluation.job, trainer=card.run.job, registrars=registrars(registry, model, version)),
         )
         return signer, findings + found
 
@@ -86,7 +86,7 @@ def verify_reproductions(registry: Registry, model: str, version: int, card: Mod
             "reproduction",
             what=f"reproduction {number} of {name}",
             made=reproduction.ended,
-            origin=Origin(reproduction.job, trainer=card.run.job),
+            origin=Origin(reproduction.job, trainer=card.run.job, registrars=registrars(registry, model, version)),
         )
         return signer, findings + found
 

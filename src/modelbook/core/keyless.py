@@ -9,14 +9,15 @@ What is proved of a thing that a GitHub workflow run made, and a workflow of the
 - a model and its provenance: the run that the card names is the run that signed, and the commit that the card names is
   the commit of that run. A card that names a training elsewhere (a person's machine, another repository) proves who
   registered it, as with a key, and nothing of the training;
-- an evaluation or a reproduction: the run that measured is the run that signed, and it is not the run that trained.
-  A certificate names the run and not the job, so a measurement in the run that trained would prove no separation.
+- an evaluation or a reproduction: the run that measured is the run that signed, and it is neither the run that trained
+  nor, whatever the training says of itself, one that signed the model or its provenance. A certificate names the run
+  and not the job, so a measurement in such a run would prove no separation.
 
 Source: https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -158,12 +159,14 @@ def differences(workflow: Workflow, proof: Proof) -> list[str]:
 class Origin:
     """What a signed thing says of where it comes from, with which a certificate must not disagree.
 
-    `job` made it, `code` is what that job ran, and `trainer` is the job that must have nothing to do with it.
+    `job` made it, `code` is what that job ran, and `trainer` is the job that must have nothing to do with it. The
+    training itself wrote who that was; `registrars` are the addresses of the runs that signed the model, as proved.
     """
 
     job: str
     code: Code | None = None
     trainer: str | None = None
+    registrars: Set[str] = frozenset()
 
 
 def contradictions(proof: Proof, origin: Origin) -> Sequence[tuple[str, str, str]]:
@@ -181,8 +184,10 @@ def contradictions(proof: Proof, origin: Origin) -> Sequence[tuple[str, str, str
         if commit and commit != proof.commit:
             message = f"it was signed in a run of the commit {proof.commit}, but says that it comes from {commit}"
             found.append(("other-commit", message, "Train from the commit that the workflow was started for."))
-    if origin.trainer and _run_of(origin.trainer) == signed_in:
-        message = f"it was signed in {proof.run}, the run that trained, so it does not prove that another job measured"
+    trained = origin.trainer is not None and _run_of(origin.trainer) == signed_in
+    if trained or signed_in in {_run_at(run) for run in origin.registrars}:
+        run = f"{proof.run}, the run that {'trained' if trained else 'signed the model'}"
+        message = f"it was signed in {run}, so it does not prove that another job measured"
         found.append(("signed-by-trainer", message, "Measure and sign in a workflow run of its own."))
     return found
 

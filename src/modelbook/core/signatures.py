@@ -137,6 +137,16 @@ def check_signature(
     return signer, []
 
 
+def signing_run(bundle: bytes, trusted_root: TrustedRoot) -> str | None:
+    """The address of the workflow run that made a keyless signature, as proved; None for any other bundle."""
+    try:
+        if read_bundle(bundle).hint is not None:
+            return None
+        return read_proof(trusted_root.prove(bundle)).run
+    except (EnvelopeError, KeylessError):
+        return None  # what is wrong with it is said where it is checked
+
+
 def _keyless_signer(
     bundle: bytes, envelope: Envelope, authority: Authority, *, path: str, what: str
 ) -> tuple[Signer | None, Proof | None, list[Finding]]:

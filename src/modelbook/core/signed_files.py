@@ -1,10 +1,11 @@
 """A file of the registry and the signature beside it: what verification asks of every kind of file."""
 
+from modelbook.core import layout
 from modelbook.core.envelope import Statement
 from modelbook.core.findings import Finding
 from modelbook.core.keyless import Origin
 from modelbook.core.registry import Registry
-from modelbook.core.signatures import Authority, check_signature
+from modelbook.core.signatures import Authority, check_signature, signing_run
 from modelbook.core.trust import allowed
 
 
@@ -48,6 +49,15 @@ def signed(
         origin=origin,
     )
     return (signer.name if signer else None), findings
+
+
+def registrars(registry: Registry, model: str, version: int) -> frozenset[str]:
+    """The addresses of the workflow runs that signed the version's card or provenance keyless."""
+    if registry.trust.sigstore is None:  # no keyless signature counts here
+        return frozenset()
+    folder = layout.version_folder(model, version)
+    bundles = (registry.files.get(f"{folder}/{name}") for name in ("model.sig", "provenance.sigstore.json"))
+    return frozenset(run for bundle in bundles if bundle and (run := signing_run(bundle, registry.trusted_root)))
 
 
 def no_such(registry: Registry, path: str, name: str) -> Finding:

@@ -100,6 +100,8 @@ def test_a_commit_is_added_to_what_is_proposed_and_only_to_that(api: GitHubApi) 
     assert (commit["message"].strip(), [one["sha"] for one in commit["parents"]]) == ("Approve it", [first.commit])
     pull = api.get("read it", f"/pulls/{first.number}")
     assert pull["title"] == "Title of promote/digits-1"
+    assert forge.changed(tip(api), added.commit) == frozenset({"registry/promote/digits-1.yaml", *files})
+    assert forge.changed(added.commit, tip(api)) == frozenset()
     with pytest.raises(BranchTaken, match="moved meanwhile"):
         forge.append("promote/digits-1", first.commit, {"registry/promote/signed/b.sshsig": b"bob"}, "Approve it")
     assert forge.proposed("promote/") == {"promote/digits-1": added.commit}
