@@ -220,10 +220,10 @@ class Repository:
         """
         return self._history(commit, [f":(literal){prefix}" for prefix in prefixes])
 
-    def history_beside(self, commit: str, folder: str) -> History:
-        """As `history`, of what lies in `folder` itself and in no folder of it."""
-        literal = re.sub(r"([\\*?\[])", r"\\\1", folder)
-        return self._history(commit, [f":(glob){literal}/*"])
+    def history_of_files(self, commit: str, start: str) -> History:
+        """As `history`, of the files whose path begins with `start`, and of no folder's: git looks into none for it."""
+        literal = re.sub(r"([\\*?\[])", r"\\\1", start)
+        return self._history(commit, [f":(glob){literal}*"])
 
     def _history(self, commit: str, pathspecs: Iterable[str]) -> History:
         printed = git_bytes([*_LOG, commit, "--", *pathspecs], self.root).decode(errors="surrogateescape")

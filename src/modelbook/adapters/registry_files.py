@@ -17,6 +17,7 @@ from modelbook.core.trust_change import verify_trust_history
 from modelbook.errors import BadInput
 
 FOLDER = "registry"
+_OF_TRUST = "trust"  # with it begin trust.yaml, its signatures and trusted_root.json, and nothing else
 
 
 def find_registry(start: Path, named: str | None) -> tuple[Repository, str]:
@@ -109,7 +110,7 @@ def read_trust_history(
     repository: Repository, folder: str, commit: str, trust_from: str | None = None
 ) -> list[Finding]:
     """What the commits up to `commit` show to be wrong with trust.yaml; `trust_from` as for `read_history`."""
-    history = repository.history_beside(commit, folder).below(folder)
+    history = repository.history_of_files(commit, f"{folder}/{_OF_TRUST}").below(folder)
     return _of_trust(repository, folder, history, trust_from)
 
 
