@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from modelbook.adapters.deployments import Deployments, LocalDeployments
 from modelbook.adapters.example_results import read_results
-from modelbook.adapters.forge import Forge
 from modelbook.adapters.git import Repository
 from modelbook.adapters.registry_files import find_registry, read_registry, read_tenures, read_trust_history
 from modelbook.adapters.store import Store
@@ -22,6 +20,10 @@ from modelbook.core.findings import Finding
 from modelbook.core.registry import Registry
 from modelbook.core.tenure import Tenures
 from modelbook.errors import BadInput
+
+if TYPE_CHECKING:  # only the commands that propose or deploy load them
+    from modelbook.adapters.deployments import Deployments
+    from modelbook.adapters.forge import Forge
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -129,7 +131,7 @@ class Workspace:
 
         return open_store(self.registry.policy.store, base=self.repository.main_root)
 
-    def forge(self, name: str) -> Forge:
+    def forge(self, name: str) -> "Forge":
         """Where changes are proposed: `git` or `github`."""
         if name == "github":
             from modelbook.adapters.github_forge import open_github_forge
@@ -140,7 +142,7 @@ class Workspace:
 
         return GitForge(self.repository)
 
-    def deployments(self, name: str) -> Deployments:
+    def deployments(self, name: str) -> "Deployments":
         """Where deployments are recorded: `git` (in this clone) or `github`."""
         if name == "github":
             from modelbook.adapters.github_api import TOKENS, open_api
@@ -148,6 +150,8 @@ class Workspace:
 
             # What a job's own token writes starts no workflow, and a deployment has none to start.
             return GitHubDeployments(open_api(self.repository, tokens=TOKENS[::-1]))
+        from modelbook.adapters.deployments import LocalDeployments
+
         return LocalDeployments(self.repository.git_dir / "modelbook" / "deployments")
 
     def tenures(self, *scope: str) -> Tenures:

@@ -12,6 +12,7 @@ from modelbook.adapters.clock import now
 from modelbook.adapters.registry_files import read_history
 from modelbook.adapters.workers import spread
 from modelbook.adapters.workflow import set_outputs
+from modelbook.commands._beside import Beside
 from modelbook.commands._console import counted, print_report
 from modelbook.commands._folder import folder_of, verify_folder
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
@@ -126,20 +127,26 @@ def command(
 def _reference(workspace: Workspace, text: str) -> Report:
     wanted = parse_reference(text)
     registry = workspace.registry
-    findings = list(workspace.problems) + _uncommitted(workspace, model_folder(wanted.name))
+    # Git reads histories of any length while signatures are checked here.
+    problems = Beside(lambda: workspace.problems)
+    past = Beside(partial(_past, workspace, wanted.name, wanted.stage)) if wanted.stage else None
     version = registry.resolve(wanted)
     facts = {"version": f"{wanted.name}@{version}", "commit": workspace.commit}
-    if wanted.stage:
-        stage = verify_stage(registry, wanted.name, wanted.stage)
-        findings += stage.findings
-        pointer = [pointer_path(wanted.name, wanted.stage)]
-        findings += read_history(workspace.repository, workspace.folder, workspace.commit, pointer)
-        facts |= {"stage": wanted.stage, "promoted by": stage.signed_by or "nobody whom trust.yaml allows"}
     verdict = verify_version(registry, wanted.name, version)
+    findings = [*problems.result(), *_uncommitted(workspace, model_folder(wanted.name))]
+    if wanted.stage and past:
+        stage = verify_stage(registry, wanted.name, wanted.stage)
+        findings += [*stage.findings, *past.result()]
+        facts |= {"stage": wanted.stage, "promoted by": stage.signed_by or "nobody whom trust.yaml allows"}
     findings += [*verdict.findings, *in_use(registry, wanted.name, version)]
     facts["signed by"] = verdict.signed_by or "nobody whom trust.yaml allows"
     facts["evaluations"] = ", ".join(verdict.evaluations) or "none"
     return findings_report(f"Verify {text}", facts, findings)
+
+
+def _past(workspace: Workspace, model: str, stage: str) -> list[Finding]:
+    """What the commits show of a stage's pointer."""
+    return read_history(workspace.repository, workspace.folder, workspace.commit, [pointer_path(model, stage)])
 
 
 def _everything(workspace: Workspace, jobs: int | None) -> Report:
