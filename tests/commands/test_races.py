@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from tests.commands.workbench import Workbench
-from tests.parts.desks import made_for_people
+from tests.parts.desks import Desk, made_for_people
 from tests.parts.office import STRANGER, Office, github_environment
 from tests.parts.ssh_keys import ssh_key
 
@@ -57,17 +57,43 @@ def again(office: Office) -> list[dict[str, str]]:
     return [run["inputs"] for run in office.state["runs"] if run["inputs"]["base"]]
 
 
-def on_its_base(office: Office, number: int) -> dict[str, Any]:
-    """Verify as verify.yml does where it is given a base: by the script of its own step."""
+def put_on_its_base(root: Path, base: str, head: str) -> None:
+    """Leave `root` at the merge that verify.yml makes where it is given a base: by the script of its own step."""
     steps = yaml.safe_load((ROOT / ".github/workflows/verify.yml").read_text())["jobs"]["verify"]["steps"]
-    (script,) = [step["run"] for step in steps if step.get("if") == "inputs.base"]
+    (step,) = [step for step in steps if step.get("if") == "inputs.base"]
+    there = os.environ | step["env"] | {"BASE": base, "HEAD": head}
+    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=root, env=there, check=True, capture_output=True)
+
+
+def on_its_base(office: Office, number: int) -> dict[str, Any]:
     desk, main = office.desk, office.desk.git("branch", "--show-current")
-    there = os.environ | {"BASE": f"origin/{main}", "HEAD": office.pull(number)["head_sha"]}
-    there["GIT_LITERAL_PATHSPECS"] = "1"
-    subprocess.run(["bash", "-e", "-c", script], cwd=desk.root, env=there, check=True, capture_output=True)
+    put_on_its_base(desk.root, f"origin/{main}", office.pull(number)["head_sha"])
     report = desk.json("verify", "--change", "HEAD^1", "--pull-request", str(number))
     desk.git("checkout", "-q", "--force", main)
     return report
+
+
+def test_where_both_sides_change_a_file_the_change_is_judged_by_its_own(empty_desk: Desk) -> None:
+    """As approvals are: a promotion removes those of the one before."""
+    desk, root = empty_desk, empty_desk.root
+
+    def commit(keep: dict[str, str], *gone: str) -> str:
+        for name, text in keep.items():
+            (root / name).write_text(text)
+        for name in gone:
+            (root / name).unlink()
+        desk.git("add", "-A")
+        desk.git("commit", "-q", "-m", "Change")
+        return desk.git("rev-parse", "HEAD")
+
+    start = commit({"pointer": "1", "*": "1", "both": "1", "mine": "1"})
+    head = commit({"pointer": "2", "*": "2"}, "both", "mine")
+    desk.git("checkout", "-q", "--detach", start)
+    base = commit({"pointer": "3", "*": "3", "mine": "3", "new": "3"}, "both")
+    put_on_its_base(root, base, head)
+    assert desk.git("show", "-s", "--format=%P").split() == [base, head]
+    assert desk.git("ls-tree", "--name-only", "HEAD").split() == ["*", "README.md", "new", "pointer"]
+    assert [desk.git("show", f"HEAD:{name}") for name in ("pointer", "*", "new")] == ["2", "2", "3"]
 
 
 def test_what_conflicts_since_another_was_merged_is_verified_again_by_itself_and_red(office: Office) -> None:
