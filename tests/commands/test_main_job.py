@@ -45,16 +45,18 @@ def test_plan_lists_what_waits_until_it_is_done(bench: Workbench) -> None:
     assert json.loads(bench.ok("plan", "--json")) == {
         "evaluate": [{"version": "toy@1", "suite": "default"}],
         "promote": [],
+        "verify": [],
         "later": [],
     }
     bench.ok("evaluate", "toy@1")
     assert json.loads(bench.ok("plan", "--json")) == {
         "evaluate": [],
         "promote": [{"version": "toy@1", "stage": "staging"}],
+        "verify": [],
         "later": [],
     }
     bench.promote("toy@1", "staging")
-    assert json.loads(bench.ok("plan", "--json")) == {"evaluate": [], "promote": [], "later": []}
+    assert json.loads(bench.ok("plan", "--json")) == {"evaluate": [], "promote": [], "verify": [], "later": []}
 
 
 def test_running_a_step_again_changes_nothing(bench: Workbench) -> None:

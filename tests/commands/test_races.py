@@ -1,14 +1,20 @@
 """Two at once, and the same thing twice: it ends as if one had come after the other, or only once."""
 
 import json
+import os
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.commands.workbench import Workbench
-from tests.parts.desks import made_for_people
+from tests.parts.desks import Desk, made_for_people
 from tests.parts.office import STRANGER, Office, github_environment
 from tests.parts.ssh_keys import ssh_key
 
+ROOT = Path(__file__).resolve().parents[2]
 ALICE = str(ssh_key("alice").file)
 VERDICT = {"stale-serial", "stale-baseline"}
 
@@ -41,6 +47,93 @@ def test_of_two_promotions_into_one_stage_the_second_is_stale_and_is_judged_anew
     office.merge(2)
     assert "digits@2: is in staging already; nothing to do" in promote(office, 2)
     assert office.desk.json("verify")["passed"]
+
+
+def again(office: Office) -> list[dict[str, str]]:
+    """What the job that brings the registry up to date starts, and afterwards what was started in all with a base."""
+    office.bring()
+    waiting = office.desk.json("plan")["verify"]
+    assert office.desk.json("plan", "--verify")["verify"] == waiting
+    return [run["inputs"] for run in office.state["runs"] if run["inputs"]["base"]]
+
+
+def put_on_its_base(root: Path, base: str, head: str) -> None:
+    """Leave `root` at the merge that verify.yml makes where it is given a base: by the script of its own step."""
+    steps = yaml.safe_load((ROOT / ".github/workflows/verify.yml").read_text())["jobs"]["verify"]["steps"]
+    (step,) = [step for step in steps if step.get("if") == "inputs.base"]
+    there = os.environ | step["env"] | {"BASE": base, "HEAD": head}
+    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=root, env=there, check=True, capture_output=True)
+
+
+def on_its_base(office: Office, number: int) -> dict[str, Any]:
+    desk, main = office.desk, office.desk.git("branch", "--show-current")
+    put_on_its_base(desk.root, f"origin/{main}", office.pull(number)["head_sha"])
+    report = desk.json("verify", "--change", "HEAD^1", "--pull-request", str(number))
+    desk.git("checkout", "-q", "--force", main)
+    return report
+
+
+def test_where_both_sides_change_a_file_the_change_is_judged_by_its_own(empty_desk: Desk) -> None:
+    """As approvals are: a promotion removes those of the one before."""
+    desk, root = empty_desk, empty_desk.root
+
+    def commit(keep: dict[str, str], *gone: str) -> str:
+        for name, text in keep.items():
+            (root / name).write_text(text)
+        for name in gone:
+            (root / name).unlink()
+        desk.git("add", "-A")
+        desk.git("commit", "-q", "-m", "Change")
+        return desk.git("rev-parse", "HEAD")
+
+    start = commit({"pointer": "1", "*": "1", "both": "1", "mine": "1"})
+    head = commit({"pointer": "2", "*": "2"}, "both", "mine")
+    desk.git("checkout", "-q", "--detach", start)
+    base = commit({"pointer": "3", "*": "3", "mine": "3", "new": "3"}, "both")
+    put_on_its_base(root, base, head)
+    assert desk.git("show", "-s", "--format=%P").split() == [base, head]
+    assert desk.git("ls-tree", "--name-only", "HEAD").split() == ["*", "README.md", "new", "pointer"]
+    assert [desk.git("show", f"HEAD:{name}") for name in ("pointer", "*", "new")] == ["2", "2", "3"]
+
+
+def test_what_conflicts_since_another_was_merged_is_verified_again_by_itself_and_red(office: Office) -> None:
+    office.open("verified-again")
+    promote(office, 1)
+    promote(office, 2)
+    assert [office.verify(number)["passed"] for number in (1, 2)] == [True, True]
+    assert again(office) == [], "nothing moved"
+    office.merge(1)
+    office.desk.commit(made_for_people(threshold=1).version("digits", 3))
+    office.push()
+    told = {"pull-request": "2", "head": office.pull(2)["head_sha"], "base": office.desk.git("rev-parse", "HEAD")}
+    assert again(office) == again(office) == [told], "twice is once"
+    assert codes(on_its_base(office, 2)) == VERDICT, "of what else the base gained since, nothing is taken back"
+    assert office.statuses(2) == ["success", "failure"]
+
+
+def test_only_what_moved_below_a_promotion_has_it_verified_again(office: Office) -> None:
+    office.open("below")
+    desk = office.desk
+    promote(office, 1)
+    promote(office, 1, model="other")
+    assert [office.verify(number)["passed"] for number in (1, 2)] == [True, True]
+    office.merge(1)
+    assert again(office) == [], "another model's stage is no ground"
+    (desk.root / "README.md").write_text("hello again\n")
+    desk.git("commit", "-q", "-am", "Greet")
+    office.push()
+    assert again(office) == []
+    policy = desk.root / "registry/policy.yaml"
+    policy.write_text(policy.read_text().replace(">= 0.90", ">= 0.94"))
+    desk.git("commit", "-q", "-am", "Stricter")
+    office.push()
+    assert [one["pull-request"] for one in again(office)] == ["2"]
+    assert codes(on_its_base(office, 2)) == {"stale-policy"}
+    assert office.statuses(2) == ["success", "failure"]
+    assert office.ask("PATCH", "/pulls/2", {"state": "closed"})[0] == 200
+    assert desk.json("plan")["verify"] == [], "what is closed waits for nothing"
+    for wrong in (("--forge", "git"), ("--deployments",)):
+        assert desk.run("plan", "--verify", *wrong)[0] == 2
 
 
 def test_a_merge_queue_judges_against_what_it_will_be_merged_into(office: Office) -> None:

@@ -74,7 +74,7 @@ def test_at_three_in_the_morning_one_step_puts_back_what_served_before(desk: Des
 def test_a_held_stage_is_left_alone_and_everybody_is_told_why(desk: Desk) -> None:
     desk.ok("rollback", "digits", "--stage", "production", *WHY)
     merged(desk, BACK)
-    assert desk.json("plan") == {"evaluate": [], "promote": [], "later": []}
+    assert desk.json("plan") == {"evaluate": [], "promote": [], "verify": [], "later": []}
     code, said = desk.run("promote", "digits@2", "--to", "production", "--reason", "now")
     assert (code, "holds production at digits@1 since" in said, "it declines Spain" in said) == (1, True, True), said
     assert "`modelbook release digits --stage production`" in said

@@ -15,11 +15,7 @@ from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer
 
 BOT, PERSON, STRANGER = (f"ghs_{letter * 36}" for letter in "opq")
-VERIFY = """
-run-name: "Verify #${{ inputs.pull-request || 0 }} at ${{ inputs.head || 0 }}"
-on: {workflow_dispatch: {inputs: {pull-request: {required: true}, head: {}}}}
-jobs: {verify: {runs-on: ubuntu-latest, steps: [{run: 'true'}]}}
-"""
+VERIFY = (Path(__file__).resolve().parents[2] / ".github/workflows/verify.yml").read_text()
 Json = dict[str, Any]
 _numbers = count(1)
 

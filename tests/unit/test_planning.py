@@ -1,6 +1,8 @@
 """What waits to be done, read off the registry's state alone."""
 
-from modelbook.core.planning import Plan, Todo, plan
+import pytest
+
+from modelbook.core.planning import Plan, Todo, is_outdated, plan
 from tests.made import POLICY, Made
 from tests.made_fields import NOW
 
@@ -62,3 +64,36 @@ def test_the_same_state_gives_the_same_plan() -> None:
     """Invariant 9: a lost or repeated event changes nothing."""
     made = Made().dataset().version().version("fraud", metrics=None)
     assert planned(made) == planned(made) == planned(made.copy())
+
+
+POINTER = "models/digits/stages/staging.yaml"
+
+
+@pytest.mark.parametrize(
+    ("moved", "outdated"),
+    {
+        "policy.yaml": True,
+        "trust.yaml": True,
+        "trust.alice.sshsig": True,
+        "models/digits/model.yaml": True,
+        POINTER: True,
+        "models/digits/stages/production.yaml": True,
+        "models/digits/versions/1/revoked.yaml": True,
+        "models/digits/versions/1/evaluations/default.yaml": True,
+        "models/digits/versions/9/card.yaml": False,
+        "models/other/model.yaml": False,
+        "models/other/stages/staging.yaml": False,
+        "datasets/scans/versions/1/card.yaml": False,
+        "README.md": False,
+    }.items(),
+)
+def test_a_verdict_on_a_stage_rests_on_the_rules_and_on_what_stands_of_its_model(moved: str, outdated: bool) -> None:
+    assert is_outdated([POINTER], [moved]) is outdated
+    assert not is_outdated([POINTER], [])
+    assert not is_outdated(["models/digits/versions/9/card.yaml"], [moved]), "a fact"
+
+
+def test_a_change_of_trust_rests_on_the_rules_alone() -> None:
+    proposed = ["trust.yaml", "trust.alice.sshsig"]
+    assert is_outdated(proposed, ["trust.yaml"])
+    assert not is_outdated(proposed, [POINTER])

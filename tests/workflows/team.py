@@ -107,7 +107,7 @@ class Team:
         started = [
             event
             for event in self.events("workflow_dispatch")
-            if event["payload"]["inputs"] == {"pull-request": str(number), "head": head}
+            if event["payload"]["inputs"] == {"pull-request": str(number), "head": head, "base": ""}
         ]
         assert len(started) == 1, started
         return self.run(started[0], "verify.yml")

@@ -172,6 +172,18 @@ class GitHubForge:
             raise BadInput(f"pull request {number} {why}", where=pull.url, remedy="Name the promotion's own.")
         return pull.branch
 
+    def opened(self) -> list[Pull]:
+        """The open pull requests of its own branches into the default branch."""
+        return self._pulls.opened()
+
+    def verify_again(self, pull: Pull, base: str) -> None:
+        """Start the verification of a pull request once for `base`, the commit that it would be merged into now.
+
+        One that conflicts is verified as well: no event of GitHub's would do that.
+        """
+        inputs = {"pull-request": str(pull.number), "head": pull.head, "base": base}
+        self.dispatch(VERIFY, pull.enters, inputs, title=f"Verify #{pull.number} at {pull.head} on {base}")
+
     def pull(self, number: int) -> Pull:
         """A pull request as it is now."""
         return self._pulls.get(number)

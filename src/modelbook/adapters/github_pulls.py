@@ -46,6 +46,12 @@ class GitHubPulls:
         pulls = [_pull(each) for each in found]
         return sorted(pulls, key=lambda pull: (pull.state != "open", -pull.number))
 
+    def opened(self) -> list[Pull]:
+        """Those open pull requests of this repository's own branches that would enter its default branch."""
+        found = (_pull(each) for each in self._api.pages("list pull requests", "/pulls", state="open"))
+        own = self._api.full_name.lower()
+        return [pull for pull in found if pull.protected and pull.repository.lower() == own]
+
     def merged(self, branches: Mapping[str, str]) -> set[str]:
         """Those of the branches (name to commit) whose commit was merged by a pull request."""
         if len(branches) <= FEW:

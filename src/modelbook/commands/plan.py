@@ -1,6 +1,7 @@
 """`modelbook plan`: what waits to be done, as a workflow's matrix reads it. Running it twice does no harm."""
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,24 +19,40 @@ from modelbook.commands._workspace import (
     rev_option,
 )
 from modelbook.commands.status import find_standings
-from modelbook.core.planning import plan
+from modelbook.core.planning import is_outdated, plan
+
+if TYPE_CHECKING:
+    from modelbook.adapters.github_pulls import Pull
 
 
 @click.command(short_help="List what waits to be done.")
 @click.option("--deployments", is_flag=True, help="List instead what is to be deployed. See `modelbook status`.")
+@click.option("--verify", is_flag=True, help="Start instead the verification of proposals whose base moved on.")
 @rev_option
 @forge_option
 @registry_option
 @json_option
-def command(deployments: bool, rev: str, forge_name: str, registry_folder: str | None, as_json: bool) -> None:
+def command(
+    deployments: bool, verify: bool, rev: str, forge_name: str, registry_folder: str | None, as_json: bool
+) -> None:
     """List evaluations that nobody made or proposed, and versions that an automatic stage may take.
+
+    On GitHub also open pull requests that move a stage, or change trust, whose verdict may be stale: the policy,
+    trust.yaml, or what stands of their model changed since they left the branch.
 
     \b
     Example:
       modelbook plan --json
     """
+    if deployments and verify:
+        raise click.UsageError("Give one of --deployments and --verify.")
+    if verify and forge_name != "github":
+        raise click.UsageError("--verify goes with --forge github: with plain git, who merges verifies.")
     workspace = open_workspace(registry_folder, rev=rev)
     refuse("the registry", workspace.problems)
+    if verify:
+        _verify(workspace, as_json)
+        return
     if deployments:
         _deployments(workspace, forge_name, as_json)
         return
@@ -51,6 +68,7 @@ def command(deployments: bool, rev: str, forge_name: str, registry_folder: str |
             if evaluation_branch(one.model, one.version, one.evaluation or one.name) not in proposed
         ],
         "promote": [{"version": f"{one.model}@{one.version}", "stage": one.name} for one in todo.promotions],
+        "verify": [_fields(pull, workspace.commit) for pull in _outdated(workspace, forge_name)],
     }
     later = [
         {"version": f"{one.todo.model}@{one.todo.version}", "stage": one.todo.name, "from": one.opens}
@@ -64,9 +82,52 @@ def command(deployments: bool, rev: str, forge_name: str, registry_folder: str |
         say(f"modelbook evaluate {one['version']} --suite {one['suite']}")
     for one in fields["promote"]:
         say(f"modelbook promote {one['version']} --to {one['stage']}")
+    for one in fields["verify"]:
+        say(f"modelbook plan --verify  # pull request {one['pull-request']}")
     for one in later:
         say(f"modelbook promote {one['version']} --to {one['stage']}  # from {one['from']} on")
     if not any(fields.values()) and not later:
+        say("Nothing waits.")
+
+
+def _outdated(workspace: Workspace, forge: str) -> list["Pull"]:
+    """Open pull requests that were judged on a base that has moved on since. With plain git, who merges verifies."""
+    if forge != "github":
+        return []
+    from modelbook.adapters.github_forge import open_github_forge
+
+    repository, top = workspace.repository, f"{workspace.folder}/"
+    found = []
+    for pull in open_github_forge(repository).opened():
+        # One that this clone does not know was proposed after it was made, on what was the base by then.
+        proposed, moved = (
+            [path.removeprefix(top) for path in repository.since(*pair) or () if path.startswith(top)]
+            for pair in ((workspace.commit, pull.head), (pull.head, workspace.commit))
+        )
+        if is_outdated(proposed, moved):
+            found.append(pull)
+    return found
+
+
+def _fields(pull: "Pull", base: str) -> dict[str, str]:
+    return {"pull-request": str(pull.number), "head": pull.head, "base": base}
+
+
+def _verify(workspace: Workspace, as_json: bool) -> None:
+    """A verification is started once for each head and base, so this may run as often as it likes."""
+    from modelbook.adapters.github_forge import open_github_forge
+
+    found, forge = _outdated(workspace, "github"), open_github_forge(workspace.repository)
+    for pull in found:
+        forge.verify_again(pull, workspace.commit)
+    fields = [_fields(pull, workspace.commit) for pull in found]
+    set_outputs({"verify": json.dumps(fields)})
+    if as_json:
+        print_json({"verify": fields})
+        return
+    for pull in found:
+        say(f"verifying pull request {pull.number} again: {pull.url}")
+    if not found:
         say("Nothing waits.")
 
 

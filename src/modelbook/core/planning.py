@@ -1,14 +1,23 @@
 """What waits to be done in a registry. Read off its state, not off events, so that a lost event loses nothing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modelbook.core.beside import compared_with, evaluation_name
 from modelbook.core.examples import Results
+from modelbook.core.layout import STAGE_SIGNATURES, place_of
 from modelbook.core.numbers import NONE
 from modelbook.core.promotion import NO_HISTORY, decide
 from modelbook.core.registered_model import Suite
 from modelbook.core.registry import Registry
 from modelbook.core.tenure import Tenures
+
+_TRUST = frozenset({"trust", "trust signature", "trusted root"})
+_RULES = _TRUST | {"policy"}
+_POINTER = STAGE_SIGNATURES | {"stage"}
+# What a verdict on a stage rests on, of its model: what is held where, its own gates, and the evidence.
+_GROUNDS = _POINTER | {"model", "evaluation", "evaluation signature", "reproduction", "reproduction signature"}
+_GROUNDS |= {"revocation"}
 
 
 @dataclass(frozen=True)
@@ -74,3 +83,17 @@ def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results
                 elif decision.opens and not decision.already:
                     later.append(Later(todo, decision.opens))
     return Plan(tuple(evaluations), tuple(promotions), tuple(later))
+
+
+def is_outdated(proposed: Iterable[str], moved: Iterable[str]) -> bool:
+    """Whether the verdict on what changes the paths `proposed` may be another one, since its base changed `moved`.
+
+    Paths are relative to the registry folder. Only moves of stages and changes of trust have a verdict that rests on
+    more than their own files: the rules, and for a stage what stands of its model.
+    """
+    places = [place for path in proposed if (place := place_of(path))]
+    models = {place.name for place in places if place.kind in _POINTER}
+    if not models and all(place.kind not in _TRUST for place in places):
+        return False
+    since = [place for path in moved if (place := place_of(path))]
+    return any(place.kind in _RULES or (place.kind in _GROUNDS and place.name in models) for place in since)

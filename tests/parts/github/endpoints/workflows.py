@@ -99,13 +99,15 @@ def _found(call: Call, ref: str) -> tuple[str, Json]:
 
 
 def _title(document: Json, inputs: Json, path: str) -> str:
-    """The run's name: `run-name`, with each expression that begins with an input replaced by that input."""
+    """The run's name: `run-name`, with each expression that begins with an input replaced by it, `format` included."""
 
     def filled(found: re.Match[str]) -> str:
-        return str(inputs.get(found[1], ""))
+        value = str(inputs.get(found[1], ""))
+        form = re.fullmatch(r" && format\('([^']*)', inputs\.[\w-]+\) *", found[2])
+        return form[1].format(value) if form and value else value
 
     template = document.get("run-name", document.get("name", path))
-    return re.sub(r"\$\{\{ *inputs\.([\w-]+)[^}]*\}\}", filled, str(template))
+    return re.sub(r"\$\{\{ *inputs\.([\w-]+)(.*?)\}\}", filled, str(template))
 
 
 def _inputs(declared: Json, given: Json) -> Json:
