@@ -42,6 +42,15 @@ class Peers:
         if self.world > 1:
             self.group = dist.new_group(backend="gloo")
 
+    def part(self) -> None:
+        """End the group: they have nothing more to tell each other. Its threads would else live until Python ends."""
+        if self.group is not None:
+            import torch.distributed as dist
+
+            if dist.is_initialized():  # else the training has ended all groups
+                dist.destroy_process_group(self.group)
+            self.group = None
+
     def agreed(self, answer: bool) -> bool:
         """The first process's answer, everywhere."""
         if self.world == 1:

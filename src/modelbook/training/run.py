@@ -273,7 +273,7 @@ class Run:
 
     def _close(self, status: Ending, *, error: str | None = None, signal: str | None = None) -> None:
         for saver in self._savers if not self.closed and self._session.here() else ():
-            saver.wait()
+            saver.close()
         if status == "completed" and self._unread and not self.closed and self._session.here():
             names = ", ".join(sorted(self._unread))
             self.note(f"the training code never asked for these parameters: {names}")

@@ -140,6 +140,13 @@ class Checkpoints:
             state.abandon(error)
             raise
 
+    def close(self) -> None:
+        """As `wait`, for good: nothing is saved after it."""
+        self.wait()
+        self._peers.part()
+        if isinstance(self._state, ShardedState):
+            self._state.part()
+
     def wait(self) -> None:
         """Wait until the last checkpoint is on disk. Raises what made it fail."""
         if self._thread is not None:

@@ -97,6 +97,10 @@ class ShardedState:
             except ModelbookError:
                 return
 
+    def part(self) -> None:
+        """End the group in which checkpoints are written."""
+        self._writing.part()
+
     def _write(self, taken: Mapping[str, Any], place: str) -> tuple[StoredFile, ...]:
         from torch.distributed.checkpoint.api import CheckpointException
         from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
