@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts.desks import Desk, made_for_people
+from tests.parts.desks import Desk, made_for_people, onto_github
 from tests.parts.github.client import GitHubServer
 from tests.parts.ssh_keys import ssh_key
 
 BRANCH = "promote/digits-1-to-staging"
 ALICE, BOB = (str(ssh_key(name).file) for name in ("alice", "bob"))
 PROMOTE = ("promote", "digits@1", "--to", "staging")
-TOKEN = "ghp_" + "a" * 36
 
 
 def test_on_github_an_approval_is_a_commit_on_the_pull_request(
@@ -22,17 +21,7 @@ def test_on_github_an_approval_is_a_commit_on_the_pull_request(
     desk.commit(made_for_people())
     name = "acme/registry"
     with GitHubServer(tmp_path / "github") as server:
-        server.add_token(TOKEN, "alice")
-        bare = server.add_repository(name, from_worktree=desk.root)
-        desk.git("remote", "add", "origin", str(bare))
-        for variable, value in {
-            "GITHUB_TOKEN": TOKEN,
-            "GITHUB_REPOSITORY": name,
-            "GITHUB_API_URL": server.api_url,
-            "MODELBOOK_GITHUB_PAUSE": "0",
-            "MODELBOOK_FORGE": "github",
-        }.items():
-            monkeypatch.setenv(variable, value)
+        bare = onto_github(desk, server, name, monkeypatch)
 
         def verified() -> tuple[bool, str, str]:
             """Passed, the comment on the pull request, the state of its head."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.made import POLICY, Made
-from tests.parts.desks import Desk, made_for_people
+from tests.parts.desks import Desk, made_for_people, onto_github
 from tests.parts.github.client import GitHubServer
 from tests.parts.ssh_keys import ssh_key
 
@@ -15,7 +15,6 @@ AUTO = POLICY.replace("- name: production\n", "- name: production\n  auto: true\
 POINTER = "registry/models/digits/stages/production.yaml"
 BACK = "rollback/digits-1-to-production"
 WHY = ("--reason", "it declines Spain")
-TOKEN = "ghp_" + "a" * 36
 
 
 def served() -> Made:
@@ -173,17 +172,7 @@ def test_on_github_it_is_one_pull_request_that_says_what_it_is(
 ) -> None:
     name = "acme/registry"
     with GitHubServer(tmp_path / "github") as server:
-        server.add_token(TOKEN, "alice")
-        bare = server.add_repository(name, from_worktree=desk.root)
-        desk.git("remote", "add", "origin", str(bare))
-        for variable, value in {
-            "GITHUB_TOKEN": TOKEN,
-            "GITHUB_REPOSITORY": name,
-            "GITHUB_API_URL": server.api_url,
-            "MODELBOOK_GITHUB_PAUSE": "0",
-            "MODELBOOK_FORGE": "github",
-        }.items():
-            monkeypatch.setenv(variable, value)
+        onto_github(desk, server, name, monkeypatch)
         for _ in range(2):
             said = desk.ok("rollback", "digits", "--stage", "production", *WHY)
             assert f"next: {server.url}/{name}/pull/1" in said

@@ -18,6 +18,7 @@ from modelbook import cli
 from tests.made import POLICY, RULES, Made, key
 from tests.made_fields import EARLIER
 from tests.parts.fixtures import make_worktree
+from tests.parts.github.client import GitHubServer
 from tests.parts.ssh_keys import ssh_key
 
 STAGE = {"models": "*", "stages": ["staging"], "threshold": 3}
@@ -115,3 +116,20 @@ def empty_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     root = make_worktree(tmp_path / "work", {"README.md": "hello\n"})
     monkeypatch.chdir(root)
     return Desk(root, tmp_path, capsys)
+
+
+def onto_github(desk: Desk, server: GitHubServer, name: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put what is committed at the desk on GitHub as `name`, and work there as alice. Gives the bare repository."""
+    token = "ghp_" + "a" * 36
+    server.add_token(token, "alice")
+    bare = server.add_repository(name, from_worktree=desk.root)
+    desk.git("remote", "add", "origin", str(bare))
+    for variable, value in {
+        "GITHUB_TOKEN": token,
+        "GITHUB_REPOSITORY": name,
+        "GITHUB_API_URL": server.api_url,
+        "MODELBOOK_GITHUB_PAUSE": "0",
+        "MODELBOOK_FORGE": "github",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    return bare

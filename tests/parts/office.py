@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.parts.desks import Desk, made_for_people, quiet_environment
-from tests.parts.fixtures import make_worktree
+from tests.parts.desks import Desk, made_for_people
 from tests.parts.github.client import GitHubServer
 
 BOT, PERSON, STRANGER = (f"ghs_{letter * 36}" for letter in "opq")
@@ -31,20 +30,11 @@ def office_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHubSe
 
 
 @pytest.fixture
-def office(
-    office_server: GitHubServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Iterator["Office"]:
+def office(office_server: GitHubServer, empty_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator["Office"]:
     """Two versions of digits and one of other, each good enough for staging, which takes one signature."""
-    quiet_environment(monkeypatch, tmp_path / "home")
-    root = make_worktree(tmp_path / "work", {"README.md": "hello\n"})
-    monkeypatch.chdir(root)
-    desk = Desk(root, tmp_path, capsys)
-    desk.commit(made_for_people(threshold=1).version("other", 1))
+    empty_desk.commit(made_for_people(threshold=1).version("other", 1))
     office_server.clear_log()
-    yield Office(desk, office_server, monkeypatch)
+    yield Office(empty_desk, office_server, monkeypatch)
     office_server.clear_faults()
     assert [entry for entry in office_server.log() if "failure" in entry] == []
 
