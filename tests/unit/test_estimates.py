@@ -53,6 +53,15 @@ def test_equal_samples_have_no_noise_at_all() -> None:
     assert (found["stderr"], found["interval"]["low"], found["interval"]["high"]) == (0.0, 0.1, 0.1)
 
 
+def test_the_noise_of_alike_calls_is_not_lost_beside_one_that_took_long() -> None:
+    """As measured once: thousands of calls within one tick of the clock, and one that the machine interrupted."""
+    found = percentile([0.001001] * 16_000 + [0.001002 + 1e-6 * late for late in range(800)] + [1.258538], 50)
+    assert found["stderr"] == 0
+    near = percentile([1e6 + call / 1000 for call in range(1000)], 50)
+    alike = percentile([call / 1000 for call in range(1000)], 50)
+    assert near["stderr"] == pytest.approx(alike["stderr"], rel=1e-6)
+
+
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 @settings(max_examples=60, derandomize=True, deadline=None)
 def test_a_proportion_is_a_share_that_gates_can_test(counts: tuple[int, int]) -> None:

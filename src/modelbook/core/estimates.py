@@ -75,8 +75,10 @@ def percentile(sample: Sequence[float], percent: float) -> Estimated:
     values, share = np.asarray(sample, dtype=np.float64), percent / 100
     value = float(np.quantile(values, share))
     found = stats.quantile_test(values, q=value, p=share).confidence_interval(CONFIDENCE)
-    # Of equal values the formula leaves what was lost by rounding.
-    error = float(mstats.mjci(values, [share])[0]) if np.ptp(values) else 0.0
+    # The formula subtracts two squares, whose rounding drowns the error of values that lie close together: it is given
+    # the distances from the percentile; and where rounding leaves less than nothing, there is no error.
+    with np.errstate(invalid="ignore"):
+        error = float(np.nan_to_num(mstats.mjci(values - value, [share])[0]))
     return {"value": value, "n": len(values), "stderr": error, "interval": _interval(found.low, found.high)}
 
 
