@@ -53,7 +53,10 @@ class Leaving:
 def leaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Leaving:
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
-    return Leaving(tmp_path / "theirs")
+    made = Leaving(tmp_path / "theirs")
+    # To look up `runs:/` its client asks the default place, whatever place it was given, and makes a database here.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", made.uri)
+    return made
 
 
 def card(bench: Workbench, version: str) -> ModelCard:
