@@ -54,7 +54,7 @@ def leaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Leaving:
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
     made = Leaving(tmp_path / "theirs")
-    # To look up `runs:/` its client asks the default place, whatever place it was given, and makes a database here.
+    # See `_default_place` in mlflow_registry.py.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", made.uri)
     return made
 
@@ -99,6 +99,8 @@ def test_a_team_moves_from_mlflow(bench: Workbench, leaving: Leaving) -> None:
     assert (one.description or "").endswith("the first")
     stored = {path.name for path in (bench.root / ".modelbook/store/runs").iterdir()}
     assert stored == {one.run.id}  # nothing of what was skipped
+
+    assert not (bench.root / "mlflow.db").exists(), "MLflow's client looked nowhere else"
 
     # The branch is thrown away. What is in the store already is not fetched again, and what is new keeps its number.
     bench.git("reset", "--hard", "--quiet", before.strip())
