@@ -2,7 +2,7 @@
 
 import json
 
-from tests.workflows.team import Team, openssf
+from tests.workflows.team import Json, Team, openssf
 
 
 def deploy_what_was_promoted(acme: Team) -> None:
@@ -22,6 +22,22 @@ def deploy_what_was_promoted(acme: Team) -> None:
         assert [status["state"] for status in one["statuses"]] == ["in_progress", "success"]
         last = acme.git("log", "-1", "--first-parent", "--format=%H", "main", "--", f"registry/**/{stage}.yaml")
         assert (one["sha"], one["payload"]["version"], one["login"]) == (last, 1, "github-actions[bot]")
+    tell_others(acme, push)
+
+
+def tell_others(acme: Team, push: Json) -> None:
+    """A tag and a release of what was registered, and a tag of each stage; a second time there is nothing to do."""
+    acme.writes()
+    acme.run(push, "tag.yml").assert_jobs({"tag": "success"})
+    assert acme.writes() == [*("POST /git/refs 201" for _ in range(3)), "POST /releases 201"]
+    acme.run("workflow_dispatch", "tag.yml", inputs={"model": "digits"}).assert_jobs({"tag": "success"})
+    assert acme.writes() == []
+    folder = "registry/models/digits"
+    brought = {"digits@1": f"{folder}/versions/1/card.yaml"}
+    brought |= {f"digits/{stage}": f"{folder}/stages/{stage}.yaml" for stage in ("staging", "production")}
+    for tag, path in brought.items():
+        first = acme.git("log", "--first-parent", "--reverse", "--format=%H", "main", "--", path).splitlines()[0]
+        assert acme.state["refs"][f"refs/tags/{tag}"] == first
 
 
 def pull_from_production(acme: Team) -> None:

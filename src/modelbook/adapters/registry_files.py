@@ -123,3 +123,14 @@ def read_tenures(repository: Repository, folder: str, commit: str, scope: Iterab
     """What held each stage and since when, as the commits up to `commit` tell it."""
     history = repository.history(commit, [f"{folder}/{path}" for path in scope] or [folder]).below(folder)
     return tenures(history, repository.blobs(history.stage_files()))
+
+
+def read_past(
+    repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()
+) -> tuple[History, Tenures, list[Finding]]:
+    """The history of the paths `scope` (relative to it below `folder`), what held each stage in it, and what it shows
+    to be wrong: as `read_tenures` and `read_history` read it, at once.
+    """
+    history = repository.history(commit, [f"{folder}/{path}" for path in scope] or [folder]).below(folder)
+    blobs = repository.blobs(history.stage_files())
+    return history, tenures(history, blobs), check_history(history, blobs, folder)
