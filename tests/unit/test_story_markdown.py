@@ -28,7 +28,7 @@ OURS = re.compile(r"https://github\.com/acme/models/(blob|commit|compare|actions
 PASSING, REFUSED, FIRST = story(registry(NEW)), story(registry(WORSE)), story(registry(NEW, first=True))
 
 
-@pytest.mark.parametrize("name", ["pull_request.md", "pull_request_refused.md", "pull_request_first.md"])
+@pytest.mark.parametrize("name", bodies())
 def test_the_body_is_the_one_that_was_looked_at(name: str) -> None:
     told = bodies()[name]
     assert told == (FOLDER / name).read_text(), "if that is meant: python -m tests.data.pull_requests"

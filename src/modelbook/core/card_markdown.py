@@ -1,14 +1,28 @@
-"""A version's card in Markdown: where it comes from, as rows of a table. Nothing that stands in a card comes alive."""
+"""Cards in Markdown: what is told of a model or a dataset version. Nothing that stands in a card comes alive."""
 
 from modelbook.core.card import ModelCard
+from modelbook.core.dataset import DatasetCard
 from modelbook.core.github_page import GitHubPage
 from modelbook.core.markdown import inert
 
 _SHOWN = 400  # characters of one text; the whole of it stands in the registry
 
 
+def registration_body(card: ModelCard) -> str:
+    """What the pull request that registers a version says."""
+    run, size = card.run, sum(file.size for file in card.artifacts)
+    lines = [f"Run {cell(run.id)}, experiment {cell(run.experiment)}, by {cell(run.user)}."]
+    lines.append(f"Commit {card.lineage.code.commit or 'unknown'}, {len(card.artifacts)} files, {size:,} bytes.")
+    return "\n".join(lines + (["", cell(card.description)] if card.description else []))
+
+
+def dataset_body(card: DatasetCard) -> str:
+    """What the pull request that adds a dataset version says."""
+    return f"{card.files} files, {card.size:,} bytes. {cell(card.description or '')}".strip()
+
+
 def origin_rows(card: ModelCard, page: GitHubPage | None) -> list[list[str]]:
-    """What a version is and what made it: label and Markdown, where there is anything to say may be empty."""
+    """What a version is and what made it: label and Markdown, without what is empty."""
     rows = [["description", cell(card.description)]] if card.description else []
     run, code = card.run, card.lineage.code
     rows.append(["trained", f"by {cell(run.user)} in {job_link(run.job, page)}, run {cell(run.id)}, {cell(run.ended)}"])
