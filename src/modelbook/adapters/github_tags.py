@@ -48,11 +48,10 @@ class GitHubTags:
         found = self._api.get_if_there("compare two commits", f"/compare/{standing}...{commit}", per_page="1")
         return _RELATIONS.get(str(pick(found, "status")), "apart") if found else "apart"
 
-    def is_newest(self, commit: str) -> bool:
+    def tip(self) -> str:
         """See Tags. It is the default branch."""
         branch = pick(self._api.get("read the repository", ""), "default_branch")
-        found = self._api.get_if_there("read a branch", f"/git/ref/heads/{branch}")
-        return bool(found) and pick(found, "object", "sha") == commit
+        return str(pick(self._api.get("read a branch", f"/git/ref/heads/{branch}"), "object", "sha"))
 
     def make(self, name: str, commit: str) -> bool:
         """See Tags."""

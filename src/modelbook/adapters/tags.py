@@ -30,8 +30,8 @@ class Tags(Protocol):
         """How the commit `standing` relates to `commit`."""
         ...
 
-    def is_newest(self, commit: str) -> bool:
-        """Whether the branch that tags follow ends with `commit` now."""
+    def tip(self) -> str:
+        """The commit with which the branch ends now that tags follow."""
         ...
 
     def make(self, name: str, commit: str) -> bool:
@@ -67,9 +67,9 @@ class LocalTags:
     def _is_ancestor(self, one: str, other: str) -> bool:
         return run_git(["merge-base", "--is-ancestor", one, other], self.repository.root).returncode == 0
 
-    def is_newest(self, commit: str) -> bool:
+    def tip(self) -> str:
         """See Tags. It is the branch that is checked out."""
-        return self.repository.commit("HEAD") == commit
+        return self.repository.commit("HEAD")
 
     def make(self, name: str, commit: str) -> bool:
         """See Tags. Raises ForgeError where git takes no such tag."""

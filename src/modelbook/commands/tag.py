@@ -98,8 +98,19 @@ class Work:
         # Where the tags stand is read before the branch is: what moved one since then moved on from there.
         there = self._tags.standing(names)
         self.warnings += strays(self._registry, models, wanted, there.keys())
-        newest = self._tags.is_newest(self._commit)
+        newest = self._is_newest()
         return [self._set(tag, there.get(tag.name), newest) for tag in wanted]
+
+    def _is_newest(self) -> bool:
+        """Whether the branch ends here. Raises BadInput where it never came by: nobody merged what is at hand."""
+        ends = self._tags.relation(self._tags.tip(), self._commit)
+        if ends not in {"same", "after"}:
+            raise BadInput(
+                "this commit is not on the branch that tags follow",
+                where=self._commit,
+                remedy="Check that out, as it is on the server, or have this merged first.",
+            )
+        return ends == "same"
 
     def _set(self, tag: Tag, standing: Standing | None, newest: bool) -> Done:
         for _ in range(_TRIES):
@@ -114,7 +125,7 @@ class Work:
             if self.dry_run or self._act(tag, standing):
                 return Done(tag, step)
             standing = self._tags.standing({tag.name}).get(tag.name)
-            newest = self._tags.is_newest(self._commit)
+            newest = self._is_newest()
         return Done(tag, "leave")
 
     def _act(self, tag: Tag, standing: Standing | None) -> bool:

@@ -45,19 +45,20 @@ class Tag:
 
 
 def wanted_tags(registry: Registry, models: Iterable[str], history: History, tenures: Tenures) -> list[Tag]:
-    """The tags of these models, versions first. `history` is whole, with paths below the registry folder.
+    """The tags of these models. `history` is whole, with paths below the registry folder.
 
-    A stage's tag stands where the version came into it: a hold, a release or another promotion of it moves nothing.
+    A stage's tag stands where the version came into it: a hold, a release or another promotion of it moves nothing. The
+    stages come first, then versions, the latest first: where there is much to do, that is what others wait for.
     """
-    found = []
+    stages, versions = [], []
     for model in models:
-        for version in registry.versions(model):
-            first = next(iter(history.by_path.get(registry.card_path(model, version), ())), None)
-            found += [Tag(model, version, first.commit.id)] if first else []
         for stage in registry.policy.stages:
             if present := tenures.present(model, stage.name):
-                found.append(Tag(model, present.holder.version, present.landings[0].commit.id, stage.name))
-    return found
+                stages.append(Tag(model, present.holder.version, present.landings[0].commit.id, stage.name))
+        for version in reversed(registry.versions(model)):
+            first = next(iter(history.by_path.get(registry.card_path(model, version), ())), None)
+            versions += [Tag(model, version, first.commit.id)] if first else []
+    return stages + versions
 
 
 def step_for(tag: Tag, relation: Relation | None, *, newest: bool) -> Step:
