@@ -19,6 +19,8 @@ from modelbook.core.story_sections import (
     where_from,
 )
 
+_DIGEST = len("sha256:") + 12  # characters of a digest: the whole of it stands in the registry
+
 
 def move_body(told: MoveStory, page: GitHubPage | None, *, limit: int = LIMIT) -> str:
     """GitHub-flavoured Markdown of at most `limit` characters; `page` is where the registry is on GitHub.
@@ -61,10 +63,10 @@ def _verdict(told: MoveStory) -> Section:
 def _times(told: MoveStory, page: GitHubPage | None) -> Section:
     """What stands in the stage and, for a rollback, what stood there: since when, by whom, why."""
     stage = inert(told.story.decision.stage)
-    columns = [("goes back from", told.stands), ("to", told.back)]
+    columns = [("goes back from {}", told.stands), ("to {}", told.back)]
     if told.story.decision.kind != "rollback":
-        columns = [("stands there", told.stands)]
-    known = [(f"{name} {one.model}@{one.version}", one) for name, one in columns if one]
+        columns = [("{} stays", told.stands)]
+    known = [(name.format(f"{one.model}@{one.version}"), one) for name, one in columns if one]
     cells = [dict(_time(one, told.now, page)) for _, one in known]
     rows = [[label, *(one[label] for one in cells)] for label in (cells[0] if cells else ())]
     head, lines = table(["", *(name for name, _ in known)], [row for row in rows if any(row[1:])])
@@ -93,7 +95,8 @@ def _time(one: Account, now: str | None, page: GitHubPage | None) -> list[tuple[
         ("why", cell(first.pointer.reason or "")),
         ("signed", f"by {cell(', '.join(signed) or 'nobody')}"),
         ("merged", f"{commit} by {cell(first.commit.author)}"),
-        ("card", f"`{first.pointer.card}`"),
+        ("card", f"`{first.pointer.card[:_DIGEST]}…`"),
+        ("evidence", cell(", ".join(one.path for one in first.pointer.evidence if one.path.endswith(".yaml")))),
     ]
 
 
