@@ -107,12 +107,12 @@ def test_what_cannot_be_known_or_meant_is_said(empty_desk: Desk) -> None:
 
 @dataclass(frozen=True)
 class Overtaken(LocalTags):
-    """The tags of a clone, in which somebody is at work just after it was asked with which commit the branch ends."""
+    """The tags of a clone, in which somebody is at work just after it was asked where the branch ends."""
 
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
 
-    def tip(self) -> str:
-        found = super().tip()
+    def behind(self, commit: str) -> int | None:
+        found = super().behind(commit)
         while self.meanwhile:
             self.meanwhile.pop()()
         return found

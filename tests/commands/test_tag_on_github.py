@@ -125,9 +125,14 @@ def test_what_nobody_merged_is_not_told(office: Office) -> None:
     commit(desk, made().version("digits", 3))
     code, said = desk.run("tag")
     assert (code, "this commit is not on the branch that tags follow" in said) == (2, True), said
-    assert world(office) == ({}, {})
+    branch = desk.git("rev-parse", "HEAD")
+    desk.git("reset", "-q", "--hard", "HEAD~1")
+    desk.git("merge", "-q", "--no-ff", "-m", "Merge", branch)
     office.push()
+    assert desk.run("tag", "--rev", branch)[0] == 2, "merged, and still not the commit that brought it"
+    assert world(office) == ({}, {})
     assert desk.json("tag")["passed"]
+    assert world(office)[0]["digits@3"] == desk.git("rev-parse", "HEAD")
 
 
 def test_a_tag_of_a_version_elsewhere_has_no_release_and_one_with_a_message_has(office: Office) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Collection, Mapping
 
 from modelbook.adapters.github_api import GitHubApi, Json, pick
 from modelbook.adapters.github_errors import Refusal
+from modelbook.adapters.github_objects import GitHubObjects
 from modelbook.adapters.tags import Standing
 from modelbook.core.tags import Relation
 from modelbook.errors import ForgeError
 
+LOOK_BACK = 50  # commits that may have been merged while a job was at work; each takes a call
 _RELATIONS: Mapping[str, Relation] = {"identical": "same", "ahead": "before", "behind": "after", "diverged": "apart"}
 _HINT = (
     "If the commit's workflow files are others than those of the default branch, a job's own token may not tag it: run "
@@ -48,10 +50,15 @@ class GitHubTags:
         found = self._api.get_if_there("compare two commits", f"/compare/{standing}...{commit}", per_page="1")
         return _RELATIONS.get(str(pick(found, "status")), "apart") if found else "apart"
 
-    def tip(self) -> str:
-        """See Tags. It is the default branch."""
-        branch = pick(self._api.get("read the repository", ""), "default_branch")
-        return str(pick(self._api.get("read a branch", f"/git/ref/heads/{branch}"), "object", "sha"))
+    def behind(self, commit: str) -> int | None:
+        """See Tags. It is the default branch; too far back is what LOOK_BACK commits do not lead to."""
+        objects = GitHubObjects(self._api)
+        at = objects.branch(str(pick(self._api.get("read the repository", ""), "default_branch")))
+        for count in range(LOOK_BACK):
+            if at is None or at == commit:
+                return None if at is None else count
+            at = next(iter(objects.commit(at).parents), None)
+        return None
 
     def make(self, name: str, commit: str) -> bool:
         """See Tags."""

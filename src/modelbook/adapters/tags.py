@@ -30,8 +30,11 @@ class Tags(Protocol):
         """How the commit `standing` relates to `commit`."""
         ...
 
-    def tip(self) -> str:
-        """The commit with which the branch ends now that tags follow."""
+    def behind(self, commit: str) -> int | None:
+        """How many commits the branch that tags follow has after `commit` by now, along first parents.
+
+        None where `commit` is not on it, or too far back to tell.
+        """
         ...
 
     def make(self, name: str, commit: str) -> bool:
@@ -67,9 +70,10 @@ class LocalTags:
     def _is_ancestor(self, one: str, other: str) -> bool:
         return run_git(["merge-base", "--is-ancestor", one, other], self.repository.root).returncode == 0
 
-    def tip(self) -> str:
+    def behind(self, commit: str) -> int | None:
         """See Tags. It is the branch that is checked out."""
-        return self.repository.commit("HEAD")
+        line = git(["rev-list", "--first-parent", "HEAD"], self.repository.root).splitlines()
+        return line.index(commit) if commit in line else None
 
     def make(self, name: str, commit: str) -> bool:
         """See Tags. Raises ForgeError where git takes no such tag."""

@@ -102,15 +102,18 @@ class Work:
         return [self._set(tag, there.get(tag.name), newest) for tag in wanted]
 
     def _is_newest(self) -> bool:
-        """Whether the branch ends here. Raises BadInput where it never came by: nobody merged what is at hand."""
-        ends = self._tags.relation(self._tags.tip(), self._commit)
-        if ends not in {"same", "after"}:
+        """Whether the branch ends here. Raises BadInput where it never came by: nobody merged what is at hand.
+
+        A branch that was merged is not enough: what it brought came by the commit that merged it.
+        """
+        behind = self._tags.behind(self._commit)
+        if behind is None:
             raise BadInput(
-                "this commit is not on the branch that tags follow",
+                "this commit is not on the branch that tags follow, or long past",
                 where=self._commit,
-                remedy="Check that out, as it is on the server, or have this merged first.",
+                remedy="Check that branch out, as it is on the server now, or have this merged first.",
             )
-        return ends == "same"
+        return behind == 0
 
     def _set(self, tag: Tag, standing: Standing | None, newest: bool) -> Done:
         for _ in range(_TRIES):

@@ -78,13 +78,13 @@ def step_for(tag: Tag, relation: Relation | None, *, newest: bool) -> Step:
 
 def objections(registry: Registry, tag: Tag, history: Iterable[Finding]) -> list[Finding]:
     """All that speaks against telling anybody of it; `history` are the findings of git's history."""
-    folder = layout.version_folder(tag.model, tag.version)
-    about = tuple(registry.shown(path) for path in (f"{folder}/", layout.pointer_path(tag.model, tag.stage or "")))
+    about = [f"{layout.version_folder(tag.model, tag.version)}/"]
     found = [*verify_version(registry, tag.model, tag.version).findings]
     if tag.stage:
+        about.append(tag.path)
         found += verify_stage(registry, tag.model, tag.stage).findings
         found += in_use(registry, tag.model, tag.version)
-    found += [one for one in history if one.path.startswith(about)]
+    found += [one for one in history if one.path.startswith(tuple(map(registry.shown, about)))]
     return [one for one in dict.fromkeys(found) if one.level == "error"]
 
 
@@ -97,7 +97,7 @@ def in_a_stage(registry: Registry, tag: Tag) -> tuple[Finding, ...]:
 def taken(registry: Registry, tag: Tag, at: str) -> Finding:
     """The finding that the tag of a version stands at another commit, or object, `at`."""
     message = f"the tag {tag.name} is at {at[:12]}, but {tag.name} was registered by {tag.commit[:12]}"
-    remedy = f"It is not moved. Look who set it, delete it (git push --delete origin {tag.name}), and run this again."
+    remedy = f"It is not moved. Look who set it; then `git push --delete origin {tag.name}`, and run this again."
     return Finding(registry.shown(tag.path), None, "taken", message, remedy)
 
 
