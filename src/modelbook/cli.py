@@ -33,6 +33,7 @@ VERBS = {
     "trust": "Show and change who may sign what.",
     "doctor": "Check that repository, settings and machine are as they must be.",
     "plan": "List what waits to be done.",
+    "tag": "Set git tags, and releases on GitHub, as the registry says.",
     "deploy": "Bring what stands in a stage to where it serves.",
     "status": "Compare what should serve with what does.",
     "pull": "Write a verified copy of a model's files.",

@@ -50,6 +50,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(way: Way, begun: Foun
         if once:
             asides.a_machine_that_serves_has_it(acme)
             asides.anybody_pulls_and_checks_it(acme)
+            asides.others_are_told(acme)
 
         train_and_register(acme, 5, "hidden=8 epochs=5 label_noise=0.9")
         acme.verify_and_expect(5, passed=True)

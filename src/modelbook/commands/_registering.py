@@ -15,6 +15,7 @@ from modelbook.commands._numbering import next_number, proposed_numbers, submit_
 from modelbook.commands._signing import refuse_unverified
 from modelbook.commands._workspace import Workspace
 from modelbook.core.card import ModelCard
+from modelbook.core.card_markdown import registration_body
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import dump, load
 from modelbook.core.findings import Finding
@@ -151,14 +152,11 @@ def _check_artifacts(store: Store, record: RunRecord) -> None:
 def _change(base: Workspace, card: ModelCard, key: StatementSigner) -> Change:
     data = dump(card)
     folder = base.path(version_folder(card.model, card.version))
-    size = sum(file.size for file in card.artifacts)
-    lines = [f"Run {card.run.id}, experiment {card.run.experiment}, by {card.run.user}."]
-    lines += [f"Commit {card.lineage.code.commit or 'unknown'}, {len(card.artifacts)} files, {size:,} bytes."]
     return Change(
         branch=f"register/{card.model}-{card.version}",
         base=base.commit,
         title=f"Register {card.model}@{card.version}",
-        body="\n".join(lines),
+        body=registration_body(card),
         files={
             f"{folder}/card.yaml": data,
             f"{folder}/model.sig": key.sign(model_statement(card, data)),

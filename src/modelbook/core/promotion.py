@@ -23,6 +23,8 @@ from modelbook.core.timing import NOTHING, UNKNOWN, Override, Timing, check_time
 from modelbook.core.verification import VersionVerdict, verify_stage, verify_version
 
 NO_HISTORY = Tenures()
+HELD = "held"
+"""The code of the finding that a release takes away, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,7 @@ def _held(registry: Registry, current: StagePointer) -> list[Finding]:
     model, stage = current.model, current.stage
     message = f"{current.by} holds {stage} at {model}@{current.version} since {current.decided}: {current.reason}"
     remedy = f"Release it first: `modelbook release {model} --stage {stage}`."
-    return [Finding(registry.shown(layout.pointer_path(model, stage)), None, "held", message, remedy)]
+    return [Finding(registry.shown(layout.pointer_path(model, stage)), None, HELD, message, remedy)]
 
 
 def next_pointer(

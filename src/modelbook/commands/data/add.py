@@ -23,6 +23,7 @@ from modelbook.commands._workspace import (
     registry_option,
     signer_option,
 )
+from modelbook.core.card_markdown import dataset_body
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import dump
 from modelbook.core.layout import dataset_folder
@@ -108,7 +109,7 @@ def command(
             branch=f"dataset/{name}-{version}",
             base=base.commit,
             title=f"Add dataset {name}@{version}",
-            body=f"{added.files} files, {added.size:,} bytes. {description or ''}".strip(),
+            body=dataset_body(card),
             files={
                 f"{folder}/card.yaml": data,
                 f"{folder}/dataset.sig": key.sign(dataset_statement(card, data)),
