@@ -35,6 +35,7 @@ VERBS = {
     "plan": "List what waits to be done.",
     "deploy": "Bring what stands in a stage to where it serves.",
     "status": "Compare what should serve with what does.",
+    "prune": "Delete from the store what nobody names.",
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",
     "diff": "Compare two versions: code, data, parameters, environment, metrics.",

@@ -106,6 +106,7 @@ def _words(head: Registry, path: str, place: Place | None) -> str | None:
         "reproduction": f"adds the reproduction {place.part} of {place.name}@{place.version}",
         "revocation": f"revokes {place.name}@{place.version}",
         "dataset": f"adds the dataset {place.name}@{place.version}",
+        "prune plan": "deletes from the store what prune.json lists",
         "stage": _move(head, place),
     }
     return texts.get(place.kind) or (f"changes {path}" if place.kind in _TOLD else None)
