@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 
 from modelbook.adapters.roots import RootSource
 from modelbook.adapters.store import Store
-from modelbook.core.dataset import Manifest, read_manifest
+from modelbook.core.dataset import DataFile, Manifest, read_manifest
 from modelbook.core.digests import hex_of, prefixed
 from modelbook.core.reachability import Reach, reach_of
 from modelbook.core.run_log import decode
 from modelbook.core.run_state import replay
-from modelbook.core.storage import log_key
+from modelbook.core.storage import key_in, log_key
 from modelbook.core.sweep import RunFacts, facts_of_log
 from modelbook.errors import IntegrityError, ModelbookError, StoreError
 
@@ -39,25 +39,25 @@ class ReachReader:
             reach = reach_of(self._source.files(), self._store.uri)
             for key, manifest in reach.manifests.items():
                 if key not in self._manifests:
-                    self._manifests[key] = _files(self._store, key, manifest)
+                    files = manifest_files(self._store, manifest)
+                    self._manifests[key] = {bytes.fromhex(hex_of(file.digest)) for file in files}
                 reach.blobs |= self._manifests[key]
             self._reach, self._refs = reach, refs
         return self._reach
 
 
-def _files(store: Store, key: str, manifest: Manifest) -> set[bytes]:
-    """The digests of the files that a manifest lists; it counts only whole, and as its card says."""
+def manifest_files(store: Store, manifest: Manifest) -> Iterator[DataFile]:
+    """The files that a manifest lists. Raises IntegrityError at its end where it is not as its card says."""
     seen = hashlib.sha256()
 
     def chunks() -> Iterator[bytes]:
-        for chunk in store.stream(key):
+        for chunk in store.stream(key_in(store.uri, manifest.uri)):
             seen.update(chunk)
             yield chunk
 
-    found = {bytes.fromhex(hex_of(file.digest)) for file in read_manifest(_lines(chunks()), manifest.uri)}
+    yield from read_manifest(_lines(chunks()), manifest.uri)
     if prefixed(seen.hexdigest()) != manifest.digest:
         raise IntegrityError("the manifest is not the one that the dataset's card names", where=manifest.uri)
-    return found
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
