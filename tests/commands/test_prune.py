@@ -221,3 +221,37 @@ def test_limits_and_dry_runs(shop: Shop, desk: Desk) -> None:
     assert 0 < plan["bytes"] <= 150
     assert plan["waits"]["objects"] > 0
     assert cli.run(["prune", "apply", "plan.json", "--yes"]) == 0
+
+
+def test_doctor_compares_store_and_registry_both_ways_and_repairs_what_it_can(shop: Shop, desk: Desk) -> None:
+    shop.run("died", 400, status=None)
+    # The cards of these registries are made in memory: their sizes are not those of the store.
+    sizes = {"model.safetensors": len(b"weights of served" * 50), "config/model.json": 2}
+    fields = [
+        {
+            "path": path,
+            "uri": f"file:store/runs/served/artifacts/{path}",
+            "size": size,
+            "digest": digest_of(path.encode()),
+        }
+        for path, size in sizes.items()
+    ]
+    shop.version("digits", 1, "served", artifacts=fields)
+    shop.commit()
+    told = desk.ok("doctor", "store")
+    assert "every file that a card names is there" in told
+    assert "1 runs whose process died: died" in told
+    assert "1 objects are no store's" in told
+    # Somebody deleted a named file by hand, and a plan had put it aside before.
+    desk.ok("prune", "plan", "-o", "plan.json")
+    desk.ok("prune", "apply", "plan.json", "--yes")
+    (name,) = {one.key.split("/")[-1][:12] for one in shop.store.list("trash/plans/")}
+    key = "runs/served/artifacts/model.safetensors"
+    place = shop.data / f"trash/{name}/objects/{key}"
+    place.parent.mkdir(parents=True)
+    (shop.data / key).rename(place)
+    code, told = desk.run("doctor", "store")
+    assert (code, f"{key} (digits@1)" in told.replace("\n", "")) == (1, True) or key[:30] in told
+    assert "1 files that a card names were brought back" in " ".join(desk.ok("doctor", "store", "--repair").split())
+    assert (shop.data / key).exists()
+    desk.ok("doctor", "store")

@@ -7,9 +7,8 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from modelbook.adapters.store import ObjectInfo
 from modelbook.adapters.store_contract import is_key
@@ -31,8 +30,7 @@ def inventory_listing(manifest: Path, store: str) -> Iterator[ObjectInfo]:
     for name, size, modified in _rows(files, bucket, top):
         key = name.removeprefix(top)
         if is_key(key):
-            at = modified if modified.tzinfo else modified.replace(tzinfo=UTC)
-            yield ObjectInfo(key, size, at.astimezone(UTC))
+            yield ObjectInfo(key, size, datetime.fromtimestamp(modified / 1e6, UTC))
 
 
 def _files(manifest: Path, bucket: str) -> list[str]:
@@ -60,7 +58,7 @@ def _files(manifest: Path, bucket: str) -> list[str]:
     return found
 
 
-def _rows(files: list[str], bucket: str, prefix: str) -> Iterator[tuple[str, int, Any]]:
+def _rows(files: list[str], bucket: str, prefix: str) -> Iterator[tuple[str, int, int]]:
     try:
         import duckdb
     except ImportError:
@@ -75,7 +73,7 @@ def _rows(files: list[str], bucket: str, prefix: str) -> Iterator[tuple[str, int
             now = [name for name in ("is_latest", "NOT is_delete_marker") if name.split()[-1] in columns]
             where = " AND ".join(["bucket = ?", "starts_with(key, ?)", *now])
             found = database.execute(
-                f"SELECT key, size, last_modified_date FROM read_parquet(?) WHERE {where} ORDER BY key",  # noqa: S608
+                f"SELECT key, size, epoch_us(last_modified_date) FROM read_parquet(?) WHERE {where} ORDER BY key",  # noqa: S608
                 [files, bucket, prefix],
             )
             while rows := found.fetchmany(_ROWS):

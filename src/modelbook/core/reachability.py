@@ -4,7 +4,7 @@ The names are data: which files of a registry lie at which refs, and their bytes
 nobody knows what it names, so it raises, and nothing is deleted.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,12 +66,16 @@ class Named:
 
 @dataclass
 class Reach:
-    """All that is named: runs by id, dataset files and examples by their 32-byte sha256."""
+    """All that is named: runs by id, dataset files and examples by their 32-byte sha256.
+
+    `artifacts` are the files of models, by key: the version that names each, and its size in bytes.
+    """
 
     runs: dict[str, Named] = field(default_factory=dict)
     blobs: set[bytes] = field(default_factory=set)
     examples: set[bytes] = field(default_factory=set)
     manifests: dict[str, Manifest] = field(default_factory=dict)
+    artifacts: dict[str, tuple[str, int]] = field(default_factory=dict)
     cards: int = 0
 
     def names(self, key: str) -> bool:
@@ -103,7 +107,9 @@ def reach_of(files: Iterable[RootFile], store: str) -> Reach:
         named = Named(f"{card.model}@{card.version}", file.shown, set(card.tags))
         named.revoked = bool(file.refs) and set(file.refs) <= revoked.get((file.registry, file.path), set())
         named.parent_of = parents.get(digest)
-        for run in {card.run.id, *_runs_of(card, store)}:
+        if file.refs and not named.revoked:
+            reach.artifacts |= {key: (named.name, size) for key, size in _artifacts_of(card, store)}
+        for run in {card.run.id, *(at.run for key, _ in _artifacts_of(card, store) if (at := stored_at(key)).run)}:
             _join(reach.runs, run, named)
         runs[digest] = card.run.id
     for place, file in placed:
@@ -145,13 +151,11 @@ def _revoked(placed: list[tuple[Place, RootFile]]) -> Mapping[tuple[str, str], S
     return found
 
 
-def _runs_of(card: ModelCard, store: str) -> Iterable[str]:
-    """The runs in whose folders the artifacts of a card lie, by their URIs."""
+def _artifacts_of(card: ModelCard, store: str) -> Iterator[tuple[str, int]]:
+    """Key and size of each artifact of a card that lies in this store."""
     for artifact in card.artifacts:
         if artifact.uri.startswith(store.rstrip("/") + "/"):
-            at = stored_at(key_in(store, artifact.uri))
-            if at.run:
-                yield at.run
+            yield key_in(store, artifact.uri), artifact.size
 
 
 def _join(runs: dict[str, Named], run: str, named: Named) -> None:

@@ -16,7 +16,10 @@ TRASH = "trash/"
 
 
 class Stored(NamedTuple):
-    """What a key names: the part of the store, the group that it is deleted with, and its run or digest (32 bytes)."""
+    """What a key names: the part of the store, the group that it is deleted with, and its run or digest (32 bytes).
+
+    What is foreign may lie in the folder of a run all the same.
+    """
 
     part: Part
     group: str = ""
@@ -50,4 +53,4 @@ def _of_run(rest: str) -> Stored:
         return Stored("checkpoints", f"runs/{run}/checkpoints/{name.partition('/')[0]}/", run)
     if (part in _LOG_FOLDERS and name) or (part in _LOG_FILES and not name):
         return Stored("log", f"runs/{run}/", run)
-    return FOREIGN
+    return Stored("foreign", run=run)

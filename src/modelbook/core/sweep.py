@@ -27,6 +27,10 @@ class Listed(Protocol):
     def modified(self) -> datetime: ...
 
 
+FOREIGN = "no object of a store: somebody else's"
+DIED = ", whose process died"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What becomes of some objects: they go as `kind`, or stay where that is None; `why` is for people."""
@@ -82,7 +86,7 @@ def sweep(listing: Iterable[Listed], reach: Reach, keep: Keep, now: datetime, re
             yield from judge.run(group.split("/")[1], list(objects))
         elif group in {"trash", "foreign"}:
             # There may be any number of these, and nothing is asked of them: they are counted one by one.
-            why = "was deleted, and can be restored" if group == "trash" else "no object of a store: somebody else's"
+            why = "was deleted, and can be restored" if group == "trash" else FOREIGN
             yield from (Verdict("", why, [one]) for one in objects)
         else:
             yield from judge.shard(group, list(objects))
@@ -128,6 +132,8 @@ class _Judge:
         parts: dict[str, list[Listed]] = {}
         for one in objects:
             parts.setdefault(stored_at(one.key).group, []).append(one)
+        if others := parts.pop("", None):
+            yield Verdict(f"runs/{run}/", FOREIGN, others)
         facts = (
             None
             if named and not named.revoked and not any("/checkpoints/" in part for part in parts)
@@ -167,7 +173,7 @@ class _Judge:
             return Verdict(part, f"kept by {condition}", objects)
         what = f"of {named.name}" if named else "of a run that nobody registered"
         if facts and facts.state.get("status") == "running":
-            what += ", whose process died"
+            what += DIED
         return Verdict(part, f"{_WORDS[kind]} {what}, {self._days(kind)} days old or more", objects, kind)
 
     def _young(self, kind: Kind, one: Listed) -> str | None:
