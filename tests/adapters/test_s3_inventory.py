@@ -67,8 +67,8 @@ def test_what_lies_in_the_store_now_in_order_of_its_keys(tmp_path: Path) -> None
     ],
 )
 def test_part_of_an_inventory_is_none(tmp_path: Path, spoil: str, words: str) -> None:
-    more = {"bucket": {"sourceBucket": "theirs"}, "empty": {"files": []}}.get(spoil, {})
-    manifest = inventory(tmp_path / "i", ROWS, **more)
+    spoilt: dict[str, dict[str, Any]] = {"bucket": {"sourceBucket": "theirs"}, "empty": {"files": []}}
+    manifest = inventory(tmp_path / "i", ROWS, **spoilt.get(spoil, {}))
     part = tmp_path / "i/data/1.parquet"
     if spoil == "missing":
         part.unlink()

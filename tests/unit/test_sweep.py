@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelbook.core.changes import check_change
 from modelbook.core.keep import Keep, KeepRule
-from modelbook.core.prune_plan import Planner
+from modelbook.core.prune_plan import Planner, write_plan
 from modelbook.core.reachability import Named, Reach, nested
 from modelbook.core.stored import stored_at
 from modelbook.core.sweep import RunFacts, Verdict, sweep
+from tests.made import Made
+from tests.made_fields import LATER
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DIGEST = "ab" * 32
@@ -142,6 +145,17 @@ def test_what_goes_is_neither_named_nor_young_nor_foreign(
         assert not reach.names(key) or "/checkpoints/" in key
         assert ages[key] >= 7
         assert stored_at(key).part not in {"foreign", "trash"}
+
+
+def test_a_change_may_bring_a_plan_as_it_was_made_and_no_other() -> None:
+    planner = Planner(Keep(share=1.0))
+    planner.add(Verdict("runs/a/artifacts/", "w", [old("runs/a/artifacts/x", 90)], "runs"))
+    data = write_plan(planner.plan(store="s", commit="a" * 40, policy="sha256:" + "0" * 64, refs=1))
+    base = Made().dataset().version()
+    for brought, passed in ((data, True), (data.replace(b"runs/a/", b"runs/b/"), False), (b"{}", False)):
+        verdict = check_change(base.registry, base.copy().put("prune.json", brought).registry, now=LATER)
+        assert verdict.passed is passed
+        assert verdict.does == ("deletes from the store what prune.json lists",)
 
 
 def test_metrics_of_slices_are_members() -> None:

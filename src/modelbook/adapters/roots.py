@@ -134,8 +134,8 @@ def _files(bare: Repository, top: str, name: str, folder: str) -> Iterator[RootF
     for path, oid in _once(bare, refs, folder):
         held.setdefault((path, oid), set())
     blobs = bare.blobs(oid for _, oid in held)
-    for (path, oid), those in sorted(held.items()):
-        yield RootFile(path, blobs[oid], tuple(sorted(those)), "" if name in {"", "origin "} else name)
+    for (path, oid), holders in sorted(held.items()):
+        yield RootFile(path, blobs[oid], tuple(sorted(holders)), "" if name in {"", "origin "} else name)
 
 
 def _paths(bare: Repository, tree: str) -> Iterator[tuple[str, str]]:

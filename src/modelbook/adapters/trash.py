@@ -65,7 +65,7 @@ def _versioned(client: LazyClient, bucket: str, where: str) -> bool:
     with explained_s3(where):
         try:
             # "Suspended" as well: what was written before still has its versions, and a marker is still made.
-            return client.get().get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled"
+            return bool(client.get().get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled")
         except Exception as error:
             if code_of(error) in {"NotImplemented", "MethodNotAllowed"} or status_of(error) == 501:
                 return False

@@ -190,6 +190,10 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
                 "Promote another version into the stage instead.",
             )
         ]
+    if place.kind == "prune plan" and path in head.files:
+        from modelbook.core.prune_plan import check_plan  # late: most changes bring none
+
+        return check_plan(head.files[path], shown)
     if place.kind in JUDGING | {"trusted root"} and (path in head.files or place.kind == "trusted root"):
         return check_rules(head, path, place)
     return []

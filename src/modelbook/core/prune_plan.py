@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from modelbook.core.digests import Digest, digest_of, hex_of
+from modelbook.core.findings import Finding
 from modelbook.core.keep import Keep, Kind
 from modelbook.core.moments import written
 from modelbook.core.records import CommitId, FiniteFloat, Frozen, Size, Timestamp
@@ -97,6 +98,15 @@ def read_plan(data: bytes, where: str) -> PrunePlan:
     return plan
 
 
+def check_plan(data: bytes, path: str) -> list[Finding]:
+    """What is wrong with a plan that a change brings; whether it still fits is asked when it is carried out."""
+    try:
+        read_plan(data, path)
+    except BadInput as error:
+        return [Finding(path, None, "invalid-plan", error.message, error.remedy)]
+    return []
+
+
 @dataclass
 class Planner:
     """Adds verdicts up to a plan: what goes as groups, what stays as counts for each reason. Holds no object."""
@@ -104,6 +114,7 @@ class Planner:
     keep: Keep
     groups: list[PlannedGroup] = field(default_factory=list)
     stays: dict[str, list[int]] = field(default_factory=dict)
+    waiting: list[int] = field(default_factory=lambda: [0, 0])
     objects: int = 0
     bytes: int = 0
 
@@ -118,17 +129,32 @@ class Planner:
             tally[1] += size
             return
         self.groups.append(planned(verdict))
+        if len(self.groups) >= 2 * MOST_GROUPS:
+            self._cut()
+
+    def _cut(self) -> None:
+        """Count what waits in any case, and let go of it: however large the store, memory is bounded."""
+        self.groups.sort(key=lambda one: (one.newest, one.prefix))
+        for group in self.groups[MOST_GROUPS:]:
+            self._wait(group)
+        del self.groups[MOST_GROUPS:]
+
+    def _wait(self, group: PlannedGroup) -> None:
+        self.waiting[0] += group.objects
+        self.waiting[1] += group.bytes
 
     def plan(self, *, store: str, commit: str, policy: Digest, refs: int) -> PrunePlan:
         """All of it that the limits allow, the oldest first."""
         limit = self.limit()
+        self._cut()
         goes: list[PlannedGroup] = []
-        waits: list[PlannedGroup] = []
         taken = 0
-        for group in sorted(self.groups, key=lambda one: (one.newest, one.prefix)):
-            fits = len(goes) < MOST_GROUPS and taken + group.bytes <= limit
-            (goes if fits else waits).append(group)
-            taken += group.bytes if fits else 0
+        for group in self.groups:
+            if taken + group.bytes <= limit:
+                goes.append(group)
+                taken += group.bytes
+            else:
+                self._wait(group)
         why = f"over the limit of {limit:,} bytes or {MOST_GROUPS} groups a plan: it waits for the next one"
         plan = PrunePlan(
             store=store,
@@ -140,9 +166,7 @@ class Planner:
             saves=round(taken / GIGABYTE * self.keep.price, 2),
             groups=tuple(sorted(goes, key=lambda one: one.prefix)),
             stays=tuple(Tally(why=name, objects=one[0], bytes=one[1]) for name, one in sorted(self.stays.items())),
-            waits=Tally(why=why, objects=sum(one.objects for one in waits), bytes=sum(one.bytes for one in waits))
-            if waits
-            else None,
+            waits=Tally(why=why, objects=self.waiting[0], bytes=self.waiting[1]) if self.waiting[0] else None,
             total_objects=self.objects,
             total_bytes=self.bytes,
         )

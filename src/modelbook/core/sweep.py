@@ -140,12 +140,12 @@ class _Judge:
             else self.read(run)
         )
         verdicts = [self._part(run, part, those, named, facts) for part, those in parts.items()]
-        kept = next((one for one in verdicts if one.kind is None and one.prefix != f"runs/{run}/"), None)
-        for one in verdicts:
-            if kept and one.kind == "logs":
-                yield Verdict(one.prefix, "what is left of its run needs it", one.objects)
+        kept = any(verdict.kind is None and verdict.prefix != f"runs/{run}/" for verdict in verdicts)
+        for verdict in verdicts:
+            if kept and verdict.kind == "logs":
+                yield Verdict(verdict.prefix, "what is left of its run needs it", verdict.objects)
             else:
-                yield one
+                yield verdict
 
     def _part(
         self, run: str, part: str, objects: list[Listed], named: Named | None, facts: RunFacts | str | None
