@@ -20,6 +20,7 @@ settings.load_profile("modelbook")
 
 pytest_plugins = [
     "tests.no_silent_skips",
+    "tests.parts.browser",
     "tests.parts.fixtures",
     "tests.parts.desks",
     "tests.parts.office",
