@@ -132,9 +132,7 @@ KEYS = st.sampled_from(
 
 
 @given(st.dictionaries(KEYS, st.floats(-400, 800)), st.sets(st.integers(0, 3)), st.sets(st.integers(0, 3)))
-def test_what_goes_is_neither_named_nor_young_nor_foreign(
-    ages: dict[str, float], runs: set[int], blobs: set[int]
-) -> None:
+def test_what_goes_is_not_named_young_or_foreign(ages: dict[str, float], runs: set[int], blobs: set[int]) -> None:
     reach = Reach(runs={f"r{n}": Named(f"m@{n + 1}", "on main") for n in runs}, blobs={bytes([n]) * 32 for n in blobs})
     everything = [old(key, days) for key, days in ages.items()]
     goes = swept(*everything, reach=reach)
