@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from modelbook.adapters import trash
 from modelbook.adapters.prune_journal import Journal, under_way
 from modelbook.adapters.pruning import carry_out, purge, restore
 from modelbook.adapters.s3_store import S3Store
@@ -191,6 +192,7 @@ def test_a_wrong_clock_deletes_nothing(days: int, rclone: S3Server, monkeypatch:
 def test_without_a_right_it_says_which_and_loses_nothing(
     method: str, path: str, right: str, planning: bool, rclone: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(trash, "FIRST_PAUSE", 0.001)
     bucket = right.replace(":", "-").lower()
     fill(opened(rclone, bucket, monkeypatch))
     with FaultProxy(rclone.endpoint) as proxy:

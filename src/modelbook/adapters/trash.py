@@ -21,6 +21,7 @@ from modelbook.core.stored import TRASH
 from modelbook.errors import StoreError
 
 TRIES = 4
+FIRST_PAUSE = 0.2  # seconds; four times as long each time
 _COPY_AT_ONCE = 64 * 1024 * 1024  # bytes: larger objects are copied in parts, which S3 asks for above 5 GiB
 
 
@@ -237,8 +238,9 @@ class VersionTrash(_BucketTrash):
         return versions, markers
 
 
-def with_retries(act: Callable[[], None], pause: float = 0.2) -> None:
+def with_retries(act: Callable[[], None]) -> None:
     """Do it, several times where the store fails. Raises the last StoreError."""
+    pause = FIRST_PAUSE
     for left in range(TRIES - 1, -1, -1):
         try:
             return act()
