@@ -22,7 +22,8 @@ from modelbook.errors import StoreError
 
 TRIES = 4
 FIRST_PAUSE = 0.2  # seconds; four times as long each time
-_COPY_AT_ONCE = 64 * 1024 * 1024  # bytes: larger objects are copied in parts, which S3 asks for above 5 GiB
+_COPY_AT_ONCE = 5 * 1024**3  # bytes: S3 copies larger objects in parts alone, which not every server can
+_PART = 512 * 1024 * 1024
 
 
 class Trash(Protocol):
@@ -171,13 +172,17 @@ class CopyTrash(_BucketTrash):
             return False
         copied = self._store.stat(target)
         if copied is None or copied.size != there.size:
-            with explained_s3(f"{self._store.uri}/{target}"):
-                self._client.get().copy(
-                    {"Bucket": self._bucket, "Key": self._prefix + source},
-                    self._bucket,
-                    self._prefix + target,
-                    Config=TransferConfig(multipart_threshold=_COPY_AT_ONCE, multipart_chunksize=_COPY_AT_ONCE),
-                )
+            config = TransferConfig(multipart_threshold=_COPY_AT_ONCE, multipart_chunksize=_PART)
+            what = {"Bucket": self._bucket, "Key": self._prefix + source}
+            try:
+                with explained_s3(f"{self._store.uri}/{target}"):
+                    self._client.get().copy(what, self._bucket, self._prefix + target, Config=config)
+            except KeyError as error:  # boto3's answer to a part without an ETag
+                raise StoreError(
+                    "the server cannot copy in parts, so the object was left where it is",
+                    where=f"{self._store.uri}/{source}",
+                    remedy="Switch versions on for the bucket: then nothing has to be copied.",
+                ) from error
             copied = self._store.stat(target)
         if copied is None or copied.size != there.size:
             raise StoreError(

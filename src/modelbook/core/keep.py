@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from modelbook.core.records import FiniteFloat, Frozen, Size, Span
+from modelbook.core.patterns import DAYS_PATTERN
+from modelbook.core.records import FiniteFloat, Frozen, Size
 
 Condition = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"[^ ]")]
+Days = Annotated[str, StringConstraints(pattern=DAYS_PATTERN)]
 Kind = Literal["versions", "runs", "best_checkpoints", "checkpoints", "logs", "datasets", "orphans"]
 KINDS: tuple[Kind, ...] = ("versions", "runs", "best_checkpoints", "checkpoints", "logs", "datasets", "orphans")
 
@@ -37,8 +39,8 @@ class Keep(Frozen):
     nobody registered; `datasets` of files that no dataset version names; `orphans` of everything else that nobody does.
     """
 
-    grace: Span = "7d"
-    restore: Span = "14d"
+    grace: Days = "7d"
+    restore: Days = "14d"
     share: Annotated[FiniteFloat, Field(gt=0, le=1)] = 0.5
     bytes: Annotated[Size, Field(ge=1)] | None = None
     price: Annotated[FiniteFloat, Field(ge=0)] = 0.023
