@@ -251,7 +251,7 @@ class Retention(RuleBasedStateMachine):
 
 
 def test_nothing_that_is_named_is_ever_deleted() -> None:
-    few = settings(max_examples=8, stateful_step_count=12, deadline=None, derandomize=True, database=None)
+    few = settings(max_examples=6, stateful_step_count=12, deadline=None, derandomize=True, database=None)
     run_state_machine_as_test(Retention, settings=few)  # type: ignore[no-untyped-call]
 
 

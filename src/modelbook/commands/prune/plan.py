@@ -6,7 +6,7 @@ import click
 
 from modelbook.adapters.forge import Change
 from modelbook.adapters.workflow import set_outputs
-from modelbook.commands._console import print_json, print_table, say
+from modelbook.commands._console import counted, print_json, print_table, say
 from modelbook.commands._proposing import proposal_fields
 from modelbook.commands._pruning import Pruning, open_pruning
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option
@@ -67,8 +67,10 @@ def command(
 def make_plan(pruning: Pruning) -> PrunePlan:
     """List the store and judge it."""
     planner = Planner(pruning.keep)
-    for verdict in pruning.verdicts(pruning.now()):
-        planner.add(verdict)
+    with counted("judging the store", 0) as moved:
+        for verdict in pruning.verdicts(pruning.now()):
+            planner.add(verdict)
+            moved(len(verdict.objects))
     refs = len(pruning.reach.refs)
     return planner.plan(store=pruning.store.uri, commit=pruning.workspace.commit, policy=pruning.policy, refs=refs)
 
