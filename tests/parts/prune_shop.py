@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.adapters.git import Repository
 from modelbook.core.digests import digest_of
@@ -15,7 +17,7 @@ from modelbook.core.run_record import Code, Environment
 from modelbook.core.storage import blob_key, uri_of
 from tests.made import POLICY, Made
 from tests.made_fields import STORE, card_fields
-from tests.parts.desks import write
+from tests.parts.desks import Desk, quiet_environment, write
 
 URI = "file:store"
 KEEP = "keep: {share: 1.0}\n"
@@ -128,3 +130,26 @@ class Shop:
     def present(self) -> set[str]:
         """The keys of all objects but those in the trash."""
         return {one.key for one in self.store.list() if not one.key.startswith("trash/")}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """Old runs: `served` is a version, `lost` is nobody's, `tagged` is kept by a tag, `fresh` was written today."""
+    quiet_environment(monkeypatch, tmp_path / "home")
+    shop = Shop(tmp_path)
+    monkeypatch.chdir(shop.root)
+    shop.dataset("digits", {"a.csv": b"a", "b.csv": b"bb"}, age=400)
+    shop.run("served", 400)
+    shop.run("lost", 400)
+    shop.run("tagged", 400, tags=("keep",))
+    shop.run("fresh", 0.1)
+    shop.put(blob_key(digest_of(b"nobody")), b"nobody", 400)
+    shop.put("notes/of-somebody-else.txt", b"x", 4000)
+    shop.version("digits", 1, "served")
+    shop.commit()
+    return shop
+
+
+@pytest.fixture
+def shop_desk(shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+    return Desk(shop.root, tmp_path, capsys)
