@@ -226,11 +226,11 @@ def test_doctor_compares_store_and_registry_both_ways_and_repairs_what_it_can(sh
     place = shop.data / f"trash/{name}/objects/{key}"
     place.parent.mkdir(parents=True)
     (shop.data / key).rename(place)
-    told = shop_desk.json("doctor", "store")
-    assert not told["healthy"]
-    assert any(f"1 files that are named are not there: {key} (digits@1)" in one["message"] for one in told["checks"])
-    told = shop_desk.json("doctor", "store", "--repair")
-    assert told["healthy"]
-    assert any("1 files that a card names were brought back" in one["message"] for one in told["checks"])
+    found = shop_desk.json("doctor", "store")
+    assert not found["healthy"]
+    assert any(f"1 files that are named are not there: {key} (digits@1)" in one["message"] for one in found["checks"])
+    found = shop_desk.json("doctor", "store", "--repair")
+    assert found["healthy"]
+    assert any("1 files that a card names were brought back" in one["message"] for one in found["checks"])
     assert (shop.data / key).exists()
     shop_desk.ok("doctor", "store")
