@@ -36,6 +36,7 @@ VERBS = {
     "tag": "Set git tags, and releases on GitHub, as the registry says.",
     "deploy": "Bring what stands in a stage to where it serves.",
     "status": "Compare what should serve with what does.",
+    "prune": "Delete from the store what nobody names.",
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",
     "diff": "Compare two versions: code, data, parameters, environment, metrics.",

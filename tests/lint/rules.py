@@ -238,10 +238,16 @@ def workflow_inputs(document: Document) -> dict[str, Any]:
 
 
 def only_retention_deletes(document: Document, tree: Tree) -> Iterator[str]:
-    """One workflow holds delete rights, and nobody outside can start it."""
-    if document.path == RETENTION_WORKFLOW:
-        for event in sorted(document.triggers - {"schedule", "workflow_dispatch"}):
+    """One workflow holds delete rights, nobody outside can start it, and it deletes what a merged plan lists."""
+    if document.path.endswith("retention.yml"):
+        for event in sorted(document.triggers - {"schedule", "workflow_dispatch", "workflow_call", "push"}):
             yield f"{event} starts the workflow that deletes"
+        push = (document.data.get("on") or {}).get("push") if "push" in document.triggers else None
+        if "push" in document.triggers and not str((push or {}).get("paths", "")).endswith("/prune.json']"):
+            yield "a push starts the workflow that deletes, and none of a plan"
+        for name, job in document.jobs.items():
+            if "push" not in str(job.get("if", "")) and re.search("prune.apply", json.dumps(job)):
+                yield f"job {name} deletes, and no merged plan started it"
         return
     for name, job in document.jobs.items():
         found = DELETING.search(json.dumps(job))

@@ -106,6 +106,7 @@ def _words(head: Registry, path: str, place: Place | None) -> str | None:
         "reproduction": f"adds the reproduction {place.part} of {place.name}@{place.version}",
         "revocation": f"revokes {place.name}@{place.version}",
         "dataset": f"adds the dataset {place.name}@{place.version}",
+        "prune plan": "deletes from the store what prune.json lists",
         "stage": _move(head, place),
     }
     return texts.get(place.kind) or (f"changes {path}" if place.kind in _TOLD else None)
@@ -189,6 +190,10 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
                 "Promote another version into the stage instead.",
             )
         ]
+    if place.kind == "prune plan" and path in head.files:
+        from modelbook.core.prune_plan import check_plan  # late: most changes bring none
+
+        return check_plan(head.files[path], shown)
     if place.kind in JUDGING | {"trusted root"} and (path in head.files or place.kind == "trusted root"):
         return check_rules(head, path, place)
     return []

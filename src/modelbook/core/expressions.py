@@ -165,6 +165,13 @@ def _references(tokens: list[tuple[str, str, int]]) -> tuple[set[str], set[str],
     return metrics, baseline, others
 
 
+def free_names(text: str) -> list[str]:
+    """The names that a condition reads, members left out. Raises ExpressionError where it is not CEL."""
+    tokens = _tokens(text)
+    _compile(text)
+    return _names(tokens)
+
+
 def _names(tokens: list[tuple[str, str, int]]) -> list[str]:
     """The names that stand by themselves, not as a member of another."""
     return [word for i, (kind, word, _) in enumerate(tokens) if kind == "name" and (not i or tokens[i - 1][1] != ".")]

@@ -7,11 +7,13 @@ from functools import lru_cache
 from modelbook.core.names import NAME_PATTERN
 
 POLICY, TRUST, TRUSTED_ROOT = "policy.yaml", "trust.yaml", "trusted_root.json"
+PRUNE = "prune.json"  # what `modelbook prune plan` proposes to delete
 _NAME = f"(?:{NAME_PATTERN[1:-1]})"
 _VERSION = r"[1-9][0-9]{0,9}"
 _FORMS = {
     "policy": r"policy\.yaml",
     "trust": r"trust\.yaml",
+    "prune plan": r"prune\.json",
     "trust signature": rf"trust\.(?P<signer>{_NAME})\.(?:sigstore\.json|sshsig)",
     "trusted root": r"trusted_root\.json",
     "model": rf"models/(?P<name>{_NAME})/model\.yaml",
