@@ -1,10 +1,10 @@
 """One file from the network, from where policy.yaml allows: https alone, no redirect, no proxy's page, bounded."""
 
 import re
-import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,17 +39,25 @@ def download(url: str, sources: Sequence[str], *, limit: int, where: str) -> byt
             where=where,
             remedy=f"Allow it there: `online: {{sources: [{folder}]}}`.",
         )
-    context = ssl.create_default_context()
-    opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=context))
+    return fetch(url, limit=limit)
+
+
+def fetch(url: str, *, limit: int, shown: str | None = None) -> bytes:
+    """The bytes at `url`, which is known to be right, at most `limit`; `shown` names it in errors, if it is a secret.
+
+    Raises ForeignError and BadInput.
+    """
+    where = shown or url
+    opener = urllib.request.build_opener(_NoRedirect)
     try:
-        with opener.open(urllib.request.Request(url), timeout=TIMEOUT) as answer:  # noqa: S310 - https, see above
+        with opener.open(urllib.request.Request(url), timeout=TIMEOUT) as answer:  # noqa: S310 - see its callers
             data: bytes = answer.read(limit + 1)
     except urllib.error.HTTPError as error:
         how = "redirects elsewhere, which is not followed" if 300 <= error.code < 400 else f"answers {error.code}"
-        raise ForeignError(f"it {how}", where=url) from None
-    except (OSError, ValueError) as error:
+        raise ForeignError(f"it {how}", where=where) from None
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise ForeignError(f"it cannot be had: {reason}", where=url) from None
+        raise ForeignError(f"it cannot be had: {reason}", where=where) from None
     if len(data) > limit:
-        raise BadInput(f"it has more than {limit:,} bytes", where=url)
+        raise BadInput(f"it has more than {limit:,} bytes", where=where)
     return data

@@ -30,16 +30,16 @@ def draw_proxy(
     try:
         from matplotlib.figure import Figure  # without pyplot, so that no window system is asked for
     except ImportError:
-        remedy = 'Install it: pip install "modelbook[plots]".'
+        remedy = 'Install it: pip install "modelbook[matplotlib]".'
         raise BadInput("pictures are drawn by matplotlib, which is not installed", remedy=remedy) from None
     pair, colour = verdict.pair, _COLOURS[verdict.verdict]
-    figure = Figure(figsize=(7.2, 4.6), dpi=150, layout="constrained")
+    figure = Figure(figsize=(7.2, 5.2), dpi=150, layout="constrained")
     axes: Axes = figure.subplots()
     effects = history.online[pair.online]
     at = [effects.versions.index(version) for version in pair.versions]
     x, y = pair.x * signs[0], pair.y * signs[1]
     noise = [1.96 * float(effects.covariance[one, one]) ** 0.5 for one in at]
-    axes.plot(x, y, color="#afb8c1", linewidth=0.8, zorder=1, label="in the order of versions")
+    axes.plot(x, y, color="#d0d7de", linewidth=0.7, zorder=1, label="in the order of versions")
     axes.errorbar(x, y, yerr=noise, fmt="o", color=colour, capsize=2, markersize=5, zorder=3, label="version, ± 95 %")
     _line(axes, x, y, colour)
     for hue, (name, inside) in enumerate(_segments(history, pair.online)):
@@ -49,7 +49,14 @@ def draw_proxy(
         axes.plot(left, top, "x", color=f"C{hue}", markersize=4, alpha=0.7, zorder=2, label=name)
         _line(axes, left, top, f"C{hue}")
     for version, left, top in zip(pair.versions, x, y, strict=True):
-        axes.annotate(str(version), (left, top), xytext=(5, 4), textcoords="offset points", fontsize=8, color="#24292f")
+        aside = (5, 5) if version % 2 else (-5, -11)
+        side = "left" if version % 2 else "right"
+        axes.annotate(str(version), (left, top), xytext=aside, textcoords="offset points", fontsize=8, ha=side)
+    # Better is to the right, and up.
+    if signs[0] < 0:
+        axes.invert_xaxis()
+    if signs[1] < 0:
+        axes.invert_yaxis()
     axes.set_xlabel(f"{pair.offline} ({_way(signs[0])})")
     axes.set_ylabel(f"{pair.online} ({_way(signs[1])})")
     tau, share = details.kendall, verdict.agreement
@@ -61,7 +68,7 @@ def draw_proxy(
     )
     axes.grid(visible=True, color="#eaeef2", linewidth=0.6)
     axes.set_axisbelow(True)
-    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     with explained(target, "write"):
         target.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(target, metadata={"Software": "Modelbook"})

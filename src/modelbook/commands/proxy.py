@@ -74,7 +74,7 @@ def command(
         say(f"{finding.level}: {finding}", as_json=True)
     print_table([_row(one, told) for one, told in judged], as_json=False, empty="")
     for one, _ in judged:
-        say(f"  {one.pair.offline} for {one.pair.online}: {_SHOWN[one.verdict]}, {one.why}")
+        say(f"  {one.pair.offline} for {one.pair.online}: {_SHOWN[one.verdict]}: {one.why}")
     for line in (*untold, *known.left_out, *_assumed(known, judged), *(f"written: {path}" for path in pictures)):
         say(f"  {line}")
     for theirs in dict.fromkeys(one.pair.online for one, _ in judged):

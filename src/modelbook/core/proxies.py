@@ -171,7 +171,7 @@ def _judge(one: ProxyVerdict) -> ProxyVerdict:
         tau, p = _tested(pair.x, y)
         if tau * one.kendall < 0 and (p < SIGNIFICANT or significant):
             why = (
-                f"Simpson's paradox: over all users tau is {one.kendall:+.2f}, and with the same mix of {dimension} in "
+                f"over all users tau is {one.kendall:+.2f}, and with the same mix of {dimension} in "
                 f"every version {tau:+.2f}: it is the mix of users that changed with the versions"
             )
             return replace(one, verdict="paradox", why=why)

@@ -82,4 +82,4 @@ def _numbers(known: Known, offline: str, online: str) -> Mapping[str, float] | s
                 "higher_is_better}`, or lower_is_better"
             )
     (found,) = judge([pair])
-    return found.why if found.verdict == "paradox" else found.numbers
+    return f"Simpson's paradox: {found.why}" if found.verdict == "paradox" else found.numbers

@@ -57,6 +57,7 @@ def _time(_context: click.Context, parameter: click.Parameter, text: str | None)
 @click.option("--experiment", required=True, metavar="NAME", help="What the experiment is called.")
 @click.option("--file", type=click.Path(path_type=Path), metavar="FILE", help="Its results, as CSV or JSON.")
 @click.option("--url", metavar="URL", help="Fetch them instead, from where policy.yaml allows it.")
+@click.option("--artifact", metavar="NAME", help="In a workflow: what an earlier job of the same run uploaded.")
 @click.option("--kind", type=click.Choice(["ab-test", "shadow"]), help="Default: what the file says, or ab-test.")
 @click.option("--started", metavar="DATE", callback=_time, help="When it began, unless the file says it.")
 @click.option("--ended", metavar="DATE", callback=_time, help="When it ended, unless the file says it.")
@@ -70,6 +71,7 @@ def command(
     experiment: str,
     file: Path | None,
     url: str | None,
+    artifact: str | None,
     kind: str | None,
     started: str | None,
     ended: str | None,
@@ -90,8 +92,8 @@ def command(
     """
     check_name(model, "registered model")
     check_name(experiment, "experiment")
-    if (file is None) == (url is None):
-        raise click.UsageError("Give one of --file and --url.")
+    if sum(given is not None for given in (file, url, artifact)) != 1:
+        raise click.UsageError("Give one of --file, --url and --artifact.")
     workspace = open_workspace(registry_folder)
     refuse(model, workspace.problems)
     workspace.refuse_uncommitted()
@@ -105,8 +107,8 @@ def command(
         tell(name, "proposed already", forge.resume(branch, labels=LABELS), as_json=as_json, key="name")
         return
     key, _ = open_allowed_signer(workspace, signer, model, statement="online")
-    where = str(file or url)
-    given = read_results(_fetch(workspace, file, url), where)
+    where = str(file or url or f"the artifact {artifact}")
+    given = read_results(_fetch(workspace, file, url, artifact), where)
     said = {"kind": kind or given.kind or "ab-test", "started": started or given.started, "ended": ended or given.ended}
     results = _results(workspace, model, experiment, given, said, apart_from, where)
     data = dump(results)
@@ -128,10 +130,15 @@ def command(
     tell(name, f"{len(results.arms[0].metrics)} metrics of {arms}", proposal, as_json=as_json, key="name")
 
 
-def _fetch(workspace: Workspace, file: Path | None, url: str | None) -> bytes:
+def _fetch(workspace: Workspace, file: Path | None, url: str | None, artifact: str | None) -> bytes:
     if file is not None:
         with explained(file, "read"), file.open("rb") as opened:
             return opened.read(MAX_BYTES + 1)
+    if artifact is not None:
+        from modelbook.adapters.github_api import TOKENS, open_api
+        from modelbook.adapters.github_artifacts import read_artifact
+
+        return read_artifact(open_api(workspace.repository, tokens=TOKENS[::-1]), artifact, limit=MAX_BYTES)
     sources = workspace.registry.policy.online.sources
     return download(url or "", sources, limit=MAX_BYTES, where=workspace.path("policy.yaml"))
 

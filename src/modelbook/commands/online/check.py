@@ -15,6 +15,7 @@ from modelbook.core.divergence_markdown import (
     divergence_topic,
 )
 from modelbook.core.findings import Finding
+from modelbook.core.history import UNSHALLOW
 from modelbook.core.layout import model_folder, pointer_path
 from modelbook.core.names import check_name
 from modelbook.core.proxy_evidence import Known, known_of
@@ -88,8 +89,11 @@ def _found(workspace: Workspace, model: str, stage: str, known: Known, last: int
     gated: dict[str, Direction] = {metric: known.better.get(metric, direction) for metric, direction in asked}
     if not gated:
         return f"no gate of {stage} holds a metric to anything"
-    tenures = workspace.past(model_folder(model)).of(model, stage)
-    return divergences(known.history, promotions(tenures), gated, known.better, last=last)
+    past = workspace.past(model_folder(model))
+    steps = promotions(past.of(model, stage))
+    if len(steps) < last and not past.complete:
+        return f"this clone has no more than the latest commits. {UNSHALLOW}"
+    return divergences(known.history, steps, gated, known.better, last=last)
 
 
 def _open(workspace: Workspace, model: str, stage: str, one: Divergence, known: Known) -> str:
