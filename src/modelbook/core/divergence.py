@@ -63,7 +63,7 @@ def divergences(
     which `better` says nothing is better the higher it is.
     """
     if len(steps) < last:
-        return f"there were {len(steps)} promotions, and it takes {last}"
+        return f"{len(steps)} promotion{'s' if len(steps) != 1 else ''} so far, and it takes {last}"
     recent = tuple(steps[-last:])
     first, final = recent[0][0], recent[-1][1]
     improved = [
