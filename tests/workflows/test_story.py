@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.parts.act_run import JobKey
+from tests.workflows.experimenting import gates_are_watched, record_an_experiment
 from tests.workflows.pull_request_body import assert_the_story_is_told
 from tests.workflows.serving import deploy_what_was_promoted, pull_from_production
 from tests.workflows.team import CHECK, Team, team
@@ -50,6 +51,8 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(acme: Team) -> None:
 
     branch = reproduce_what_is_in_production(acme, 8)
     hold_production(acme, 9)
+    record_an_experiment(acme, 10)
+    gates_are_watched(acme)
     history_tells_it_all(acme, branch)
     acme.assert_no_secret_in_any_log()
 
@@ -267,14 +270,14 @@ def history_tells_it_all(acme: Team, reproduction: str) -> None:
     merges = [subject for subject in subjects if subject.startswith("Merge")]
     branches = ["register/digits-1", "evaluate/digits-1-default", "promote/digits-1-to-staging"]
     branches += ["promote/digits-1-to-production", "register/digits-2", "evaluate/digits-2-default", reproduction]
-    branches += ["hold/digits-1-to-production"]
-    numbers = [1, 2, 3, 4, 5, 6, 8, 9]
+    branches += ["hold/digits-1-to-production", "online/digits-spring"]
+    numbers = [1, 2, 3, 4, 5, 6, 8, 9, 10]
     wanted = [f"Merge pull request #{n} from acme/{branch}" for n, branch in zip(numbers, branches, strict=True)]
     assert merges == wanted
     state = acme.state
     heads = {name.removeprefix("refs/heads/") for name in state["refs"] if name.startswith("refs/heads/")}
     assert heads == {"main", *branches, "promote/digits-2-to-staging"}
     assert {acme.git("rev-parse", branch) for branch in branches} <= set(state["signed_commits"])
-    assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 10))
+    assert [pull["issue"]["number"] for pull in state["pulls"]] == list(range(1, 11))
     # A pull request that is open has its merge with main tried anew each time main moves; the last try is left over.
     assert acme.git("fsck", "--strict", "--no-dangling") == ""
