@@ -20,6 +20,7 @@ from tests.adapters.keyless_registry import (
     refused,
     registry,
     reproduced,
+    tried,
     trust,
 )
 from tests.made import Made
@@ -108,6 +109,13 @@ def test_the_run_that_signed_the_model_vouches_for_no_reproduction() -> None:
     assert codes(reproduced({"run_id": "1001"}, vouches, trained="local:laptop/1/2")) == {"signed-by-trainer"}
     assert codes(reproduced({"run_id": "1001"}, vouches)) == {"signed-by-trainer"}
     assert codes(reproduced({}, trained="local:laptop/1/2")) == set()
+
+
+def test_the_run_that_signed_a_model_says_nothing_of_its_users() -> None:
+    says = "github:acme/models/1001/online"
+    assert tried({"run_id": "1001"}, says, trained="local:laptop/1/2") == {"signed-by-trainer"}
+    assert tried({}, "github:acme/models/1002/online", trained="local:laptop/1/2") == set()
+    assert tried({}, "github:acme/models/1003/online", trained="local:laptop/1/2") == {"other-run"}
 
 
 def test_a_run_that_signed_the_provenance_alone_grades_nothing() -> None:

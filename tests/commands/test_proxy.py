@@ -156,6 +156,30 @@ def test_an_experiment_that_nobody_signed_is_no_number_for_a_gate_and_blocks_it(
     assert {one["code"] for one in told["findings"]} >= {"unsigned"}
 
 
+def test_a_paradox_passes_no_gate(empty_desk: Desk) -> None:
+    """Better versions went where all are happier; in each country users are worse off with them."""
+    made = history(versions=VERSIONS)
+    for number in range(VERSIONS - 1):
+        arms = {}
+        for version in (number, number + 1):
+            n = 50_000
+            here = round(n * (0.5 + 0.3 * np.tanh(QUALITY[version])))
+            happy = round(here * (0.85 - 0.02 * QUALITY[version]))
+            others = round((n - here) * (0.5 - 0.02 * QUALITY[version]))
+            arms[version + 1] = {
+                "satisfaction": {"n": n, "count": happy + others},
+                "by_country.de.satisfaction": {"n": here, "count": happy},
+                "by_country.fr.satisfaction": {"n": n - here, "count": others},
+            }
+        day = f"2026-01-{number + 1:02}T00:00:00Z"
+        made.online(experiment=f"e{number}", arms=arms, started=day, ended=day.replace("T00", "T23"))
+    found = judged(empty_desk, 'proxy("perplexity", "satisfaction").sign_agreement >= 0.7', made)
+    assert (found["verdict"], "Simpson's paradox: over all users tau is +" in found["reason"]) == ("failed", True), (
+        found
+    )
+    assert "perplexity for satisfaction: Simpson's paradox" in empty_desk.run("proxy", "digits")[1]
+
+
 # The alarm
 
 

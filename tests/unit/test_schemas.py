@@ -38,7 +38,7 @@ def by_model(document: str, data: object) -> list[str] | None:
 
 def is_echo(problem: Any) -> bool:
     """Whether a list is called too short only because items in it are wrong, which are told by themselves."""
-    return problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"]
+    return bool(problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"])
 
 
 @cache
