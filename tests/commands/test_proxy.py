@@ -237,6 +237,12 @@ def test_a_strangers_issue_with_our_marker_keeps_none_from_being_opened(office: 
     assert len(office.state["issues"]) == 3
 
 
+def test_what_does_not_verify_is_no_good_news(empty_desk: Desk) -> None:
+    empty_desk.commit(history().drop("models/digits/online/e3.sigstore.json"))
+    code, said = empty_desk.run("online", "check", "digits")
+    assert (code, "not all that is on record verifies" in said) == (1, True), said
+
+
 @pytest.mark.parametrize(
     ("sign", "last", "words", "code"),
     [

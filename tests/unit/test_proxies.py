@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,6 +65,21 @@ def test_of_four_versions_nothing_is_said() -> None:
         assert pair_of(good(seed, versions=4), "asked", "satisfaction", {}) == (
             f"not enough versions: 4 have both asked and satisfaction, and it takes {FEWEST}"
         )
+
+
+def test_a_version_without_segments_hides_no_paradox() -> None:
+    whole = paradox(1)
+    hidden = [one for one in whole.standardised["by_country", "satisfaction"].versions if one != 16]
+    some = {key: without(effects, hidden) for key, effects in whole.standardised.items()}
+    assert verdicts(replace(whole, standardised=some))["asked"].verdict == "paradox"
+
+
+def without(effects: Effects, versions: list[int]) -> Effects:
+    """The effects of these versions alone."""
+    at = [effects.versions.index(version) for version in versions]
+    return replace(
+        effects, versions=tuple(versions), values=effects.values[at], covariance=effects.covariance[at][:, at]
+    )
 
 
 def test_which_way_is_better_turns_the_verdict() -> None:
@@ -155,6 +171,16 @@ def test_the_level_of_an_experiment_is_no_merit_of_its_versions() -> None:
     assert np.diff(effects.values) == pytest.approx([0.1, 0.1])
     assert effects.change(1, 3) == pytest.approx((0.2, 0.02))  # four standard errors of 0.01
     assert effects.change(1, 2) == pytest.approx((0.1, 0.01 * 2**0.5))
+
+
+@given(st.lists(st.floats(-1, 1), min_size=4, max_size=4), st.floats(-10, 10))
+def test_what_an_experiment_is_shifted_by_changes_no_difference(values: list[float], shift: float) -> None:
+    chain = [cell(at, at + step, values[at + step - 1], 0.01 * (at + 1)) for at in (1, 2, 3) for step in (0, 1)]
+    moved = [one._replace(value=one.value + shift) if one.experiment == 2 else one for one in chain]
+    before, after = fit(chain), fit(moved)
+    assert before
+    assert after
+    assert np.diff(after.values) == pytest.approx(np.diff(before.values), abs=1e-6)
 
 
 def test_experiments_weigh_by_their_noise_and_one_version_alone_says_nothing() -> None:

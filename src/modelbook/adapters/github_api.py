@@ -78,7 +78,7 @@ class GitHubApi:
     def check_address(url: str) -> None:
         """Raise BadInput where what goes to `url` would go in the clear."""
         parts = urlsplit(url)
-        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise BadInput(
                 "the token would be sent in the clear", where=url, remedy="Set GITHUB_API_URL to an https address."
             )

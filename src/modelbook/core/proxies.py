@@ -33,7 +33,8 @@ Verdict = Literal["proxy", "reversed", "none", "paradox"]
 class Pair:
     """An offline and an online metric, each shape (V,), by version ascending; larger is better in both.
 
-    `others` are the online metric by dimension of segments, as if every version had had the same mix of users.
+    `others` are both by dimension of segments, of the versions whose segments are known: the online metric as if every
+    version had had the same mix of users.
     """
 
     offline: str
@@ -41,7 +42,7 @@ class Pair:
     versions: tuple[int, ...]
     x: "Floats"
     y: "Floats"
-    others: "Mapping[str, Floats]"
+    others: "Mapping[str, tuple[Floats, Floats]]"
 
 
 @dataclass(frozen=True)
@@ -99,17 +100,17 @@ def pair_of(history: History, offline: str, online: str, better: Mapping[str, Di
     if not np.ptp(x):
         return f"{offline} is the same in all {len(versions)} versions"
 
-    def of(each: Effects) -> "Floats":
-        return np.array([each.values[each.versions.index(version)] for version in versions]) * theirs
+    def of(each: Effects, some: Sequence[int]) -> "Floats":
+        return np.array([each.values[each.versions.index(version)] for version in some]) * theirs
 
-    y = of(effects)
+    y = of(effects, versions)
     if not np.ptp(y):
         return f"{online} is the same in all {len(versions)} versions"
-    others = {
-        dimension: of(each)
-        for (dimension, whole), each in history.standardised.items()
-        if whole == online and set(versions) <= set(each.versions)
-    }
+    others = {}
+    for (dimension, whole), each in history.standardised.items():
+        some = [version for version in versions if version in each.versions]
+        if whole == online and len(some) >= FEWEST:
+            others[dimension] = (np.array([values[version] for version in some]) * ours, of(each, some))
     return Pair(offline, online, versions, x, y, others)
 
 
@@ -167,8 +168,8 @@ def holm(values: Sequence[float]) -> list[float]:
 def _judge(one: ProxyVerdict) -> ProxyVerdict:
     pair, significant = one.pair, one.adjusted < SIGNIFICANT
     weak = []
-    for dimension, y in pair.others.items():
-        tau, p = _tested(pair.x, y)
+    for dimension, both in pair.others.items():
+        tau, p = _tested(*both)
         if tau * one.kendall < 0 and (p < SIGNIFICANT or significant):
             why = (
                 f"over all users tau is {one.kendall:+.2f}, and with the same mix of {dimension} in "

@@ -14,7 +14,7 @@ from modelbook.core.divergence_markdown import (
     divergence_title,
     divergence_topic,
 )
-from modelbook.core.findings import Finding
+from modelbook.core.findings import Finding, blocks
 from modelbook.core.history import UNSHALLOW
 from modelbook.core.layout import model_folder, pointer_path
 from modelbook.core.names import check_name
@@ -45,7 +45,7 @@ def command(
     """Look at the last promotions of MODEL, or of every model with online results.
 
     They went apart where a metric that a gate of the stage asks for became better in each of them, and an online metric
-    fell beyond noise from the first to the last. Exit status 1 if so.
+    fell beyond noise from the first to the last. Exit status 1 if so, or if anything that was asked does not verify.
 
     \b
     Examples:
@@ -75,9 +75,12 @@ def command(
         path = registry.shown(pointer_path(name, stage))
         findings += [Finding(path, None, "divergence", one.words, level="warning") for one in found]
         opened += [_open(workspace, name, stage, one, known) for one in found] if issue else []
+    passed = not apart and not blocks(findings)
     verdict = "what gates ask for and what users do went apart" if apart else "nothing is known to have gone apart"
+    if not passed and not apart:
+        verdict = "not all that is on record verifies: see the findings"
     steps = [f"read {url}" for url in opened]
-    report = Report(f"Check online results in {stage}", not apart, verdict, facts, (), tuple(findings), tuple(steps))
+    report = Report(f"Check online results in {stage}", passed, verdict, facts, (), tuple(findings), tuple(steps))
     set_outputs({"passed": str(report.passed).lower(), "issues": "\n".join(opened)})
     print_report(report, as_json=as_json)
     return Exit.YES if report.passed else Exit.NO
