@@ -32,7 +32,7 @@ def rates(make: Callable[[int], History]) -> Counter[str]:
     ("make", "truth", "rate"),
     [
         (good, "proxy", 0.95),
-        (reversed_proxy, "reversed", 0.95),
+        (reversed_proxy, "reversed", 0.93),
         (of_no_use, "none", 0.95),
         (climbing, "none", 0.93),
         (paradox, "paradox", 0.95),
