@@ -20,6 +20,8 @@ VERBS = {
     "evaluate": "Measure a version in a job that did not train it.",
     "import": "Bring the models of another registry here.",
     "export": "Write a version in the form of another tool.",
+    "online": "Keep what experiments found of users, and watch it.",
+    "proxy": "Ask which offline metric stands for what users do.",
     "reproduce": "Train a version again from what its card records, and compare.",
     "verify": "Check signatures, digests and rules.",
     "gate": "Judge a version for a stage, and change nothing.",

@@ -30,8 +30,8 @@ OUTSIDE_EVENTS = {
 TRAINING = {"train", "sweep", "reproduce"}
 MEASURING = TRAINING | {"evaluate"}
 # What the training job must leave to other jobs: measuring, signing, moving stages, deleting.
-JUDGING = {"evaluate", "record", "register", "promote", "rollback", "hold", "release", "retention"}
-SIGNING = {"record", "register", "promote", "rollback", "hold", "release"}
+JUDGING = {"evaluate", "record", "register", "promote", "rollback", "hold", "release", "retention", "online-add"}
+SIGNING = {"record", "register", "promote", "rollback", "hold", "release", "online-add"}
 SIGNING_SECRET = re.compile(r"secrets\.\w*(SIGN|PRIVATE)", re.IGNORECASE)
 RETENTION_WORKFLOW = ".github/workflows/retention.yml"
 DELETING = re.compile(

@@ -32,6 +32,7 @@ PARTS = {
     "env": ["env-check"],
     "export": ["export-hf", "export-cyclonedx"],
     "prune": ["prune-plan", "prune-apply", "prune-restore"],
+    "online": ["online-add", "online-check"],
 }  # of a group, what makes sense in CI
 NO_INPUT = {
     "help": "for reading",

@@ -70,6 +70,18 @@ class ReproductionRule(Frozen):
     sources: Annotated[tuple[Source, ...], Field(max_length=100)] = ()
 
 
+# As a Source, and https alone: what is fetched there is signed as it came.
+WebSource = Annotated[
+    str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/([A-Za-z0-9._~-]+/)*$", max_length=500)
+]
+
+
+class OnlineRule(Frozen):
+    """`sources` are beginnings of addresses from which `modelbook online add --url` may fetch results."""
+
+    sources: Annotated[tuple[WebSource, ...], Field(max_length=100)] = ()
+
+
 class Policy(Frozen):
     """`policy.yaml`. Stages stand in the order in which a version passes them; `freeze`: windows without promotions.
 
@@ -82,6 +94,7 @@ class Policy(Frozen):
     freeze: Annotated[tuple[Freeze, ...], Field(max_length=100)] = ()
     reproduce: ReproductionRule = ReproductionRule()
     keep: Keep | None = None
+    online: OnlineRule = OnlineRule()
 
     @model_validator(mode="after")
     def _holds_together(self) -> "Policy":
