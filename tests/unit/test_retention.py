@@ -44,7 +44,9 @@ def swept(
     [
         ("runs/r/artifacts/a/b.bin", "artifacts"),
         ("runs/r/checkpoints/0000000001/x", "checkpoints"),
+        ("runs/r/checkpoints/0000000001-2.1/x/y", "checkpoints"),
         ("runs/r/checkpoints/x", "foreign"),
+        ("runs/r/checkpoints/a`b|c/x", "foreign"),
         ("runs/r/log/00000001.jsonl", "log"),
         ("runs/r/run.json", "log"),
         ("runs/r/else.bin", "foreign"),

@@ -35,7 +35,7 @@ def test_a_plan_is_proposed_verified_merged_and_carried_out(acme: Team) -> None:
     run.assert_jobs({"plan": "success"})
     assert acme.objects() == before
     pull = acme.pull(1)
-    assert "1 objects, 1 kB" in pull["issue"]["title"]
+    assert "Delete 1 object, 1 kB," in pull["issue"]["title"]
     assert acme.changed(pull["head_sha"]) == ["A\tregistry/prune.json"]
     acme.verify(1).assert_jobs({"verify": "success"})
     acme.accept(1)

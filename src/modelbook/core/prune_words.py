@@ -16,10 +16,15 @@ def sized(count: int) -> str:
     return f"{count} bytes" if unit == "bytes" else f"{size:.3g} {unit}"
 
 
+def amount(objects: int, size: int) -> str:
+    """How many objects of how many bytes together: `1 object, 1 kB`."""
+    return f"{objects:,} object{'' if objects == 1 else 's'}, {sized(size)}"
+
+
 def plan_markdown(plan: PrunePlan) -> str:
     """What goes and why, what it saves, and what stays: Markdown."""
     lines = [
-        f"Merging this deletes **{plan.objects:,} objects, {sized(plan.bytes)}**, of `{plan.store}`, "
+        f"Merging this deletes **{amount(plan.objects, plan.bytes)}**, of `{plan.store}`, "
         f"and saves {plan.saves:,.2f} a month.",
         f"Plan `{plan.id}`, made at `{plan.commit[:12]}` over {plan.refs} refs. What is named by then stays.",
         "",

@@ -80,16 +80,16 @@ def judge(listing: Iterable[Listed], reach: Reach, keep: Keep, now: datetime, re
     What is not a store's own is told as foreign, and never goes. Raises what `listing` raises: a listing that breaks
     off is no listing.
     """
-    judge = _Judge(reach, keep, now, read)
+    rules = _Judge(reach, keep, now, read)
     for group, objects in groupby(listing, key=lambda one: _group(one.key)):
         if group.startswith("runs/"):
-            yield from judge.run(group.split("/")[1], list(objects))
+            yield from rules.run(group.split("/")[1], list(objects))
         elif group in {"trash", "foreign"}:
             # There may be any number of these, and nothing is asked of them: they are counted one by one.
             why = "was deleted, and can be restored" if group == "trash" else FOREIGN
             yield from (Verdict("", why, [one]) for one in objects)
         else:
-            yield from judge.shard(group, list(objects))
+            yield from rules.shard(group, list(objects))
 
 
 def _group(key: str) -> str:

@@ -3,12 +3,15 @@
 import re
 from typing import Literal, NamedTuple
 
+from modelbook.core.run_log import CHECKPOINT_FOLDER
+
 Part = Literal["artifacts", "checkpoints", "log", "blob", "examples", "trash", "foreign"]
 
 _HEX = r"sha256/(?P<shard>[0-9a-f]{2})/(?P<digits>[0-9a-f]{64})"
 _BLOB = re.compile(rf"datasets/blobs/{_HEX}")
 _EXAMPLES = re.compile(rf"evaluations/examples/{_HEX}\.jsonl")
 _RUN = re.compile(r"[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?")
+_CHECKPOINT = re.compile(rf"({CHECKPOINT_FOLDER})/.+", re.DOTALL)
 _LOG_FILES = {"run.json", "evaluation.yaml", "reproduction.yaml"}
 _LOG_FOLDERS = {"log", "output", "files"}
 TRASH = "trash/"
@@ -49,8 +52,8 @@ def _of_run(rest: str) -> Stored:
         return FOREIGN
     if part == "artifacts" and name:
         return Stored("artifacts", f"runs/{run}/artifacts/", run)
-    if part == "checkpoints" and "/" in name:
-        return Stored("checkpoints", f"runs/{run}/checkpoints/{name.partition('/')[0]}/", run)
+    if part == "checkpoints" and (found := _CHECKPOINT.fullmatch(name)):
+        return Stored("checkpoints", f"runs/{run}/checkpoints/{found[1]}/", run)
     if (part in _LOG_FOLDERS and name) or (part in _LOG_FILES and not name):
         return Stored("log", f"runs/{run}/", run)
     return Stored("foreign", run=run)

@@ -13,7 +13,7 @@ from modelbook.commands._console import counted, print_json, say
 from modelbook.commands._pruning import Pruning, open_pruning
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option
 from modelbook.core.prune_plan import Planner, PrunePlan, check_binding, planned, read_plan
-from modelbook.core.prune_words import sized
+from modelbook.core.prune_words import amount
 from modelbook.errors import BadInput, Refused
 
 _LIMIT = 16 * 1024 * 1024
@@ -91,7 +91,7 @@ def _apply(pruning: Pruning, plan: PrunePlan, *, yes: bool, as_json: bool) -> di
         return {"plan": plan.id, "objects": 0, "bytes": 0, "skipped": {}}
     if not yes:
         say(
-            f"plan {plan.id} would delete {plan.objects:,} objects, {sized(plan.bytes)}; nothing was changed",
+            f"plan {plan.id} would delete {amount(plan.objects, plan.bytes)}; nothing was changed",
             as_json=as_json,
         )
         say("  next: run it again with --yes", as_json=as_json)

@@ -12,7 +12,7 @@ from modelbook.commands._pruning import Pruning, open_pruning
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option
 from modelbook.core.layout import PRUNE
 from modelbook.core.prune_plan import Planner, PrunePlan, by_kind, read_plan, write_plan
-from modelbook.core.prune_words import plan_markdown, sized
+from modelbook.core.prune_words import amount, plan_markdown, sized
 from modelbook.errors import BadInput
 
 BRANCH = "prune/plan"
@@ -92,7 +92,7 @@ def _propose(pruning: Pruning, plan: PrunePlan, forge_name: str, *, as_json: boo
         change = Change(
             branch=BRANCH,
             base=workspace.commit,
-            title=f"Delete {plan.objects:,} objects, {sized(plan.bytes)}, from the store",
+            title=f"Delete {amount(plan.objects, plan.bytes)}, from the store",
             body=body,
             files={path: write_plan(plan)},
             decision=True,
@@ -114,7 +114,7 @@ def _same(data: bytes, plan: PrunePlan) -> bool:
 
 
 def _print(plan: PrunePlan) -> None:
-    say(f"The store {plan.store} holds {plan.total_objects:,} objects, {sized(plan.total_bytes)}; {plan.refs} refs.")
+    say(f"The store {plan.store} holds {amount(plan.total_objects, plan.total_bytes)}; {plan.refs} refs.")
     rows = [
         {
             "goes": kind,
@@ -126,7 +126,7 @@ def _print(plan: PrunePlan) -> None:
     ]
     print_table(rows, as_json=False, empty="Nothing is to be deleted.")
     for group in plan.groups[:_SHOWN]:
-        say(f"  {group.prefix}  {group.objects:,} objects, {sized(group.bytes)}, of {group.newest}: {group.why}")
+        say(f"  {group.prefix}  {amount(group.objects, group.bytes)}, of {group.newest}: {group.why}")
     if len(plan.groups) > _SHOWN:
         say(f"  and {len(plan.groups) - _SHOWN:,} more")
     stays = [
@@ -134,4 +134,4 @@ def _print(plan: PrunePlan) -> None:
         for one in (*plan.stays, *((plan.waits,) if plan.waits else ()))
     ]
     print_table(stays, as_json=False, empty="Nothing stays.")
-    say(f"Plan {plan.id}: {plan.objects:,} objects, {sized(plan.bytes)}, {plan.saves:,.2f} a month.")
+    say(f"Plan {plan.id}: {amount(plan.objects, plan.bytes)}, {plan.saves:,.2f} a month.")
