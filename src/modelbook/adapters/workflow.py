@@ -36,14 +36,18 @@ def publish(report: "Report") -> None:
     # Every training asks this module for its job: it need not bring the gates and all that is told of them.
     from modelbook.core.markdown import annotations, markdown
 
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown(report) + "\n")
+    publish_text(markdown(report))
     for line in annotations(report):
         # A path may hold bytes that are no UTF-8.
         sys.stderr.write(line.encode(errors="backslashreplace").decode() + "\n")
     sys.stderr.flush()
+
+
+def publish_text(markdown: str) -> None:
+    """Write Markdown as the job's summary. Outside a workflow nothing happens."""
+    if in_workflow() and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(markdown + "\n")
 
 
 def job_identity() -> str | None:
