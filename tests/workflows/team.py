@@ -19,12 +19,11 @@ from tests.parts.act_run import ActRun
 from tests.parts.github.client import GitHubServer
 from tests.parts.s3 import RcloneS3
 from tests.workflows.founding import BIN, BUCKET, ROOT, Founded, desk, found, runner
-from tests.workflows.ways import DEFAULT, Way
+from tests.workflows.ways import ACTIONS, DEFAULT, Way
 
 Json = dict[str, Any]
 NAME = "acme/registry"
 ALICE, ADMIN = "ghp_" + "a" * 36, "ghp_" + "d" * 36
-ACTIONS = "github-actions[bot]"
 CHECK = "modelbook"  # the one required check
 SCRIPT = "examples/digits/train.py"
 VERSION = "registry/models/digits/versions"

@@ -15,8 +15,8 @@ from tests.parts.act_run import JobKey
 from tests.workflows import asides
 from tests.workflows.founding import Founded, found
 from tests.workflows.pull_request_body import assert_the_story_is_told
-from tests.workflows.team import ACTIONS, CHECK, SCRIPT, VERSION, Team, team
-from tests.workflows.ways import APP, DEFAULT, Way
+from tests.workflows.team import CHECK, SCRIPT, VERSION, Team, team
+from tests.workflows.ways import ACTIONS, APP, DEFAULT, Way
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(400)]
 

@@ -7,7 +7,8 @@ import pytest
 import requests
 
 from tests.parts.act_run import ActRun
-from tests.workflows.team import ACTIONS, ALICE, CHECK, NAME, Team, team
+from tests.workflows.team import ALICE, CHECK, NAME, Team, team
+from tests.workflows.ways import ACTIONS
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(200)]
 

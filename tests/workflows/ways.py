@@ -7,6 +7,8 @@ it, and what must follow.
 from dataclasses import dataclass, field
 from typing import Any
 
+ACTIONS = "github-actions[bot]"  # who acts with the token that every job has
+
 
 @dataclass(frozen=True)
 class Way:
@@ -35,7 +37,7 @@ class Way:
 # GitHub lets jobs open pull requests only where a setting says so, and then starts nothing that they ask for by it.
 DEFAULT = Way(
     name="default-token",
-    opener="github-actions[bot]",
+    opener=ACTIONS,
     starter="workflow_dispatch",
     own_merge=(),
     settings={"actions_may_open_pulls": True},

@@ -17,9 +17,8 @@ _DISPATCHES = ("workflow_dispatch", "repository_dispatch")
 
 def record(world: World, repository: Repository, name: str, login: str, ref: str, sha: str, payload: Json) -> Json:
     """Append an event. What the default token does starts workflows only by dispatch; a conflict, none."""
-    starts = login != DEFAULT_TOKEN or name in _DISPATCHES
-    if name == "pull_request" and payload["pull_request"]["mergeable"] is False:
-        starts = False
+    conflicts = name == "pull_request" and payload["pull_request"]["mergeable"] is False
+    starts = not conflicts and (login != DEFAULT_TOKEN or name in _DISPATCHES)
     common = {
         "repository": repository_shape(world, repository),
         "sender": simple_user(world, login),
@@ -33,7 +32,7 @@ def record(world: World, repository: Repository, name: str, login: str, ref: str
         "starts_workflows": starts,
         "payload": payload | common,
     }
-    event["runs"] = start(world, repository, event)
+    event["runs"] = [] if conflicts else start(world, repository, event)
     world.events.append(event)
     return event
 

@@ -23,25 +23,38 @@ def start(world: World, repository: Repository, event: Json) -> list[int]:
     """Make the runs that an event of a push or a pull request starts; gives their numbers.
 
     What the default token does starts none, save that those of its pull requests are there, and wait for a person who
-    approves them: `action_required`. A pull request that conflicts starts none either.
+    approves them: `action_required`.
     """
     name, login = event["name"], event["actor"]
     if name not in _FILTERS or (login == DEFAULT_TOKEN and name == "push") or event["sha"].strip("0") == "":
         return []
-    if name == "pull_request" and event["payload"]["pull_request"]["mergeable"] is False:
-        return []
     made = []
     for path, document in workflows(repository.git, event["sha"]):
         if _wants(triggers(document), repository.git, event):
-            number = 1 + sum(run.path == path for run in repository.runs.values())
             title = str(document.get("name", path))
-            ref, sha = event["ref"], event["sha"]
-            run = WorkflowRun(world.next_id(), number, login, path, name, ref, sha, {}, title, now())
+            run = make_run(world, repository, login, path, name, event["ref"], event["sha"], {}, title)
             if login == DEFAULT_TOKEN:
                 run.status, run.conclusion = "completed", "action_required"
-            repository.runs[run.id] = run
             made.append(run.id)
     return made
+
+
+def make_run(
+    world: World,
+    repository: Repository,
+    login: str,
+    path: str,
+    event: str,
+    ref: str,
+    sha: str,
+    inputs: Json,
+    title: str,
+) -> WorkflowRun:
+    """Queue the next run of a workflow."""
+    number = 1 + sum(run.path == path for run in repository.runs.values())
+    run = WorkflowRun(world.next_id(), number, login, path, event, ref, sha, inputs, title, now())
+    repository.runs[run.id] = run
+    return run
 
 
 def workflows(git: BareRepository, commit: str) -> list[tuple[str, Json]]:

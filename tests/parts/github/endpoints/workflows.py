@@ -7,8 +7,8 @@ from tests.parts.github import events, refusals
 from tests.parts.github.answers.deliveries import workflow as workflow_shape
 from tests.parts.github.answers.deliveries import workflow_run as run_shape
 from tests.parts.github.routes import Answer, Call, endpoint
-from tests.parts.github.starting import triggers, workflows
-from tests.parts.github.world import Json, WorkflowRun, now
+from tests.parts.github.starting import make_run, triggers, workflows
+from tests.parts.github.world import Json
 
 _REPO = "/repos/{owner}/{repo}"
 _WORKFLOW = _REPO + "/actions/workflows/{workflow_id}"
@@ -35,10 +35,8 @@ def dispatch(call: Call) -> Answer:
     inputs = _inputs(named["workflow_dispatch"].get("inputs") or {}, given)
     sha = git.resolve(ref)
     assert sha is not None
-    number = 1 + sum(run.path == path for run in call.repository.runs.values())
-    run_id, title = call.world.next_id(), _title(document, inputs, path)
-    run = WorkflowRun(run_id, number, call.login, path, "workflow_dispatch", ref, sha, inputs, title, now())
-    call.repository.runs[run.id] = run
+    title = _title(document, inputs, path)
+    run = make_run(call.world, call.repository, call.login, path, "workflow_dispatch", ref, sha, inputs, title)
     events.workflow_dispatched(call.world, call.repository, run)
     if not call.body.get("return_run_details"):
         return Answer(204)
