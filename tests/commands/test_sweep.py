@@ -56,10 +56,10 @@ def table(bench: Workbench) -> Workbench:
     return bench
 
 
-def write(bench: Workbench, name: str = "sweep.yaml", **changes: Any) -> str:
+def write(bench: Workbench, path: str = "sweep.yaml", /, **changes: Any) -> str:
     kept = {key: value for key, value in (FILE | changes).items() if value is not None}
-    (bench.root / name).write_text(yaml.safe_dump(kept, sort_keys=False))
-    return name
+    (bench.root / path).write_text(yaml.safe_dump(kept, sort_keys=False))
+    return path
 
 
 def report(bench: Workbench, file: str = "sweep.yaml") -> dict[str, Any]:

@@ -25,7 +25,7 @@ parameters:
   momentum: {min: 0.0, max: 0.9, when: {optimizer: sgd}}
   epochs: {value: 3}
 """
-POINT = {"lr": 0.01, "hidden": 16, "optimizer": "adam", "epochs": 3}
+POINT: dict[str, Any] = {"lr": 0.01, "hidden": 16, "optimizer": "adam", "epochs": 3}
 
 
 def sweep(**changes: Any) -> Sweep:

@@ -38,6 +38,15 @@ def test_steps_are_the_numbers_that_a_person_wrote() -> None:
     (dimension,) = dimensions(sweep(method="grid", budget=None, parameters=one))
     assert dimension.steps() == (0.1, 0.2, 0.3, 0.4, 0.5)
     assert dimension.size() == 5
+    assert dimension.contains(0.30000000000000004), "as floats add up"
+    assert not dimension.contains(0.35)
+
+
+def test_the_last_step_may_lie_below_the_end() -> None:
+    space = {"n": {"min": 8, "max": 70, "q": 8}, "x": {"min": 0.0, "max": 1.0, "q": 0.3}}
+    whole, parts = dimensions(sweep(parameters=space))
+    assert (whole.high, parts.high) == (64, 0.9)
+    assert not whole.contains(12)
 
 
 def test_what_is_asked_comes_after_what_it_depends_on() -> None:

@@ -28,7 +28,11 @@ NOT_IN_CI = {
     "schema": "for editors",
     "demo": "for newcomers",
 }
-PARTS = {"env": ["env-check"], "export": ["export-hf", "export-cyclonedx"]}  # of a group, what makes sense in CI
+PARTS = {  # of a group, what makes sense in CI
+    "env": ["env-check"],
+    "export": ["export-hf", "export-cyclonedx"],
+    "sweep": ["sweep-plan", "sweep-report", "sweep-trial"],
+}
 NO_INPUT = {
     "help": "for reading",
     "json": "a step's outputs are what the next step reads",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modelbook.adapters.extras import extra
+from modelbook.core.rungs import compared_at
 from modelbook.core.sweep import EarlyTerminate, Sweep
 from modelbook.core.trials import TrialResult
 
@@ -67,26 +68,15 @@ def _left_behind(
     Hyperband tells by a trial's number which of its values of min_iter it has, so that none may be missing.
     """
     for each in range(1, max([number, *known]) + 1):
-        if each == number:
-            own = study.ask()
-            continue
         trial = study.ask()
-        for step in _rungs(early, known[each].steps) if each in known else ():
+        if each == number:
+            own = trial
+            continue
+        for step in compared_at(early, known[each].steps) if each in known else ():
             trial.report(known[each].steps[step], step)
             trial.should_prune()
     verdict = False
-    for step in _rungs(early, steps):
+    for step in compared_at(early, steps):
         own.report(steps[step], step)
         verdict = own.should_prune() and step == max(steps)
     return verdict
-
-
-def _rungs(early: EarlyTerminate, steps: Mapping[int, float]) -> list[int]:
-    """The steps at which a trial is compared: the first at or after min_iter, eta times that, and so on."""
-    found, wanted, last = [], early.min_iter, max(steps, default=-1)
-    while wanted <= last:
-        step = min(each for each in steps if each >= wanted)
-        found.append(step)
-        while wanted <= step:
-            wanted *= early.eta
-    return found

@@ -1,5 +1,6 @@
 """What a step of a GitHub Actions workflow may leave behind: outputs, a summary, annotations, masked secrets."""
 
+import json
 import os
 import secrets
 import sys
@@ -27,6 +28,14 @@ def set_outputs(values: Mapping[str, str]) -> None:
         lines.append(f"{name}<<{fence}\n{value}\n{fence}\n")
     with Path(path).open("a", encoding="utf-8") as file:
         file.write("".join(lines))
+
+
+def event_inputs() -> dict[str, str]:
+    """What this workflow was started with by hand, as text; nothing where something else started it."""
+    path = os.environ.get("GITHUB_EVENT_PATH")
+    inputs = json.loads(Path(path).read_bytes()).get("inputs") if in_workflow() and path else None
+    known = {name: value for name, value in (inputs or {}).items() if value is not None}
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in known.items()}
 
 
 def publish(report: "Report") -> None:

@@ -38,6 +38,11 @@ class Sweeping:
         """What is known of a trial, None where it has not begun."""
         return next((one for one in self.trials if one.leg == leg), None)
 
+    def attempts(self, leg: Leg) -> int:
+        """How often a trial was begun."""
+        one = self.of(leg)
+        return one.attempts if one else 0
+
 
 def open_sweep(path: Path, registry_folder: str | None, *, begin: bool) -> Sweeping:
     """Read and check a sweep file, and gather its trials; with `begin` its name is the file's from now on.

@@ -7,6 +7,8 @@ from typing import Literal
 
 from modelbook.core.sweep import Number, Parameter, Scalar, Sweep
 
+_CLOSE = 1e-8  # of a step: floats add up to 0.30000000000000004
+
 Point = dict[str, Scalar]
 """The parameters of one trial: those of which every condition holds."""
 
@@ -37,7 +39,15 @@ class Dimension:
             return _in(value, self.choices)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
-        return self.low <= value <= self.high and (self.kind == "float" or isinstance(value, int))
+        if self.kind == "int" and not isinstance(value, int):
+            return False
+        return self.low <= value <= self.high and self._is_a_step(value)
+
+    def _is_a_step(self, value: Number) -> bool:
+        if self.step is None or self.log:
+            return True
+        steps = (value - self.low) / self.step
+        return abs(steps - round(steps)) < _CLOSE
 
     def steps(self) -> tuple[Scalar, ...] | None:
         """All values that it can have, in order; None where it is continuous."""
@@ -45,8 +55,8 @@ class Dimension:
             return self.choices
         if self.step is None or self.log:
             return tuple(range(int(self.low), int(self.high) + 1)) if self.kind == "int" else None
-        low, step = (Decimal(repr(one)) for one in (self.low, self.step))
-        exact = [low + number * step for number in range(self.size() or 0)]  # floats add up to 0.30000000000000004
+        low, step = Decimal(repr(self.low)), Decimal(repr(self.step))
+        exact = (low + number * step for number in range(self.size() or 0))
         return tuple(int(one) if self.kind == "int" else float(one) for one in exact)
 
     def size(self) -> int | None:
@@ -55,8 +65,11 @@ class Dimension:
             return len(self.choices)
         if self.step is None or self.log:
             return int(self.high) - int(self.low) + 1 if self.kind == "int" else None
-        low, high, step = (Decimal(repr(one)) for one in (self.low, self.high, self.step))
-        return int((high - low) / step) + 1
+        return _whole_steps(self.low, self.high, self.step) + 1
+
+
+def _whole_steps(low: Number, high: Number, step: Number) -> int:
+    return int((Decimal(repr(high)) - Decimal(repr(low))) / Decimal(repr(step)))
 
 
 def _in(value: object, allowed: tuple[Scalar, ...]) -> bool:
@@ -74,10 +87,13 @@ def dimension(name: str, parameter: Parameter) -> Dimension:
     low, high, kind = parameter.min, parameter.max, distribution_of(parameter)
     assert low is not None  # noqa: S101 - as checked
     assert high is not None  # noqa: S101
-    if kind in {"int_uniform", "q_log_uniform_values"}:
-        log = kind == "q_log_uniform_values"
-        return Dimension(name, "int", (), low, high, None if log else parameter.q or 1, log, when)
-    step = parameter.q if kind == "q_uniform" else None
+    if kind == "q_log_uniform_values":
+        return Dimension(name, "int", (), low, high, None, log=True, when=when)
+    step = parameter.q or 1 if kind == "int_uniform" else parameter.q
+    if step is not None:  # the last step may lie below `max`
+        high = float(Decimal(repr(low)) + _whole_steps(low, high, step) * Decimal(repr(step)))
+    if kind == "int_uniform":
+        return Dimension(name, "int", (), int(low), int(high), step, when=when)
     return Dimension(name, "float", (), float(low), float(high), step, kind == "log_uniform_values", when)
 
 

@@ -70,6 +70,14 @@ def most_trials(sweep: Sweep) -> int:
     return min(points, sweep.budget.trials or points)
 
 
+def trials_to_come(sweep: Sweep, trials: Sequence[TrialResult]) -> int:
+    """How many trials, repetitions counted, there are left to end at most; 0 where no number bounds them."""
+    if sweep.method != "grid" and sweep.budget.trials is None:
+        return 0
+    again = sweep.confirming.best * sweep.confirming.seeds if sweep.confirming else 0
+    return max(0, most_trials(sweep) + again - sum(one.ended for one in trials))
+
+
 def _spent(sweep: Sweep, trials: Sequence[TrialResult], begun: int) -> str | None:
     """What of the budget is spent."""
     if begun >= most_trials(sweep):

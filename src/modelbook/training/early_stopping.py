@@ -7,7 +7,8 @@ from typing import Self
 from modelbook.core.run_log import StoppedEarly
 from modelbook.core.run_record import Trial
 from modelbook.core.run_state import series
-from modelbook.core.sweep import Sweep
+from modelbook.core.rungs import compared_at
+from modelbook.core.sweep import EarlyTerminate, Sweep
 from modelbook.core.trials import TrialResult
 from modelbook.errors import ModelbookError
 from modelbook.training.clock import timestamp, utc_now
@@ -27,8 +28,10 @@ class StopTrial(SystemExit):
 class EarlyStopping:
     """Compares this trial with the others, as their logs in the store stand when it asks."""
 
-    def __init__(self, session: Session, note: Callable[[str], None], sweep: Sweep, trial: Trial) -> None:
-        self._session, self._note, self._sweep, self._trial = session, note, sweep, trial
+    def __init__(
+        self, session: Session, note: Callable[[str], None], sweep: Sweep, early: EarlyTerminate, trial: Trial
+    ) -> None:
+        self._session, self._note, self._sweep, self._early, self._trial = session, note, sweep, early, trial
         self._steps: dict[int, float] | None = None
         self._known: list[TrialResult] = []
         self._stopped = False
@@ -40,7 +43,7 @@ class EarlyStopping:
         sweep, trial = session.config.sweep, session.config.plan.trial
         if sweep is None or sweep.early_terminate is None or trial is None or trial.repeat or among_others():
             return None
-        return cls(session, note, sweep, trial)
+        return cls(session, note, sweep, sweep.early_terminate, trial)
 
     def after(self, step: int, values: Mapping[str, float]) -> None:
         """Take what was just logged at `step`. Raises StopTrial where the trial is given up, again and again."""
@@ -52,10 +55,9 @@ class EarlyStopping:
         if self._steps is None:
             self._steps = self._before()
         self._steps[step] = value
-        if not self._is_hopeless():
+        if step not in compared_at(self._early, self._steps) or not self._is_hopeless(self._steps):
             return
-        early = self._sweep.early_terminate
-        reason = f"{early.type if early else ''} gave it up: {self._sweep.metric.name} {value:.6g} at step {step}"
+        reason = f"{self._early.type} gave it up: {self._sweep.metric.name} {value:.6g} at step {step}"
         self._session.add(StoppedEarly(time=timestamp(utc_now()), step=step, reason=reason))
         self._note(f"stopped early: {reason}")
         self._stopped = True
@@ -68,7 +70,7 @@ class EarlyStopping:
         found = series([*earlier, *self._session.folder.events()], self._sweep.metric.name)
         return {step: value for step, value in found.items() if math.isfinite(value)}
 
-    def _is_hopeless(self) -> bool:
+    def _is_hopeless(self, steps: Mapping[int, float]) -> bool:
         from modelbook.adapters.optuna_pruning import is_hopeless
 
         try:
@@ -79,4 +81,4 @@ class EarlyStopping:
                 self._note(f"the other trials cannot be read, so that nothing stops this one early: {error.message}")
             self._away = True
             return False
-        return is_hopeless(self._sweep, self._trial.number, self._steps or {}, self._known)
+        return is_hopeless(self._sweep, self._trial.number, steps, self._known)

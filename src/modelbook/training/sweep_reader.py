@@ -60,7 +60,7 @@ def read_file(store: Store, name: str) -> bytes:
 def list_sweeps(store: Store) -> list[str]:
     """The names of all sweeps that began."""
     parts = (info.key.split("/") for info in store.list("sweeps/"))
-    return [part[1] for part in parts if len(part) == 3 and part[2] == "sweep.yaml"]
+    return sorted(part[1] for part in parts if len(part) == 3 and part[2] == "sweep.yaml")
 
 
 def read_sweep(store: Store, name: str) -> tuple[Sweep, list[TrialResult]]:

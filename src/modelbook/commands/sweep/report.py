@@ -6,7 +6,7 @@ import click
 
 from modelbook.adapters.workflow import publish_text, set_outputs
 from modelbook.commands._console import print_json, print_table, say
-from modelbook.commands._registering import register_run
+from modelbook.commands._registering import RECORD_LIMIT, register_run
 from modelbook.commands._sweeping import Sweeping, open_sweep
 from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
 from modelbook.core.digests import digest_of
@@ -17,7 +17,6 @@ from modelbook.core.sweep_markdown import shown, sweep_markdown
 from modelbook.core.sweep_report import SweepReport, description_of, report_of
 from modelbook.errors import BadInput, Exit
 
-_LIMIT = 16 * 1024 * 1024  # bytes of a run's record
 _SHOWN = 10
 
 
@@ -89,10 +88,15 @@ def _hand_on(sweeping: Sweeping, report: SweepReport) -> None:
     """To the job that registers: what it needs, and nothing before the sweep is over."""
     best = report.best
     if best is None or not report.settled:
-        set_outputs({"best": "", "digest": "", "description": ""})
+        set_outputs({"run": "", "digest": "", "description": "", "tag": ""})
         return
-    record = sweeping.workspace.store.read_bytes(run_key(best.trial.run), limit=_LIMIT)
-    set_outputs({"best": best.trial.run, "digest": digest_of(record), "description": description_of(report)})
+    record = sweeping.workspace.store.read_bytes(run_key(best.trial.run), limit=RECORD_LIMIT)
+    known = {"run": best.trial.run, "digest": digest_of(record)}
+    set_outputs(known | {"description": description_of(report), "tag": _tag(report)})
+
+
+def _tag(report: SweepReport) -> str:
+    return f"sweep:{report.sweep.name}"
 
 
 def register_the_best(
@@ -114,7 +118,7 @@ def register_the_best(
         signer=signer,
         forge_name=forge_name,
         description=description_of(report),
-        tags=(f"sweep:{report.sweep.name}",),
+        tags=(_tag(report),),
         as_json=as_json,
     )
 

@@ -11,7 +11,7 @@ from modelbook.commands._workspace import forge_option, json_option, registry_op
 from modelbook.commands.sweep.report import make_report, register_the_best, tell
 from modelbook.core.names import check_name
 from modelbook.core.sweep_markdown import shown
-from modelbook.core.sweep_rounds import Round, next_round
+from modelbook.core.sweep_rounds import Round, next_round, trials_to_come
 from modelbook.core.trials import Leg
 from modelbook.errors import BadInput, Exit
 
@@ -64,20 +64,21 @@ def _train_all(sweeping: Sweeping, pool: Pool, as_json: bool) -> tuple[Sweeping,
 
     Raises BadInput where a trial cannot even begin: the next one could not either.
     """
-    total = (sweeping.sweep.budget.trials or 0) - len(sweeping.trials)
-    with pool, counted("training", max(total, 0)) as done:
+    attempts: dict[Leg, int] = {}  # that each one had when it was begun
+    with pool, counted("training", trials_to_come(sweeping.sweep, sweeping.trials)) as done:
         while True:
             turn = next_round(sweeping.sweep, sweeping.trials, pool.legs)
             for leg in turn.legs[: pool.room]:
+                attempts[leg] = sweeping.attempts(leg)
                 pool.start(leg)
             if not pool.legs:
                 return sweeping, turn
             leg, code, said = pool.wait()
-            before, sweeping = sweeping.of(leg), sweeping.again()
-            now = sweeping.of(leg)
-            if code and (now is None or (before and now.attempts == before.attempts)):
+            sweeping = sweeping.again()
+            if code and sweeping.attempts(leg) == attempts[leg]:
                 raise BadInput(f"trial {leg} could not be trained:\n{said}", where=str(sweeping.path))
-            done(1)
+            one = sweeping.of(leg)
+            done(int(one is not None and one.ended))
             say(_words(sweeping, leg), as_json=as_json)
 
 
