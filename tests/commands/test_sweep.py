@@ -98,8 +98,16 @@ def test_a_sweep_runs_to_its_best_through_a_kill_and_is_registered(table: Workbe
 def test_a_changed_file_is_another_sweep_which_may_inherit(table: Workbench) -> None:
     file = write(table)
     table.ok("sweep", "trial", file, "2")
+    began = table.git("rev-parse", "HEAD").strip()
+    table.commit({"note.txt": "a\n"}, "Something else")
     planned = json.loads(table.ok("sweep", "plan", file, "--json"))
-    assert planned == {"sweep": "pace", "stage": "search", "trials": [{"trial": "1"}, {"trial": "3"}], "why": None}
+    about = {"sweep": "pace", "stage": "search", "why": None, "begun": 1, "commit": began}
+    assert planned == about | {"trials": [{"trial": "1"}, {"trial": "3"}]}
+    table.git("checkout", "--quiet", "--orphan", "elsewhere")
+    table.git("commit", "--quiet", "-m", "Another history")
+    refused = table.run("sweep", "plan", file)
+    assert (refused.code, f"by commit {began[:12]}, which is not of this branch" in refused.err) == (2, True)
+    table.git("checkout", "--quiet", "main")
     write(table, parameters=FILE["parameters"] | {"pace": {"values": [0.2, 0.8, 0.9]}})
     for command in (("plan",), ("trial", "1"), ("run",), ("report",)):
         refused = table.run("sweep", command[0], file, *command[1:])
@@ -166,7 +174,7 @@ def test_what_cannot_be_meant_is_said(table: Workbench) -> None:
         ("trial", "4"): "there is no trial 4: the sweep has 3",
         ("trial", "1-s1"): "trial 1 has not begun",
         ("trial", "one"): "'one' is not a trial",
-        ("plan", "--dispatch"): "--dispatch goes with a workflow on a branch",
+        ("plan", "--dispatch-after", "0"): "--dispatch-after goes with a workflow on a branch",
         ("report", "--register-best", "toy"): "the sweep is not over: 3 to train",
     }
     for (verb, *more), words in cases.items():
