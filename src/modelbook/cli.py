@@ -15,6 +15,7 @@ VERBS = {
     "init": "Make a registry in a git repository.",
     "data": "Add, show, pull and compare dataset versions.",
     "train": "Train a model and keep all that it was made from.",
+    "sweep": "Search for the best parameters.",
     "runs": "List runs, or follow one.",
     "register": "Make a model version of a finished run.",
     "evaluate": "Measure a version in a job that did not train it.",

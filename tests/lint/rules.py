@@ -27,7 +27,7 @@ OUTSIDE_EVENTS = {
     "pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment",
     "issues", "issue_comment", "discussion", "discussion_comment", "fork", "watch",
 }  # fmt: skip
-TRAINING = {"train", "sweep", "reproduce"}
+TRAINING = {"train", "sweep", "sweep-trial", "reproduce"}
 MEASURING = TRAINING | {"evaluate"}
 # What the training job must leave to other jobs: measuring, signing, moving stages, deleting.
 JUDGING = {"evaluate", "record", "register", "promote", "rollback", "hold", "release", "retention", "online-add"}
