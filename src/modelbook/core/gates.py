@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from modelbook.core.cel import ExpressionError, evaluate
 from modelbook.core.claims import FORMS, Claim, claim_of
-from modelbook.core.expressions import REPRODUCED, Expression, ExpressionError, evaluate, parse
+from modelbook.core.expressions import REPRODUCED, Expression, parse
 from modelbook.core.numbers import Numbers, not_a_number
 from modelbook.core.pairing import paired
 from modelbook.core.policy import PlacedGate

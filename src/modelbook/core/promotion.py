@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from modelbook.core import layout
 from modelbook.core.alike import like_with_like, that_count
+from modelbook.core.cel import ExpressionError
 from modelbook.core.documents import DocumentError
 from modelbook.core.evaluation import Evaluation, Examples
 from modelbook.core.examples import Results
-from modelbook.core.expressions import ExpressionError, parse
+from modelbook.core.expressions import parse
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.gates import Facts, GateResult, judge
 from modelbook.core.numbers import NONE, Numbers, numbers_of
