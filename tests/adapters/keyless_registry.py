@@ -113,6 +113,20 @@ def evaluated(claims: Mapping[str, Any], job_: str = MEASURED, *, trained: str =
     return _graded(made, path, evaluation_statement(evaluation, made.files[f"{path}.yaml"]), claims)
 
 
+def measured_beside(claims: Mapping[str, Any], other: Mapping[str, Any], *, trained: str) -> Made:
+    """As `evaluated`, by turns with digits@2, which was trained by `trained` and signed by the job with `other`."""
+    made = registry()
+    made.version("digits", 2, None, run=card_fields("digits", 2)["run"] | {"job": trained})
+    card, data = made.registry.card("digits", 2), made.files["models/digits/versions/2/card.yaml"]
+    made.put("models/digits/versions/2/model.sig", sign(sigstore(), model_statement(card, data), job(**other), at=NOW))
+    latency = {"p99": {"value": 9.0, "n": 4, "stderr": 0.1, "hardware": True}}
+    beside = {"version": 2, "card": digest_of(data), "suite": "default", "rounds": 4, "metrics": latency}
+    made.evaluation(job=MEASURED, metrics=latency, beside=beside)
+    path = f"{FOLDER}/evaluations/default"
+    evaluation: Evaluation = made.registry.evaluation(f"{path}.yaml")
+    return _graded(made, path, evaluation_statement(evaluation, made.files[f"{path}.yaml"]), claims)
+
+
 def reproduced(claims: Mapping[str, Any], job_: str = MEASURED, *, trained: str = TRAINED) -> Made:
     """As `evaluated`, with a reproduction."""
     made = registry(job_=trained).reproduction(job=job_)

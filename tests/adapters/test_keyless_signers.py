@@ -17,6 +17,7 @@ from tests.adapters.keyless_registry import (
     codes,
     evaluated,
     found,
+    measured_beside,
     refused,
     registry,
     reproduced,
@@ -108,6 +109,16 @@ def test_the_run_that_signed_the_model_vouches_for_no_reproduction() -> None:
     assert codes(reproduced({"run_id": "1001"}, vouches, trained="local:laptop/1/2")) == {"signed-by-trainer"}
     assert codes(reproduced({"run_id": "1001"}, vouches)) == {"signed-by-trainer"}
     assert codes(reproduced({}, trained="local:laptop/1/2")) == set()
+
+
+def test_the_run_that_trained_or_signed_what_it_is_measured_beside_measures_neither() -> None:
+    """By its own job, or by that of another: the certificate says in which run both were."""
+    local, measured = "local:laptop/1/2", "github:acme/models/1002/train"
+    assert codes(measured_beside({}, {"run_id": "1005"}, trained=local)) == set()
+    assert codes(measured_beside({}, {"run_id": "1002"}, trained=local)) == {"signed-by-trainer"}
+    made = measured_beside({}, {"run_id": "1005"}, trained=measured)
+    assert codes(made) == {"signed-by-trainer"}
+    assert verify_version(made.registry, "digits", 1).evaluations == {}
 
 
 def test_a_run_that_signed_the_provenance_alone_grades_nothing() -> None:

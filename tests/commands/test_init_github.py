@@ -86,6 +86,20 @@ def test_only_a_commit_is_pinned(repository: Path, pin: str) -> None:
     assert not (repository / "registry").exists()
 
 
+def test_a_store_that_no_policy_takes_is_refused_before_anything_is_written(repository: Path) -> None:
+    done = init(repository, "--store", "/srv/models", "--github", f"acme/modelbook@{FIRST}")
+    assert (done.exit_code, "a store is s3://bucket/prefix" in done.output) == (2, True), done.output
+    assert list(repository.iterdir()) == [repository / ".git"]
+    assert not (repository.parent / "key.pem").exists()
+
+
+@pytest.mark.parametrize(("store", "warned"), [("file:.modelbook/store", True), ("s3://acme-models/registry", False)])
+def test_a_folder_is_no_store_for_jobs_on_github(repository: Path, store: str, warned: bool) -> None:
+    done = init(repository, "--store", store, "--github", f"acme/modelbook@{FIRST}")
+    assert done.exit_code == 0, done.output
+    assert ("is another folder for each job on GitHub" in done.output) is warned
+
+
 def test_code_owners_are_those_named_and_a_file_of_a_person_stays(repository: Path) -> None:
     assert (
         init(repository, "--github", f"acme/modelbook@{FIRST}", "--owner", "@acme/ml", "--owner", "@bob").exit_code == 0

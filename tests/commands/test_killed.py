@@ -15,6 +15,7 @@ from modelbook.core.layout import trust_signature_path
 from modelbook.core.statements import trust_statement
 from tests.commands.workbench import Workbench
 from tests.made import Made, trust_yaml
+from tests.parts.github.client import dispatched
 from tests.parts.office import Office, github_environment
 from tests.parts.ssh_keys import ssh_key
 
@@ -88,7 +89,7 @@ def complete_after_each_kill(office: Office, name: str, killed: Killed) -> None:
         assert heads == {"refs/heads/main", f"refs/heads/{killed.branch}"}, write
         made = office.desk.git("--git-dir", str(office.bare), "rev-list", "--count", f"main..{killed.branch}")
         assert (int(made), len(state["comments"])) == (killed.commits, killed.comments), write
-        verified = [run["inputs"]["head"] for run in state["runs"]]
+        verified = [run["inputs"]["head"] for run in dispatched(state)]
         assert (verified[-1], len(verified)) == (pull["head_sha"], killed.commits), write
 
 
@@ -135,4 +136,4 @@ def test_registering_and_evaluating_that_are_killed_are_completed_by_running_the
     workshop.desk.ok(*evaluate)
     (pull,) = workshop.state["pulls"]
     assert pull["head_ref"] == "evaluate/toy-1-default"
-    assert [one["inputs"]["head"] for one in workshop.state["runs"]] == [pull["head_sha"]]
+    assert [one["inputs"]["head"] for one in dispatched(workshop.state)] == [pull["head_sha"]]

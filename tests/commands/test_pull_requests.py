@@ -6,7 +6,7 @@ import pytest
 
 from tests.made import POLICY
 from tests.parts.desks import made_for_people
-from tests.parts.github.client import secondary_limit
+from tests.parts.github.client import dispatched, secondary_limit
 from tests.parts.office import BOT, PERSON, Office
 
 GREEN = {"allow_auto_merge": True, "required_checks": ["modelbook"]}
@@ -69,7 +69,7 @@ def test_a_conflict_is_told_and_promoting_from_the_present_base_ends_it(office: 
     for token in ("", PERSON):  # of a job, and of an App, whose pull requests start their checks by themselves
         office.patch.setenv("MODELBOOK_TOKEN", token)
         assert "It conflicts with main, so nothing verifies it" in promote(office, 2)
-    assert len(office.state["runs"]) == 1, "there is no trial merge that could be verified"
+    assert len(dispatched(office.state)) == 1, "there is no trial merge that could be verified"
     office.desk.git("reset", "-q", "--hard", present)
     assert "conflicts" not in promote(office, 2)
     assert office.pull(2)["mergeable"]
@@ -94,7 +94,7 @@ def test_a_rate_limit_is_waited_for_at_every_call(office: Office, limit: dict[st
     office.fail("POST", "/pulls$", **limit)
     office.fail("POST", "/comments$", **limit)
     promote(office)
-    assert (len(office.state["pulls"]), len(office.state["comments"]), len(office.state["runs"])) == (1, 1, 1)
+    assert (len(office.state["pulls"]), len(office.state["comments"]), len(dispatched(office.state))) == (1, 1, 1)
 
 
 def test_a_limit_beyond_the_ceiling_ends_it_and_it_goes_on_later(office: Office) -> None:
@@ -146,7 +146,7 @@ def test_the_default_branch_may_have_any_name(office: Office) -> None:
     office.open("old-default", default_branch="master")
     promote(office)
     assert office.pull(1)["base_ref"] == "master"
-    assert [run["ref"] for run in office.state["runs"]] == ["refs/heads/master"]
+    assert [run["ref"] for run in dispatched(office.state)] == ["refs/heads/master"]
     assert office.verify(1)["passed"]
     office.merge(1)
     assert "nothing to do" in promote(office)

@@ -11,6 +11,7 @@ import yaml
 
 from tests.commands.workbench import Workbench
 from tests.parts.desks import Desk, made_for_people
+from tests.parts.github.client import dispatched
 from tests.parts.office import STRANGER, Office, github_environment
 from tests.parts.ssh_keys import ssh_key
 
@@ -54,7 +55,7 @@ def again(office: Office) -> list[dict[str, str]]:
     office.bring()
     waiting = office.desk.json("plan")["verify"]
     assert office.desk.json("plan", "--verify")["verify"] == waiting
-    return [run["inputs"] for run in office.state["runs"] if run["inputs"]["base"]]
+    return [run["inputs"] for run in dispatched(office.state) if run["inputs"]["base"]]
 
 
 def put_on_its_base(root: Path, base: str, head: str) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from modelbook.adapters.github_forge import GitHubForge
 from tests.parts.desks import Desk, made_for_people
 from tests.parts.office import Office
 from tests.parts.ssh_keys import ssh_key
@@ -104,3 +105,49 @@ def test_nothing_that_somebody_else_put_on_the_branch_is_merged_by_itself(office
     assert office.pull(1)["merged_by"] == "github-actions[bot]"
     office.bring()
     assert (desk.root / "README.md").read_text() == "hello\n"
+
+
+def push_while_it_is_looked_at(office: Office, patch: pytest.MonkeyPatch) -> None:
+    """Somebody pushes to the promotion's branch just after its paths were read."""
+    look = GitHubForge.changed
+
+    def changed(forge: GitHubForge, base: str, commit: str) -> frozenset[str] | None:
+        found = look(forge, base, commit)
+        office.desk.git("fetch", "-q", "origin", f"+refs/heads/{BRANCH}:refs/heads/{BRANCH}")
+        add(office.desk, "README.md")
+        office.desk.git("push", "-q", "origin", BRANCH)
+        return found
+
+    patch.setattr(GitHubForge, "changed", changed)
+
+
+def test_what_is_pushed_while_it_is_looked_at_is_not_merged_by_itself(office: Office) -> None:
+    office.open("pushed-meanwhile", required_checks=["modelbook"])
+    command = ("promote", "digits@1", "--to", "staging", "--signer", office.desk.signer("promoter"))
+    office.desk.ok(*command)
+    office.server.configure(office.name, allow_auto_merge=True)
+    office.server.clear_log()
+    with pytest.MonkeyPatch.context() as patch:
+        push_while_it_is_looked_at(office, patch)
+        code, text = office.desk.run(*command)
+    assert (code, "moved meanwhile" in text) == (1, True), text
+    assert office.visible_writes() == []
+    office.desk.ok(*command)
+    assert {one["filename"] for one in office.ask("GET", "/pulls/1/files")[1]} == PROPOSED
+
+
+def test_what_github_does_not_name_is_not_taken_for_nothing(office: Office) -> None:
+    """It names 300 paths of a comparison, in their order: one more lies beyond them."""
+    office.open("many-files", required_checks=["modelbook"])
+    desk = office.desk
+    command = ("promote", "digits@1", "--to", "staging", "--signer", desk.signer("promoter"))
+    desk.ok(*command)
+    desk.git("fetch", "-q", "origin", f"+refs/heads/{BRANCH}:refs/heads/{BRANCH}")
+    desk.git("switch", "-q", BRANCH)
+    for number in range(298):
+        (desk.root / STAGES / f"staging.p{number}.sshsig").write_text("of somebody else\n")
+    desk.git("switch", "-q", "main")
+    add(desk, "zzz.py")
+    desk.git("push", "-q", "origin", BRANCH)
+    desk.ok(*command)
+    assert {one["filename"] for one in office.ask("GET", "/pulls/1/files")[1]} == PROPOSED

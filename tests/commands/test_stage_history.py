@@ -17,6 +17,7 @@ DAYS = {day: f"2026-10-0{day}T12:00:00Z" for day in range(1, 8)}
 def desk(empty_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setenv("MODELBOOK_SIGNER", empty_desk.signer("promoter"))
     at(monkeypatch, 1)
+    empty_desk.git("commit", "-q", "--amend", "--reset-author", "--no-edit")  # no commit counts as older than this one
     empty_desk.commit(Made().dataset().version("digits", 1).version("digits", 2).version("digits", 3))
     return empty_desk
 

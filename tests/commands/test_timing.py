@@ -43,6 +43,16 @@ def test_a_soak_is_measured_by_the_commits_that_brought_the_version(bench: Workb
     assert json.loads(bench.ok("plan", "--json"))["promote"] == [{"version": "toy@1", "stage": "production"}]
     bench.ok("promote", "toy@1", "--to", "production")
     assert bench.run("verify", "--change", start, "--rev", "promote/toy-1-to-production").code == 0
+    # A promotion that is dated back comes after all that was there, though that was about no model.
+    bench.git("checkout", "--quiet", "--orphan", "dated-back")
+    bench.git("rm", "-rq", "--cached", "registry/models/toy/stages")
+    dated.git("commit", "--quiet", "-m", "Long ago")
+    bench.git("commit", "--quiet", "--allow-empty", "-m", "Now")
+    dated.git("add", "-A")
+    dated.git("commit", "--quiet", "-m", "Promote it")
+    code, report = judged(bench, "gate", "toy@1", "--to", "production")
+    assert (code, codes(report)) == (1, {"not-soaked"})
+    bench.git("switch", "--quiet", "old")
     # A clone that has but the last commit cannot know.
     shallow = bench.root.parent / "shallow"
     clone = ["git", "clone", "--quiet", "--depth", "1", "--branch", "old", f"file://{bench.root}", str(shallow)]

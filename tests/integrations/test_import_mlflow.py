@@ -53,7 +53,10 @@ class Leaving:
 def leaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Leaving:
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
-    return Leaving(tmp_path / "theirs")
+    made = Leaving(tmp_path / "theirs")
+    # See `_default_place` in mlflow_registry.py.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", made.uri)
+    return made
 
 
 def card(bench: Workbench, version: str) -> ModelCard:
@@ -96,6 +99,8 @@ def test_a_team_moves_from_mlflow(bench: Workbench, leaving: Leaving) -> None:
     assert (one.description or "").endswith("the first")
     stored = {path.name for path in (bench.root / ".modelbook/store/runs").iterdir()}
     assert stored == {one.run.id}  # nothing of what was skipped
+
+    assert not (bench.root / "mlflow.db").exists(), "MLflow's client looked nowhere else"
 
     # The branch is thrown away. What is in the store already is not fetched again, and what is new keeps its number.
     bench.git("reset", "--hard", "--quiet", before.strip())

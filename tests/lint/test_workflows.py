@@ -1,10 +1,12 @@
 """The repository's own workflows and actions keep every rule and hold the permissions agreed upon."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
+from modelbook.commands._workflows import Pin, plan_workflows
 from tests.lint.documents import ROOT, WORKFLOW_DIRECTORY, Document, local_target, permissions, read_tree
 from tests.lint.rules import RULES, Rule, breaches, signers_are_chosen_alike
 
@@ -40,13 +42,10 @@ def test_a_merge_queue_is_verified_against_its_own_base_and_gets_the_status() ->
 
 
 def of_a_team() -> dict[str, Document]:
-    """What `modelbook init --github` writes and what the README shows, as if they called the workflows of this tree."""
-    texts = {template.name: template.read_text() for template in TEMPLATES.glob("*.yml")}
-    (shown,) = re.findall(r"```yaml\n(name: Train\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    texts["readme.yml"] = shown
+    """What `modelbook init --github` writes, as if it called the workflows of this tree."""
     callers = {}
-    for name, text in texts.items():
-        path = f"{WORKFLOW_DIRECTORY}/of-a-team-{name}"
+    for template in TEMPLATES.glob("*.yml"):
+        path, text = f"{WORKFLOW_DIRECTORY}/of-a-team-{template.name}", template.read_text()
         callers[path] = Document(path, re.sub(r"uses: \S+/([a-z]+\.yml)\S+", rf"uses: $/{WORKFLOW_DIRECTORY}/\1", text))
     return callers
 
@@ -59,7 +58,7 @@ def test_what_init_writes_for_a_team_fits_what_it_calls(rule: Rule) -> None:
 
 
 def test_a_team_gives_each_workflow_what_its_jobs_ask_for_and_no_more() -> None:
-    assert len(of_a_team()) == 7
+    assert len(of_a_team()) == 6
     for path, document in of_a_team().items():
         (caller,) = document.jobs.values()
         called = local_target(caller["uses"], read_tree())
@@ -68,3 +67,16 @@ def test_a_team_gives_each_workflow_what_its_jobs_ask_for_and_no_more() -> None:
         for job in called.jobs.values():
             asked |= {scope: level for scope, level in job["permissions"].items() if asked.get(scope) != "write"}
         assert caller["permissions"] == asked, path
+
+
+def test_the_readme_shows_the_three_workflows_of_a_team_as_init_writes_them(tmp_path: Path) -> None:
+    """So that whoever copies them has what the other tests hold, and what `init` would leave as it is."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    written = plan_workflows(tmp_path, Pin("OWNER/modelbook", commit), "main", "registry", ()).contents
+    readme = (ROOT / "README.md").read_text()
+    shown = re.findall(
+        r"<summary><code>(\S+)</code>.*?</summary>\n\n```yaml\n(.*?)```\n\n</details>", readme, re.DOTALL
+    )
+    assert [path.rpartition("/")[2] for path, _ in shown] == ["train.yml", "verify.yml", "promote.yml"]
+    for path, text in shown:
+        assert text.replace("@COMMIT\n", f"@{commit}\n") == written[path].decode(), path

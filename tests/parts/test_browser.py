@@ -40,10 +40,6 @@ def test_a_page_that_a_screen_reader_cannot_read_is_found(page: "Page") -> None:
 )
 def test_what_goes_wrong_in_a_page_fails_its_test(page: "Page", spoilt: str, said: str) -> None:
     other = page.context.new_page()
-    watch = watched(other)
-    watch.__enter__()
-    other.set_content(spoilt)
-    other.wait_for_load_state("networkidle")
-    with pytest.raises(AssertionError, match=re.escape(said)):
-        watch.__exit__(None, None, None)
+    with pytest.raises(AssertionError, match=re.escape(said)), watched(other):
+        other.set_content(spoilt, wait_until="networkidle")
     other.close()

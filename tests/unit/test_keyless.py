@@ -126,7 +126,7 @@ def test_the_commit_is_that_of_the_run(fields: dict[str, Any], says: list[str]) 
     ],
 )
 def test_the_run_that_trained_grades_nothing(trainer: str, says: list[str]) -> None:
-    assert codes(Origin("local:laptop/3/4", trainer=trainer)) == says
+    assert codes(Origin("local:laptop/3/4", trainers={trainer})) == says
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_the_run_that_trained_grades_nothing(trainer: str, says: list[str]) -> N
     ],
 )
 def test_a_run_that_signed_the_model_grades_nothing(run: str, says: list[str]) -> None:
-    assert codes(Origin("local:laptop/3/4", trainer="local:laptop/1/2", registrars={run})) == says
+    assert codes(Origin("local:laptop/3/4", trainers={"local:laptop/1/2"}, registrars={run})) == says
 
 
 def test_a_root_is_used_only_if_it_is_the_one_that_is_named() -> None:

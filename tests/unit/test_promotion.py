@@ -204,3 +204,49 @@ def test_a_baseline_is_compared_with_only_on_the_same_test_set() -> None:
     decision = judged(made.pointer("digits", "staging", 2), 2, "production")
     assert not decision.passed
     assert any("baseline" in gate.reason and "measured" in gate.reason for gate in decision.gates)
+
+
+def suites(**datasets: str) -> str:
+    lines = [f"  {name}: {{entry_point: evaluate.py, dataset: {one}@1}}\n" for name, one in datasets.items()]
+    return f"model: digits\nsuites:\n{''.join(lines)}"
+
+
+def test_a_suite_that_model_yaml_does_not_name_any_more_measures_nothing_that_counts() -> None:
+    """Its easier numbers would pass the gates of the suite that took its place."""
+    made = Made().dataset().dataset("easy").version(metrics=None).evaluation(metrics=BETTER, suite="easy", data="easy")
+    decision = judged(made.put("models/digits/model.yaml", suites(hard="digits")))
+    assert not decision.passed
+    assert codes(decision) == {"no-such-suite"}
+    assert "no evaluation of the candidate measured 'accuracy'" in decision.gates[0].reason
+    assert judged(made.evaluation(metrics=BETTER, suite="hard")).passed, "both measured it, and one of them counts"
+
+
+def test_a_new_test_set_compares_with_the_baseline_once_it_has_measured_that_too() -> None:
+    """Version 2 is worse than version 1, and looks better on the easier set of the new suite."""
+    made = Made().dataset().dataset("easy").version().pointer("digits", "staging", 1).pointer("digits", "production", 1)
+    made.version("digits", 2, metrics=None).evaluation("digits", 2, BETTER, suite="new", data="easy")
+    made.put("models/digits/model.yaml", suites(new="easy")).pointer("digits", "staging", 2)
+    decision = judged(made, 2, "production")
+    assert (decision.passed, decision.gates[0].reason) == (
+        False,
+        "baseline: no evaluation of the baseline measured 'accuracy'",
+    )
+    for accuracy, passes in ((0.99, False), (0.96, True)):
+        again = made.copy().evaluation("digits", 1, {"accuracy": accuracy}, suite="new", data="easy")
+        assert judged(again, 2, "production").passed is passes
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_numbers_of_two_suites_are_not_compared(named: bool) -> None:
+    """Each measured one of the two versions: also where model.yaml still names both, or none."""
+    made = Made().dataset().version(metrics=None).evaluation(metrics={"accuracy": 0.94}, suite="hard")
+    made.pointer("digits", "staging", 1).pointer("digits", "production", 1)
+    made.version("digits", 2, metrics=None).evaluation("digits", 2, BETTER, suite="easy")
+    if named:
+        made.put("models/digits/model.yaml", suites(hard="digits", easy="digits"))
+    decision = judged(made.pointer("digits", "staging", 2), 2, "production")
+    assert not decision.passed
+    assert decision.gates[0].reason == (
+        "baseline: accuracy is not comparable: it was measured by suite hard on digits@1, "
+        "the candidate's by suite easy on digits@1"
+    )

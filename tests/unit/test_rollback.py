@@ -14,7 +14,7 @@ from modelbook.core.pointer import StagePointer
 from modelbook.core.promotion import decide
 from modelbook.core.report import change_report, promotion_report
 from modelbook.core.rollback import keep, previous, roll_back
-from modelbook.core.tenure import Tenures, tenures
+from modelbook.core.tenure import Tenures, no_older, tenures
 from tests.made import POLICY, RULES, SIGNERS, Made, trust_yaml
 from tests.made_fields import NOW, digest
 
@@ -36,7 +36,8 @@ def told(*states: Made, complete: bool = True) -> Tenures:
                 revisions.append(Revision(commit, path, "100644" if data else None, digest_of(data) if data else None))
         blobs |= {digest_of(data): data for data in state.files.values()}
         before = dict(state.files)
-    return tenures(History(tuple(revisions), complete), blobs)
+    line = [(one.commit.id, one.commit.time) for one in revisions]
+    return tenures(History(tuple(revisions), complete), blobs, no_older(line, "9999-12-31T23:59:59Z"))
 
 
 def life(*versions: int) -> list[Made]:

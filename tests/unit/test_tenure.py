@@ -1,5 +1,6 @@
 """Since when a stage has held a version: without a gap, and by git's commits alone."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from itertools import pairwise
 
@@ -7,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelbook.core import tenure
 from modelbook.core.history import Commit, History, Revision
 from modelbook.core.moments import moment, written
 from modelbook.core.planning import Later, Plan, Todo, plan
 from modelbook.core.promotion import Decision, decide
 from modelbook.core.report import promotion_report
-from modelbook.core.tenure import Tenures, tenures
+from modelbook.core.tenure import Tenures, no_older
 from modelbook.core.timing import NOTHING, Override
 from tests.made import POLICY, Made
 
@@ -51,6 +53,12 @@ def history(*steps: tuple[str, str | None], complete: bool = True, first_is_root
     return History(tuple(found), complete)
 
 
+def tenures(told: History, blobs: Mapping[str, bytes]) -> Tenures:
+    """As if no other commits had come between."""
+    line = dict.fromkeys((one.commit.id, one.commit.time) for one in told.revisions)
+    return tenure.tenures(told, blobs, no_older(line, "9999-12-31T23:59:59Z"))
+
+
 def since(told: History) -> str | None:
     found = tenures(told, POINTERS).present("digits", "staging")
     return found.since if found else "nothing"
@@ -77,11 +85,20 @@ def test_it_counts_from_the_commit_since_which_the_stage_never_held_another(
     assert since(history(*steps)) == expected
 
 
+def test_no_commit_is_older_than_one_that_it_follows_and_a_clock_that_runs_ahead_holds_up_nothing_else() -> None:
+    """Whatever the commits between are about, and whoever made them."""
+    ahead = "2099-01-01T00:00:00Z"
+    line = [("a", MONDAY), ("b", WEDNESDAY), ("pointer", MONDAY), ("c", ahead), ("another", TUESDAY), ("d", WEDNESDAY)]
+    wanted = {"a": MONDAY, "b": WEDNESDAY, "pointer": WEDNESDAY, "c": ahead, "another": WEDNESDAY, "d": WEDNESDAY}
+    assert no_older(line, WEDNESDAY) == wanted
+    assert set(no_older([*line, ("e", ahead)], ahead).values()) == {MONDAY, WEDNESDAY, ahead}
+
+
 def test_the_same_version_promoted_again_goes_on() -> None:
     again = base().pointer("digits", "staging", 1).pointer("digits", "staging", 1).files[PATH]
     told = history((MONDAY, "one"), (TUESDAY, "again"))
-    (tenure,) = tenures(told, POINTERS | {"again": again}).of("digits", "staging")
-    assert (tenure.since, tenure.until, [one.time for one in tenure.landings]) == (MONDAY, None, [MONDAY, TUESDAY])
+    (only,) = tenures(told, POINTERS | {"again": again}).of("digits", "staging")
+    assert (only.since, only.until, [one.time for one in only.landings]) == (MONDAY, None, [MONDAY, TUESDAY])
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["one", "two", "again", "broken", None])), max_size=12))

@@ -1,9 +1,9 @@
-"""A team at work: this repository's own workflows and actions, a registry in it, a GitHub, a bucket and a runner."""
+"""A team at work: its repository on a GitHub, a bucket, a runner, and everybody who works there."""
 
 import json
+import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,48 +13,21 @@ from typing import Any
 import requests
 import yaml
 
+from tests.parts import gh
 from tests.parts.act import Act
 from tests.parts.act_run import ActRun
 from tests.parts.github.client import GitHubServer
 from tests.parts.s3 import RcloneS3
+from tests.workflows.founding import BIN, BUCKET, ROOT, Founded, desk, found, runner
+from tests.workflows.ways import ACTIONS, DEFAULT, Way
 
 Json = dict[str, Any]
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-NAME, BUCKET = "acme/registry", "acme-models"
-ALICE = "ghp_" + "a" * 36
+NAME = "acme/registry"
+ALICE, ADMIN = "ghp_" + "a" * 36, "ghp_" + "d" * 36
 CHECK = "modelbook"  # the one required check
-PARTS = ("src", "actions", ".github", "examples", "constraints.txt", "pyproject.toml", "README.md", "LICENSE")
-POLICY = f"""\
-format: modelbook/policy/v1
-store: s3://{BUCKET}/registry
-stages:
-  - name: staging
-    auto: true
-    gates:
-      - metrics.accuracy >= 0.85
-  - name: production
-    first: accept
-    gates:
-      - name: better than what serves now
-        require: metrics.accuracy > baseline.metrics.accuracy
-"""
-MODEL = """\
-format: modelbook/model/v1
-model: digits
-suites:
-  default:
-    entry_point: examples/digits/evaluate.py
-    dataset: digits@1
-"""
-
-
-def runner(checkout: Path) -> dict[str, str]:
-    """The environment of a runner on which the modelbook of `checkout` is installed already.
-
-    It does not pause between writes, and nothing can be installed into the tests' own environment.
-    """
-    return {"MODELBOOK_GITHUB_PAUSE": "0", "PIP_NO_INDEX": "1", "PYTHONPATH": str(checkout / "src")}
+SCRIPT = "examples/digits/train.py"
+VERSION = "registry/models/digits/versions"
+RULES = ROOT / "src/modelbook/templates/github/branch-rules.sh"
 
 
 @dataclass
@@ -62,11 +35,13 @@ class Team:
     """The repository `acme/registry` on the tests' GitHub, and everybody who works on it."""
 
     folder: Path
+    work: Path
     github: GitHubServer
     s3: RcloneS3
     act: Act
     key: Path
     bare: Path
+    way: Way
     runs: list[ActRun] = field(default_factory=list)
 
     @property
@@ -76,14 +51,14 @@ class Team:
             "AWS_ACCESS_KEY_ID": self.s3.access_key,
             "AWS_SECRET_ACCESS_KEY": self.s3.secret_key,
             "MODELBOOK_SIGNING_KEY": self.key.read_text(),
-        }
+        } | ({"MODELBOOK_TOKEN": self.way.token} if self.way.token else {})
 
     def run(self, event: Json | str, workflow: str, **more: Any) -> ActRun:
         """Run a workflow for an event that happened, or by hand (`workflow_dispatch`) with `inputs`."""
         about = {
             "secrets": self.secrets,
             "variables": {"AWS_ENDPOINT_URL_S3": self.s3.endpoint},
-            "env": runner(self.folder / "work"),
+            "env": runner(self.work),
         } | more
         run = (
             self.act.run(event, workflow, **about)
@@ -101,33 +76,86 @@ class Team:
         """The events of one name that start workflows, oldest first."""
         return [event for event in self.github.events() if event["name"] == name and event["starts_workflows"]]
 
+    def started(self) -> dict[str, Json]:
+        """The runs that GitHub has started and nobody has run yet, by file; the project's own tests are left out."""
+        waiting = [(file_of(run), run) for run in self.state["runs"] if run["status"] == "queued"]
+        waiting = [(name, run) for name, run in waiting if name != "ci.yml"]
+        found = dict(waiting)
+        assert len(found) == len(waiting), waiting
+        return found
+
+    def follow(self, *expected: str) -> list[ActRun]:
+        """Run what GitHub has started, which is exactly these workflows, in this order."""
+        started = self.started()
+        assert sorted(started) == sorted(expected)
+        return [self._follow(name, started[name]) for name in expected]
+
+    def leave(self, *expected: str) -> None:
+        """Let what GitHub has started, which is exactly these workflows, be cancelled."""
+        started = self.started()
+        assert sorted(started) == sorted(expected)
+        for run in started.values():
+            self.github.conclude_run(NAME, run["id"], "cancelled")
+
+    def _follow(self, name: str, run: Json) -> ActRun:
+        (event,) = [event for event in self.github.events() if run["id"] in event["runs"]]
+        done = self.run(event, name)
+        self.github.conclude_run(NAME, run["id"], "failure" if "failure" in done.jobs.values() else "success")
+        return done
+
     def verify(self, number: int) -> ActRun:
-        """Run the verification that was started for a pull request; there is exactly one for its head."""
-        head = self.pull(number)["head_sha"]
-        started = [
-            event
-            for event in self.events("workflow_dispatch")
-            if event["payload"]["inputs"] == {"pull-request": str(number), "head": head, "base": ""}
-        ]
-        assert len(started) == 1, started
-        return self.run(started[0], "verify.yml")
+        """Run the verification of a pull request, which was started as this way does it, once and for its head."""
+        pull = self.pull(number)
+        run = self.started()["verify.yml"]
+        assert (run["event"], run["login"]) == (self.way.starter, self.way.opener)
+        if run["event"] == "workflow_dispatch":
+            assert run["inputs"] == {"pull-request": str(number), "head": pull["head_sha"], "base": ""}
+        else:
+            assert (run["ref"], run["sha"]) == (f"refs/pull/{number}/merge", pull["merge_commit_sha"])
+        return self.follow("verify.yml")[0]
+
+    def verify_and_expect(self, number: int, *, passed: bool) -> None:
+        """Verify a pull request: the run, its summary, the one status and the one comment all say the same."""
+        run = self.verify(number)
+        state = "success" if passed else "failure"
+        run.assert_jobs({"verify": state})
+        assert self.checks(number) == [(CHECK, state, ACTIONS)]
+        (comment,) = self.comments(number)
+        assert ("**Passed**" in comment) == passed, comment
+        assert ("**Passed**" in run.summary) == passed
+
+    def opened(self, number: int, *, commented: bool = False) -> list[str]:
+        """The requests by which a branch and its pull request come to GitHub, and its verification begins."""
+        made = ["POST /git/refs 201", "POST /pulls 201", f"POST /issues/{number}/labels 200"]
+        return made + [f"POST /issues/{number}/comments 201"] * commented + self.way.dispatches
+
+    def awaiting_approval(self, number: int) -> list[str]:
+        """The workflows that the pull request started, and that run only once a person has approved them."""
+        of_it = f"refs/pull/{number}/merge"
+        runs = [run for run in self.state["runs"] if run["ref"] == of_it and run["conclusion"] == "action_required"]
+        return [name for name in map(file_of, runs) if name != "ci.yml"]
+
+    def approve(self, number: int, token: str = ALICE) -> requests.Response:
+        """Approve a pull request, as alice unless another token is given."""
+        return self._press("POST", f"pulls/{number}/reviews", {"event": "APPROVE"}, token)
 
     def merge(self, number: int) -> requests.Response:
-        """Press the merge button as alice; GitHub asks for the required check."""
-        return requests.put(
-            f"{self.github.api_url}/repos/{NAME}/pulls/{number}/merge",
-            headers={"Authorization": f"Bearer {ALICE}"},
-            json={},
-            timeout=10,
-        )
+        """Press the merge button as alice; GitHub asks for the required check, and for somebody's approval."""
+        return self._press("PUT", f"pulls/{number}/merge", {}, ALICE)
+
+    def _press(self, method: str, path: str, body: Json, token: str) -> requests.Response:
+        url, headers = f"{self.github.api_url}/repos/{NAME}/{path}", {"Authorization": f"Bearer {token}"}
+        return requests.request(method, url, headers=headers, json=body, timeout=10)
+
+    def accept(self, number: int) -> None:
+        """Approve and merge, as alice."""
+        for answer in (self.approve(number), self.merge(number)):
+            assert answer.status_code == 200, answer.text
 
     def merged(self, number: int) -> ActRun:
-        """Merge, and run what the push to main starts."""
-        answer = self.merge(number)
-        assert answer.status_code == 200, answer.text
-        push = self.events("push")[-1]
-        assert (push["ref"], push["sha"]) == ("refs/heads/main", answer.json()["sha"])
-        return self.run(push, "promote.yml")
+        """Approve and merge, and run the one workflow that the push to main starts."""
+        self.accept(number)
+        return self.follow("promote.yml")[0]
 
     @property
     def state(self) -> Json:
@@ -144,10 +172,10 @@ class Team:
         """What was commented on a pull request."""
         return [comment["body"] for comment in self.state["comments"] if comment["issue"] == number]
 
-    def checks(self, number: int) -> list[tuple[str, str]]:
-        """(context, state) of every status of a pull request's head, oldest first."""
+    def checks(self, number: int) -> list[tuple[str, str, str]]:
+        """(context, state, who) of every status of a pull request's head, oldest first."""
         head = self.pull(number)["head_sha"]
-        return [(one["context"], one["state"]) for one in self.state["statuses"] if one["sha"] == head]
+        return [(one["context"], one["state"], one["login"]) for one in self.state["statuses"] if one["sha"] == head]
 
     def git(self, *arguments: str) -> str:
         """git in the bare repository."""
@@ -187,71 +215,41 @@ class Team:
     def assert_no_secret_in_any_log(self) -> None:
         """Neither the runs' logs, GitHub's, nor the bucket's hold a secret, plain or in base64."""
         pem = "".join(self.key.read_text().splitlines()[1:-1])
-        secrets = [self.s3.secret_key, pem, pem[:64], *self.act.tokens, ALICE]
+        secrets = [self.s3.secret_key, pem, pem[:64], *self.act.tokens, ALICE, ADMIN]
+        secrets += [self.way.token] if self.way.token else []
         for run in self.runs:
             run.assert_no_secret(secrets, self.github.log_file.read_text(), self.s3.log)
 
 
-def desk(program: str, *arguments: str, cwd: Path, home: Path, env: dict[str, str]) -> str:
-    """Run a program of this environment with nothing but `env` around it; gives its standard output."""
-    home.mkdir(exist_ok=True)
-    clean = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1"}
-    clean |= {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in IDENTITY.items()}
-    done = subprocess.run([BIN / program, *arguments], cwd=cwd, env=clean | env, capture_output=True, text=True)
-    assert done.returncode == 0, f"{program} {arguments}\n{done.stdout}{done.stderr}"
-    return done.stdout
-
-
-IDENTITY = {"NAME": "Alice", "EMAIL": "alice@example.org"}
-
-
-def lay_out(target: Path) -> None:
-    """The project's own files at `target`, as a release has them: nothing ignored, no registry."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *PARTS],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.split("\0")  # fmt: skip
-    for name in filter(None, listed):
-        if (ROOT / name).exists():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, target / name)
+def file_of(run: Json) -> str:
+    """The name of a run's workflow file."""
+    return str(run["path"].rpartition("/")[2])
 
 
 @contextmanager
-def team(folder: Path) -> Iterator[Team]:
-    """A team whose registry holds the dataset version digits@1, and no model yet."""
-    work, home, key = folder / "work", folder / "desk", folder / "signing-key.pem"
-    work.mkdir()
-    lay_out(work)
+def team(folder: Path, begun: Founded | None = None, way: Way = DEFAULT) -> Iterator[Team]:
+    """A team whose registry holds the dataset version digits@1, and no model yet; the rules of main are set."""
+    begun = begun or found(folder / "begun")
     with RcloneS3() as s3, GitHubServer(folder / "github") as github:
-        s3.make_bucket(BUCKET)
-        env = s3.environment()
-        desk(
-            "modelbook",
-            "init",
-            ".",
-            "--store",
-            f"s3://{BUCKET}/registry",
-            "--key",
-            str(key),
-            cwd=work,
-            home=home,
-            env=env,
-        )
-        (work / "registry/policy.yaml").write_text(POLICY)
-        (work / "registry/models/digits").mkdir(parents=True)
-        (work / "registry/models/digits/model.yaml").write_text(MODEL)
-        git = ["git", "-c", "user.name=Alice", "-c", "user.email=alice@example.org"]
-        for command in (["add", "-A"], ["commit", "-q", "-m", "A registry for digits"]):
-            subprocess.run([*git, *command], cwd=work, check=True, capture_output=True)
-        desk("python", "examples/digits/make_dataset.py", str(folder / "data"), cwd=work, home=home, env=env)
-        add = ["data", "add", "digits", str(folder / "data"), "--signer", f"file:{key}", "--forge", "git"]
-        desk("modelbook", *add, cwd=work, home=home, env=env)
-        bare = github.add_repository(NAME, from_worktree=work, required_checks=[CHECK])
-        github.add_token(ALICE, "alice")
-        yield Team(folder, github, s3, Act(github, folder / "act", s3.endpoint), key, bare)
+        shutil.copytree(begun.bucket, s3.folder / BUCKET)
+        bare = github.add_repository(NAME, from_worktree=begun.work, **way.settings)
+        github.add_token(ALICE, "alice", {"contents": "write", "pull_requests": "write", "actions": "write"})
+        github.add_token(ADMIN, "acme")
+        if way.token:
+            github.add_token(way.token, way.opener, way.permissions)
+        set_rules(github, folder)
+        github.clear_log()
+        act = Act(github, folder / "act", s3.endpoint)
+        yield Team(folder, begun.work, github, s3, act, begun.key, bare, way)
         failures = [entry for entry in github.log() if "failure" in entry]
         assert failures == [], json.dumps(failures[:3], indent=1)
+
+
+def set_rules(github: GitHubServer, folder: Path) -> None:
+    """Run the script that `modelbook init --github` writes, as whoever administers the repository."""
+    path = f"{gh.install(folder / 'gh', github.api_url)}:{os.environ['PATH']}"
+    env = {"PATH": path, "GH_TOKEN": ADMIN, "GH_REPO": NAME}
+    subprocess.run(["bash", str(RULES)], env=env, check=True, stdout=subprocess.DEVNULL)
 
 
 def openssf(acme: Team, folder: Path) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflows.team import lay_out
+from tests.workflows.founding import lay_out
 
 HERE = Path(sysconfig.get_path("purelib"))
 # Installs the checkout with what is on this machine: its dependencies and its build backend are there already.

@@ -8,6 +8,7 @@ import requests
 
 from tests.parts.act_run import ActRun
 from tests.workflows.team import ALICE, CHECK, NAME, Team, team
+from tests.workflows.ways import ACTIONS
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(200)]
 
@@ -47,7 +48,7 @@ def test_a_changed_card_is_refused_whoever_changed_it(tmp_path: Path) -> None:
         finding = "a dataset card was changed; it never changes after registration"
         assert [one.place["file"] for one in own.annotations if one.message.startswith(finding)] == [CARD]
         assert finding.replace(";", "") in own.summary.replace("&#59;", ";").replace(";", "")
-        assert acme.checks(1) == [(CHECK, "failure")]
+        assert acme.checks(1) == [(CHECK, "failure", ACTIONS)]
         assert len(acme.comments(1)) == 1
 
         acme.github.add_token(MALLORY, "mallory")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer
-from tests.workflows.team import BIN, desk
+from tests.workflows.founding import BIN, desk
 
 NAME, TOKEN = "acme/registry", "ghs_" + "v" * 36
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from modelbook.errors import BranchTaken
+
 
 @dataclass(frozen=True)
 class Change:
@@ -67,10 +69,12 @@ class Forge(Protocol):
         body: str | None = None,
         comment: str | None = None,
         auto: bool = False,
+        commit: str | None = None,
     ) -> Proposal:
         """The proposal on a branch that exists already; what is missing of it (pull request, labels, …) is made.
 
-        `body` is the pull request's where that is not what the commit says.
+        `body` is the pull request's where that is not what the commit says. `commit` is what the caller found on the
+        branch: BranchTaken is raised, and nothing made, where it holds another by now.
         """
         ...
 
@@ -91,9 +95,17 @@ class Forge(Protocol):
         ...
 
     def changed(self, base: str, commit: str) -> frozenset[str] | None:
-        """The paths that `commit` changed since it left the history of `base`; None where they have none in common."""
+        """The paths that `commit` changed since it left the history of `base`.
+
+        None where the two have none in common, or where these are more than the forge would name.
+        """
         ...
 
     def read(self, commit: str, path: str) -> bytes | None:
         """A file of a commit, or None where it has none."""
         ...
+
+
+def moved_meanwhile(branch: str, where: str) -> BranchTaken:
+    """That a branch does not hold any more what was found on it."""
+    return BranchTaken(f"the branch {branch} moved meanwhile", where=where, remedy="Run it again.")

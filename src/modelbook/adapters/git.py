@@ -291,6 +291,9 @@ class Repository:
 
 def _commit(text: str) -> Commit:
     name, parents, seconds, author, email, committer, subject = text.split("\n", 6)
-    # A commit may claim a time that no calendar has: then it is the last one that has a place there.
-    time = datetime.fromtimestamp(min(int(seconds), _LATEST), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Commit(name, time, tuple(parents.split()), author, email, subject, committer)
+    return Commit(name, time_of(seconds), tuple(parents.split()), author, email, subject, committer)
+
+
+def time_of(seconds: str) -> str:
+    """When a commit was made (UTC, with Z); one that claims a time that no calendar has was made at its end."""
+    return datetime.fromtimestamp(min(int(seconds), _LATEST), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

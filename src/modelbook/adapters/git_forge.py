@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelbook.adapters.forge import Change, Proposal
+from modelbook.adapters.forge import Change, Proposal, moved_meanwhile
 from modelbook.adapters.git import Repository, git, git_bytes, run_git
 from modelbook.errors import BadInput, BranchTaken, ForgeError
 
@@ -55,10 +55,13 @@ class GitForge:
         body: str | None = None,
         comment: str | None = None,
         auto: bool = False,
+        commit: str | None = None,
     ) -> Proposal:
         """See Forge."""
-        commit = self.repository.commit(f"refs/heads/{branch}")
-        return Proposal(branch, commit, merged=False, created=False, next_steps=(f"git merge {branch}",))
+        head = self.repository.commit(f"refs/heads/{branch}")
+        if commit not in {None, head}:
+            raise moved_meanwhile(branch, str(self.repository.root))
+        return Proposal(branch, head, merged=False, created=False, next_steps=(f"git merge {branch}",))
 
     def append(self, branch: str, commit: str, files: Mapping[str, bytes], title: str) -> Proposal:
         """See Forge. Raises BadInput where the branch is checked out, since its files would not follow."""
@@ -69,7 +72,7 @@ class GitForge:
             )
         made = self._commit(Change(branch, commit, title, "", files))
         if run_git(["update-ref", "-m", title, ref, made, commit], root).returncode:
-            raise BranchTaken(f"the branch {branch} moved meanwhile", where=str(root), remedy="Run it again.")
+            raise moved_meanwhile(branch, str(root))
         return Proposal(branch, made, merged=False, created=True, next_steps=(f"git merge {branch}",))
 
     def _same(self, one: str, other: str) -> bool:

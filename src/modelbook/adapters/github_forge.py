@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from itertools import islice
 
-from modelbook.adapters.forge import Change, Proposal
+from modelbook.adapters.forge import Change, Proposal, moved_meanwhile
 from modelbook.adapters.git import Repository
 from modelbook.adapters.github_api import GitHubApi, Json, open_api, pick
 from modelbook.adapters.github_merging import GitHubMerging
@@ -111,16 +111,19 @@ class GitHubForge:
         body: str | None = None,
         comment: str | None = None,
         auto: bool = False,
+        commit: str | None = None,
     ) -> Proposal:
         """See Forge."""
         head = self._objects.branch(branch)
         if head is None:
             raise ForgeError(f"there is no branch {branch}", where=self._api.full_name, remedy="Propose it again.")
-        commit = self._objects.commit(head)
-        title, _, said = commit.message.partition("\n")
+        if commit not in {None, head}:
+            raise moved_meanwhile(branch, self._api.full_name)
+        found = self._objects.commit(head)
+        title, _, said = found.message.partition("\n")
         # All of it stands on the branch: what is made again from here is only what lies around it.
         told = said.strip() if body is None else body
-        change = Change(branch, commit.parents[0], title, told, {}, labels=labels, comment=comment, auto=auto)
+        change = Change(branch, found.parents[0], title, told, {}, labels=labels, comment=comment, auto=auto)
         return self._open(change, head, created=False)
 
     def append(self, branch: str, commit: str, files: Mapping[str, bytes], title: str) -> Proposal:
@@ -135,7 +138,7 @@ class GitHubForge:
         tree = self._objects.write_tree(self._objects.commit(commit).tree, files)
         made = self._objects.write_commit(tree, commit, title + "\n")
         if not self._objects.advance_branch(branch, made):
-            raise BranchTaken(f"the branch {branch} moved meanwhile", where=self._api.full_name, remedy="Run it again.")
+            raise moved_meanwhile(branch, self._api.full_name)
         steps = self._verify(pull.number, made, self._default_branch())
         return Proposal(branch, made, False, True, pull.url, pull.number, steps)
 
@@ -157,7 +160,7 @@ class GitHubForge:
         return self._objects.folder(commit, path)
 
     def changed(self, base: str, commit: str) -> frozenset[str] | None:
-        """See Forge. Of more than 300 paths GitHub names 300."""
+        """See Forge."""
         return self._objects.changed(base, commit)
 
     def read(self, commit: str, path: str) -> bytes | None:

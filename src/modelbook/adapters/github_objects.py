@@ -9,6 +9,8 @@ from modelbook.adapters.github_api import GitHubApi, Json, pick
 from modelbook.adapters.github_errors import Refusal
 from modelbook.errors import BadInput
 
+NAMED = 300  # paths that GitHub names of a comparison, however many there are
+
 
 @dataclass(frozen=True)
 class Commit:
@@ -101,11 +103,13 @@ class GitHubObjects:
         return {name: data for name in names if (data := self.read(commit, name)) is not None}
 
     def changed(self, base: str, commit: str) -> frozenset[str] | None:
-        """The paths that `commit` changed since it left `base`, 300 at most; None where they have nothing in common."""
+        """The paths that `commit` changed since it left `base`; None where they share no commit, or it is too many."""
         found = self._api.get_if_there("compare two commits", f"/compare/{base}...{commit}", per_page="1")
         if found is None:
             return None
         files = pick(found, "files")
+        if len(files) >= NAMED:
+            return None
         names = (str(pick(one, "filename")) for one in files)
         return frozenset(names) | {str(one["previous_filename"]) for one in files if one.get("previous_filename")}
 

@@ -14,6 +14,7 @@ from modelbook.errors import BadInput, ForeignError, ModelbookError
 
 MISSING = "RESOURCE_DOES_NOT_EXIST"
 """How MLflow says that there is no such thing."""
+PLACE = "MLFLOW_TRACKING_URI"
 SETTINGS = {
     "MLFLOW_ALLOW_FILE_STORE": "true",  # whoever leaves need not migrate first
     "MLFLOW_DISABLE_TELEMETRY": "true",  # or its client tells its makers, and waits for it
@@ -183,12 +184,31 @@ class MlflowRegistry:
     def asked(self) -> Iterator[None]:
         """MLflow's errors, and those of what is behind it, as ours."""
         try:
-            yield
+            with _default_place(self._uri):
+                yield
         except ModelbookError:
             raise
         except Exception as error:  # what is behind the client (boto3, SQLAlchemy, …) has errors of its own
             words = " ".join(without_user_info(str(error)).split()) or type(error).__name__
             raise ForeignError(f"MLflow: {words[:500]}", where=self.shown) from error
+
+
+@contextmanager
+def _default_place(uri: str) -> Iterator[None]:
+    """Let `uri` be where MLflow looks by default.
+
+    Where it reads a version in a folder, its client asks that place whatever place it was given: another server, or a
+    database that it makes in the present folder.
+    """
+    before = os.environ.get(PLACE)
+    os.environ[PLACE] = uri
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[PLACE]
+        else:
+            os.environ[PLACE] = before
 
 
 def pages(search: Any, **how: Any) -> Iterator[Any]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository
+from modelbook.adapters.clock import now
+from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository, git, time_of
 from modelbook.adapters.sigstore_check import check_keyless
 from modelbook.adapters.trust_files import read_trust, trust_history
 from modelbook.core.envelope import MAX_BUNDLE
@@ -12,7 +13,7 @@ from modelbook.core.history import History, check_history
 from modelbook.core.layout import POLICY, TRUST, TRUSTED_ROOT
 from modelbook.core.registry import Registry
 from modelbook.core.strict_yaml import MAX_BYTES
-from modelbook.core.tenure import Tenures, tenures
+from modelbook.core.tenure import Tenures, no_older, tenures
 from modelbook.core.trust_change import verify_trust_history
 from modelbook.errors import BadInput
 
@@ -122,4 +123,6 @@ def _of_trust(repository: Repository, folder: str, history: History, trust_from:
 def read_tenures(repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()) -> Tenures:
     """What held each stage and since when, as the commits up to `commit` tell it."""
     history = repository.history(commit, [f"{folder}/{path}" for path in scope] or [folder]).below(folder)
-    return tenures(history, repository.blobs(history.stage_files()))
+    listing = git(["rev-list", "--first-parent", "--reverse", "--timestamp", commit], repository.root)
+    line = [(oid, time_of(seconds)) for seconds, oid in map(str.split, listing.splitlines())]
+    return tenures(history, repository.blobs(history.stage_files()), no_older(line, now()))

@@ -43,8 +43,8 @@ def propose(
         steps = _awaited(workspace, decision, who)
         change = _change(workspace, decision, decision.pointer, key.sign, who, steps, forge_name)
         forge = workspace.forge(forge_name)
-        same = _stands(workspace, forge, change, decision, decision.pointer)
-        proposal = _again(forge, change) if same else forge.submit(change)
+        stands = _standing(workspace, forge, change, decision, decision.pointer)
+        proposal = _again(forge, change, stands) if stands else forge.submit(change)
         then = [*([proposal.url] if proposal.url else ()), *proposal.next_steps]
         report = promotion_report(decision, next_steps=[*steps, *then])
     outputs = {"passed": str(decision.passed).lower(), "version": decision.reference}
@@ -102,33 +102,44 @@ def _summary(pointer: StagePointer, data: bytes, decision: Decision) -> Statemen
     return summary_statement(pointer, data, inputs, passed=decision.passed)
 
 
-def _again(forge: Forge, change: Change) -> Proposal:
-    return forge.resume(change.branch, labels=change.labels, body=change.body, comment=change.comment, auto=change.auto)
+def _again(forge: Forge, change: Change, commit: str) -> Proposal:
+    """Complete what is proposed on `commit`, and nothing that was put on its branch since that was looked at."""
+    return forge.resume(
+        change.branch,
+        labels=change.labels,
+        body=change.body,
+        comment=change.comment,
+        auto=change.auto,
+        commit=commit,
+    )
 
 
-def _stands(workspace: Workspace, forge: Forge, change: Change, decision: Decision, pointer: StagePointer) -> bool:
-    """Whether this very decision is proposed already: only who made it when may differ.
+def _standing(
+    workspace: Workspace, forge: Forge, change: Change, decision: Decision, pointer: StagePointer
+) -> str | None:
+    """The commit by which this very decision is proposed already: only who made it when may differ.
 
     Moving its branch then would throw its verification away for nothing. A branch that changes anything else, save for
     signatures by more people, is somebody else's, whatever its pointer says.
     """
     commit = forge.proposed(change.branch).get(change.branch)
     if commit is None:
-        return False
+        return None
     found = [forge.read(commit, path) for path, data in change.files.items() if data]
     if len(found) != 2 or not found[0] or not found[1]:
-        return False
+        return None
     try:
         standing, summary = load(StagePointer, found[0], change.branch), read_bundle(found[1])
     except (DocumentError, EnvelopeError):
-        return False
+        return None
     same = pointer.model_copy(update={"decided": standing.decided, "by": standing.by})
     if standing != same or summary.statement != _summary(standing, found[0], decision):
-        return False
+        return None
     changed = forge.changed(forge.target(), commit)
     if changed is None or not change.files.keys() <= changed:
-        return False
-    return all(_signs(workspace, path, decision) for path in changed - change.files.keys())
+        return None
+    others = changed - change.files.keys()
+    return commit if all(_signs(workspace, path, decision) for path in others) else None
 
 
 def _signs(workspace: Workspace, path: str, decision: Decision) -> bool:

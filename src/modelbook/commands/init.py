@@ -13,11 +13,12 @@ from modelbook.adapters.git import Repository, git, run_git
 from modelbook.adapters.key_signer import KeySigner, create_key, open_key
 from modelbook.adapters.registry_files import FOLDER as REGISTRY
 from modelbook.commands._console import print_json, say
-from modelbook.commands._workflows import Pin, Planned, plan_workflows, read_owners, read_pin
+from modelbook.commands._workflows import GUIDE, Pin, Planned, plan_workflows, read_owners, read_pin
 from modelbook.commands._workspace import default_key, json_option
 from modelbook.core.code_owners import PLACES, is_owner
 from modelbook.core.documents import dump
 from modelbook.core.layout import TRUST, trust_signature_path
+from modelbook.core.patterns import STORE_PATTERN, in_words
 from modelbook.core.statements import trust_statement
 from modelbook.core.trust import Root, Rule, Signer, Statement, Trust
 from modelbook.errors import BadInput
@@ -36,6 +37,13 @@ def _read_folder(_context: click.Context, _parameter: click.Parameter, text: str
     return "/".join(parts)
 
 
+def _read_store(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    """Callback of `--store`: what policy.yaml takes, before any of it is written."""
+    if not re.fullmatch(STORE_PATTERN, text):
+        raise click.BadParameter(f"{in_words(STORE_PATTERN)} (it is {text!r})")
+    return text
+
+
 @click.command(short_help="Make a registry in a git repository.")
 @click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
@@ -43,6 +51,7 @@ def _read_folder(_context: click.Context, _parameter: click.Parameter, text: str
     default="file:.modelbook/store",
     show_default=True,
     metavar="URI",
+    callback=_read_store,
     help="s3://bucket/prefix or file:folder.",
 )
 @click.option(
@@ -144,6 +153,8 @@ def command(
         say("Next: modelbook data add NAME PATH, then modelbook train SCRIPT --data NAME@1")
     if pin:
         _tell(root, pin, written, planned.kept)
+    if pin and new and store.startswith("file:"):
+        say(f"{store} is another folder for each job on GitHub: name a bucket as `store` in {inside}/policy.yaml.")
 
 
 def _tell(root: Path, pin: Pin, written: Sequence[str], kept: Sequence[str]) -> None:
@@ -154,7 +165,8 @@ def _tell(root: Path, pin: Pin, written: Sequence[str], kept: Sequence[str]) -> 
     if not any((root / place).exists() for place in PLACES):
         say("There is no CODEOWNERS, so nobody in particular has to approve: name somebody with --owner.")
     if written:
-        say("Next: git push, then bash .github/branch-rules.sh, then modelbook doctor")
+        say("Next: git push --set-upstream origin HEAD, bash .github/branch-rules.sh, modelbook doctor.")
+        say(f"What the team has to know, and which secrets the workflows need: {GUIDE}")
 
 
 def _ask_for_owners(root: Path) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
-"""Only like with like: what depends on the machine is compared only where both were measured on the same hardware.
+"""Only like with like: a metric is compared only where one suite measured it of both, on the same data.
 
-Either the classes are the same (core/hardware.py), or the candidate's evaluation holds what the baseline's card gave in
-the same job, measured by turns (`modelbook evaluate --beside`); the latter counts before the former.
+What depends on the machine is compared only where both were measured on the same hardware as well. Either the classes
+are the same (core/hardware.py), or the candidate's evaluation holds what the baseline's card gave in the same job,
+measured by turns (`modelbook evaluate --beside`); the latter counts before the former.
 """
 
 from collections.abc import Mapping
@@ -37,13 +38,15 @@ def that_count(evaluations: Mapping[str, Evaluation], baseline: Holder | None) -
 def like_with_like(candidate: Numbers, baseline: Numbers, holder: Holder, command: str) -> Numbers:
     """The baseline's numbers as far as they may stand beside the candidate's; `command` would mend what may not."""
     both = {**candidate.sources, **baseline.sources}
-    marked = [name for name, one in both.items() if _hardware(name, candidate.sources, baseline.sources)]
-    for name in marked:
+    for name in both:
+        hardware = _hardware(name, candidate.sources, baseline.sources)
         source = candidate.sources.get(name)
-        again = source.beside.metrics.get(name) if source and source.beside and _is_beside(source, holder) else None
-        if again:
+        beside = source.beside if hardware and source and _is_beside(source, holder) else None
+        if again := beside.metrics.get(name) if beside else None:
             baseline = _with(baseline, name, again)
-        elif name in baseline.values and (why := _differ(source, baseline.sources[name])):
+        elif name in baseline.values and (why := _other_test(source, baseline.sources[name])):
+            baseline = _with(baseline, name, Metric(problem=why))
+        elif name in baseline.values and hardware and (why := _differ(source, baseline.sources[name])):
             suite = (source or baseline.sources[name]).ran
             again = Metric(problem=f"{why}. Measure both on one machine: `{command.format(suite=suite)}`")
             baseline = _with(baseline, name, again)
@@ -71,6 +74,15 @@ def _is_beside(evaluation: Evaluation, holder: Holder | None) -> bool:
 
 def _hardware(name: str, *sources: Mapping[str, Evaluation]) -> bool:
     return any(name in one and name in of_the_machine(one[name].metrics) for one in sources)
+
+
+def _other_test(candidate: Evaluation | None, baseline: Evaluation) -> str | None:
+    """Why a metric of both is not the same measurement; None if it is, or if the candidate has no such metric."""
+    if candidate is None:
+        return None
+    ours, theirs = (f"suite {one.ran} on {one.dataset.dataset}@{one.dataset.version}" for one in (candidate, baseline))
+    same = (candidate.ran, candidate.dataset.digest) == (baseline.ran, baseline.dataset.digest)
+    return None if same else f"not comparable: it was measured by {theirs}, the candidate's by {ours}"
 
 
 def _differ(candidate: Evaluation | None, baseline: Evaluation) -> str | None:

@@ -1,6 +1,7 @@
 """What was learnt of a version later: evaluations and reproductions, and whether each may be believed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from modelbook.core import layout
@@ -44,6 +45,7 @@ def verify_evaluations(registry: Registry, model: str, version: int, card: Model
             findings.append(problem(registry, path, "graded-by-trainer", message, remedy))
         findings += dataset_is_known(registry, path, evaluation.dataset)
         findings += _other_is_known(registry, path, evaluation)
+        measured_too = [evaluation.beside.version] if evaluation.beside else []
         signer, found = signed(
             registry,
             path.removesuffix(".yaml") + ".sigstore.json",
@@ -52,7 +54,7 @@ def verify_evaluations(registry: Registry, model: str, version: int, card: Model
             "evaluation",
             what=f"evaluation {suite} of {name}",
             made=evaluation.ended,
-            origin=Origin(evaluation.job, trainer=card.run.job, registrars=registrars(registry, model, version)),
+            origin=_origin(registry, evaluation.job, model, [version, *measured_too]),
         )
         return signer, findings + found
 
@@ -86,13 +88,24 @@ def verify_reproductions(registry: Registry, model: str, version: int, card: Mod
             "reproduction",
             what=f"reproduction {number} of {name}",
             made=reproduction.ended,
-            origin=Origin(reproduction.job, trainer=card.run.job, registrars=registrars(registry, model, version)),
+            origin=_origin(registry, reproduction.job, model, [version]),
         )
         return signer, findings + found
 
     paths = registry.reproduction_paths(model, version)
     good, signers, findings = _verify_all(paths, registry.reproduction, check)
     return good, signers, findings + _orphans(registry, "reproduction", model, version, paths)
+
+
+def _origin(registry: Registry, job: str, model: str, versions: Sequence[int]) -> Origin:
+    """That `job` measured these versions: no run that trained one of them, or signed it, may vouch for that."""
+    trainers, signed_in = set[str](), set[str]()
+    for version in versions:
+        signed_in |= registrars(registry, model, version)
+        if version in registry.versions(model):
+            with suppress(DocumentError):  # the verdict on that version says what is wrong with it
+                trainers.add(registry.card(model, version).run.job)
+    return Origin(job, trainers=trainers, registrars=signed_in)
 
 
 def _verify_all(

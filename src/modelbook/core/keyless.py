@@ -159,13 +159,13 @@ def differences(workflow: Workflow, proof: Proof) -> list[str]:
 class Origin:
     """What a signed thing says of where it comes from, with which a certificate must not disagree.
 
-    `job` made it, `code` is what that job ran, and `trainer` is the job that must have nothing to do with it. The
-    training itself wrote who that was; `registrars` are the addresses of the runs that signed the model, as proved.
+    `job` made it, `code` is what that job ran, and `trainers` are the jobs that must have nothing to do with it. The
+    training itself wrote who that was; `registrars` are the addresses of the runs that signed the models, as proved.
     """
 
     job: str
     code: Code | None = None
-    trainer: str | None = None
+    trainers: Set[str] = frozenset()
     registrars: Set[str] = frozenset()
 
 
@@ -184,7 +184,7 @@ def contradictions(proof: Proof, origin: Origin) -> Sequence[tuple[str, str, str
         if commit and commit != proof.commit:
             message = f"it was signed in a run of the commit {proof.commit}, but says that it comes from {commit}"
             found.append(("other-commit", message, "Train from the commit that the workflow was started for."))
-    trained = origin.trainer is not None and _run_of(origin.trainer) == signed_in
+    trained = signed_in is not None and signed_in in map(_run_of, origin.trainers)
     if trained or signed_in in {_run_at(run) for run in origin.registrars}:
         run = f"{proof.run}, the run that {'trained' if trained else 'signed the model'}"
         message = f"it was signed in {run}, so it does not prove that another job measured"

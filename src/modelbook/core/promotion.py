@@ -105,13 +105,13 @@ def decide(
     current = stands.pointer
     verdict = verify_version(registry, model, version)
     held = current.holder() if current else None
-    pinned, found = _as_pinned(registry, verdict)
+    pinned, found = _as_named(registry, verdict)
     findings = [*verdict.findings, *found]
     evaluations = that_count(pinned, held)
     numbers = numbers_of(evaluations, results)
     # One that does not verify proves nothing, so it blocks.
     against = verify_version(registry, model, current.version) if current else None
-    baseline = _baseline(against, evaluations, results) if against else None
+    baseline = _baseline(registry, against, evaluations, results) if against else None
     findings += [*stands.findings, *(against.findings if against else ())]
     if baseline and held:
         again = f"modelbook evaluate {model}@{version} --suite {{suite}} --beside {stage_name}"
@@ -170,35 +170,41 @@ def _claims(gate: PlacedGate) -> bool:
         return False
 
 
-def _baseline(against: VersionVerdict, candidate: Mapping[str, Evaluation], results: Results) -> Numbers:
+def _baseline(
+    registry: Registry, against: VersionVerdict, candidate: Mapping[str, Evaluation], results: Results
+) -> Numbers:
     """The numbers of the version that holds the stage."""
     # Only like with like: what a suite measured on another dataset is missing here, and a gate that reads it says so.
     alike = {
         suite: evaluation
-        for suite, evaluation in that_count(against.evaluations, None).items()
+        for suite, evaluation in that_count(_as_named(registry, against)[0], None).items()
         if suite not in candidate or candidate[suite].dataset.digest == evaluation.dataset.digest
     }
     return numbers_of(alike, results)
 
 
-def _as_pinned(registry: Registry, verdict: VersionVerdict) -> tuple[dict[str, Evaluation], list[Finding]]:
-    """The evaluations that count, and a finding for each on another dataset version than model.yaml pins now.
+def _as_named(registry: Registry, verdict: VersionVerdict) -> tuple[dict[str, Evaluation], list[Finding]]:
+    """The evaluations that count: by a suite that model.yaml names now, on the dataset version that it pins now.
 
-    Numbers from an easier test set would pass any gate.
+    A finding for each of the others. Numbers from an easier test set would pass any gate. Where model.yaml names no
+    suite at all, each counts.
     """
     model = registry.model(verdict.model)
     suites = model.suites if model else {}
     kept, findings = {}, []
-    for suite, evaluation in verdict.evaluations.items():
-        pinned = suites[evaluation.ran].dataset if evaluation.ran in suites else None
+    for name, evaluation in verdict.evaluations.items():
+        suite = suites.get(evaluation.ran)
         used = f"{evaluation.dataset.dataset}@{evaluation.dataset.version}"
-        if pinned in {None, used}:
-            kept[suite] = evaluation
-            continue
-        path = f"{layout.version_folder(verdict.model, verdict.version)}/evaluations/{suite}.yaml"
-        message = f"suite {suite} measured it on {used}, but model.yaml pins {pinned} for it"
-        remedy = "Evaluations never change: give the suite on the other dataset a name of its own."
-        findings.append(Finding(registry.shown(path), None, "not-pinned", message, remedy))
+        path = f"{layout.version_folder(verdict.model, verdict.version)}/evaluations/{name}.yaml"
+        if suite is None and suites:
+            message = f"model.yaml names no suite {evaluation.ran!r}, so what it measured counts for nothing"
+            findings.append(Finding(registry.shown(path), None, "no-such-suite", message, level="warning"))
+        elif suite and suite.dataset != used:
+            message = f"suite {name} measured it on {used}, but model.yaml pins {suite.dataset} for it"
+            remedy = "Evaluations never change: give the suite on the other dataset a name of its own."
+            findings.append(Finding(registry.shown(path), None, "not-pinned", message, remedy))
+        else:
+            kept[name] = evaluation
     return kept, findings
 
 

@@ -117,7 +117,7 @@ def _actions(facts: SettingsFacts) -> Iterator[Check]:
         return
     if not facts.token.get("can_approve_pull_request_reviews"):
         message = f"without {TOKEN}, Actions must be allowed to open pull requests, and is not"
-        remedy = f"{place}, Workflow permissions: allow it; or give an App's token in {TOKEN}"
+        remedy = f"{place}, Workflow permissions: allow it; or give a token of more reach in {TOKEN}"
         yield Check(
             AREA,
             "open-pull-requests",

@@ -3,7 +3,7 @@
 The time is that of the commit by which the pointer came to the branch, never the one that the pointer claims.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -68,16 +68,26 @@ class Tenures:
         return last if last and last.until is None else None
 
 
-def tenures(history: History, blobs: Mapping[str, bytes]) -> Tenures:
+def no_older(line: Iterable[tuple[str, str]], now: str) -> dict[str, str]:
+    """When each commit came to a branch (UTC, with Z): `line` has id and time of all its first parents, oldest first.
+
+    None counts as older than one that it follows, so that a clock that was put back gains nothing. One whose clock runs
+    ahead of `now` holds up nothing but itself.
+    """
+    latest, found = "", {}
+    for commit, time in line:
+        found[commit] = max(latest, time)
+        latest = latest if time > now else found[commit]
+    return found
+
+
+def tenures(history: History, blobs: Mapping[str, bytes], times: Mapping[str, str]) -> Tenures:
     """Read off `history` (paths below the registry folder); `blobs` are the bytes of all stage files, by object id.
 
-    No commit counts as older than one that it follows, so that a clock that was put back gains nothing.
+    `times` are those of `no_older`, by commit.
     """
-    latest = ""
-    times = {}
     of_stage: dict[str, list[Revision]] = {}
     for one in history.revisions:
-        latest = times[one.commit.id] = max(latest, one.commit.time)
         place = place_of(one.path)
         if place and place.kind in STAGE_SIGNATURES | {"stage"}:
             of_stage.setdefault(pointer_path(place.name or "", place.part or ""), []).append(one)

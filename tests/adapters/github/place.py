@@ -7,7 +7,7 @@ from typing import Any
 from modelbook.adapters.forge import Change
 from modelbook.adapters.github_api import GitHubApi
 from modelbook.adapters.github_forge import GitHubForge
-from tests.parts.github.client import GitHubServer
+from tests.parts.github.client import GitHubServer, dispatched
 
 BOT, PERSON, STRANGER = (f"ghs_{letter * 36}" for letter in "bps")
 VERIFY = """
@@ -60,7 +60,7 @@ class Place:
         assert (pull["head_ref"], pull["base_ref"], pull["issue"]["title"]) == (change.branch, "main", change.title)
         assert (pull["issue"]["body"], sorted(pull["issue"]["labels"])) == (change.body, sorted(change.labels))
         assert [comment["body"].count("the report") for comment in state["comments"]] == [1] * bool(change.comment)
-        assert [(run["path"], run["inputs"]) for run in state["runs"]] == [
+        assert [(run["path"], run["inputs"]) for run in dispatched(state)] == [
             (".github/workflows/verify.yml", {"pull-request": "1", "head": pull["head_sha"]})
         ]
         assert self.git("rev-list", "--count", f"main..{change.branch}") == "1"

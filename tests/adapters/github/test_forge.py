@@ -9,6 +9,7 @@ import pytest
 from modelbook.adapters.forge import Change
 from modelbook.errors import BadInput, BranchTaken, ForgeError
 from tests.adapters.github.place import CARD, CHANGES, PERSON, STRANGER, Place, decision, fact
+from tests.parts.github.client import dispatched
 
 
 @pytest.mark.parametrize("kind", CHANGES)
@@ -45,7 +46,7 @@ def test_a_decision_is_brought_up_to_date_in_place(place: Place) -> None:
     assert new.commit != old.commit
     state = place.state
     assert state["pulls"][0]["issue"]["body"] == "| another gate |"
-    assert (len(state["pulls"]), len(state["comments"]), len(state["runs"])) == (1, 1, 2)
+    assert (len(state["pulls"]), len(state["comments"]), len(dispatched(state))) == (1, 1, 2)
     assert state["pulls"][0]["head_sha"] == new.commit
 
 
@@ -150,7 +151,7 @@ def test_a_conflict_is_not_verified(place: Place, tmp_path: Path) -> None:
     subprocess.run(["git", "push", "-q", "origin", "main"], cwd=work, check=True)
     made = forge.submit(change)
     assert "conflicts with main" in made.next_steps[0]
-    assert place.state["runs"] == []
+    assert dispatched(place.state) == []
 
 
 def test_a_base_that_was_not_pushed_is_named(place: Place) -> None:
@@ -169,4 +170,4 @@ def test_without_a_workflow_to_verify_it_the_error_says_so(place: Place) -> None
 
 def test_a_token_of_an_app_starts_the_checks_by_itself(place: Place) -> None:
     place.forge(dispatches=False).submit(fact(place))
-    assert place.state["runs"] == []
+    assert dispatched(place.state) == []

@@ -6,6 +6,7 @@ import pytest
 
 from modelbook.errors import BranchTaken, ForgeError
 from tests.adapters.github.place import CHANGES, Json, Place, decision, fact
+from tests.parts.github.client import dispatched
 
 
 def steps_of(kind: str) -> list[int]:
@@ -69,7 +70,7 @@ def test_an_added_commit_is_there_once_wherever_it_was_killed(place: Place, step
     assert place.git("rev-list", "--count", f"main..{change.branch}") == "2"
     (pull,) = place.state["pulls"]
     assert (pull["issue"]["title"], pull["head_sha"]) == (change.title, place.git("rev-parse", change.branch))
-    verified = [run["inputs"]["head"] for run in place.state["runs"]]
+    verified = [run["inputs"]["head"] for run in dispatched(place.state)]
     assert verified == [first.commit, pull["head_sha"]]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelbook.adapters.forge import Change
-from modelbook.errors import ForgeError
+from modelbook.errors import BranchTaken, ForgeError
 from tests.adapters.github.place import PERSON, Place, decision
 
 GREEN = {"allow_auto_merge": True, "required_checks": ["modelbook"]}
@@ -52,6 +52,20 @@ def test_what_is_pushed_later_has_to_be_green_itself(place: Place) -> None:
     assert place.state["pulls"][0]["merged_by"] is None
     forge.set_status(added.commit, "success", "all gates pass", "modelbook")
     assert place.state["pulls"][0]["merged_by"]
+
+
+def test_what_moved_since_somebody_looked_is_not_taken_up(place: Place) -> None:
+    place.server.configure(place.name, **GREEN)
+    forge = place.forge()
+    made = forge.submit(decision(place))
+    added = forge.append(made.branch, made.commit, {"README.md": b"of somebody else"}, "More")
+    place.server.clear_log()
+    with pytest.raises(BranchTaken, match="moved meanwhile"):
+        forge.resume(made.branch, auto=True, commit=made.commit)
+    assert {method for method, _ in place.requests()} == {"GET"}
+    assert asked(place) == 0
+    forge.resume(made.branch, auto=True, commit=added.commit)
+    assert asked(place) == 1
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@
 
 As on GitHub, a `…[bot]` login is an App's: its commits are signed, it may make check runs, `GET /user`
 refuses it. Any other is a person's: no check runs. What `github-actions[bot]` does starts no workflow but by
-a dispatch.
+a dispatch. Pushes and pull requests of others start what the workflow files say, as runs that wait in `state`.
 """
 
 import json
@@ -28,6 +28,11 @@ _ROOT = Path(__file__).resolve().parents[3]
 def secondary_limit(status: int = 403, retry_after: int | None = None) -> Json:
     """Arguments for `fail`: GitHub's secondary rate limit, with or without the seconds to wait."""
     return {"status": status, "headers": {} if retry_after is None else {"Retry-After": str(retry_after)}}
+
+
+def dispatched(state: Json) -> list[Json]:
+    """The runs of a repository that somebody asked for, oldest first; the others were started by what happened."""
+    return [run for run in state["runs"] if run["event"] == "workflow_dispatch"]
 
 
 class GitHubServer:
@@ -134,7 +139,7 @@ class GitHubServer:
         self._skipped = len(self.log_file.read_text().splitlines())
 
     def events(self) -> list[Json]:
-        """Every event so far, oldest first: name, repository, actor, ref, sha, starts_workflows, payload."""
+        """Every event so far, oldest first: name, repository, actor, ref, sha, starts_workflows, runs, payload."""
         events: list[Json] = self._order("events", {})
         return events
 

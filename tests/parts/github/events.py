@@ -1,40 +1,40 @@
 """Events as webhooks and GITHUB_EVENT_PATH carry them, and the list that tests read.
 
-One event is {"name", "repository", "actor", "ref", "sha", "starts_workflows", "payload"}: `ref` and `sha` are
-what a workflow started by it would have as GITHUB_REF and GITHUB_SHA.
+One event is {"name", "repository", "actor", "ref", "sha", "starts_workflows", "runs", "payload"}: `ref` and `sha` are
+what a workflow started by it would have as GITHUB_REF and GITHUB_SHA, `runs` the numbers of the runs that it made.
 """
 
 from tests.parts.github.answers.people import email, page, simple_user
 from tests.parts.github.answers.pulls import pull, review
 from tests.parts.github.answers.repositories import repository as repository_shape
 from tests.parts.github.changes import EMPTY_TREE, changed_files
-from tests.parts.github.world import Json, Pull, Repository, Review, WorkflowRun, World
+from tests.parts.github.starting import start
+from tests.parts.github.world import DEFAULT_TOKEN, Json, Pull, Repository, Review, WorkflowRun, World
 
 ZEROS = "0" * 40
-_DEFAULT_TOKEN = "github-actions[bot]"
 _DISPATCHES = ("workflow_dispatch", "repository_dispatch")
 
 
-def record(world: World, repository: Repository, name: str, login: str, ref: str, sha: str, payload: Json) -> None:
+def record(world: World, repository: Repository, name: str, login: str, ref: str, sha: str, payload: Json) -> Json:
     """Append an event. What the default token does starts workflows only by dispatch; a conflict, none."""
-    starts = login != _DEFAULT_TOKEN or name in _DISPATCHES
-    if name == "pull_request" and payload["pull_request"]["mergeable"] is False:
-        starts = False
+    conflicts = name == "pull_request" and payload["pull_request"]["mergeable"] is False
+    starts = not conflicts and (login != DEFAULT_TOKEN or name in _DISPATCHES)
     common = {
         "repository": repository_shape(world, repository),
         "sender": simple_user(world, login),
     }
-    world.events.append(
-        {
-            "name": name,
-            "repository": repository.full_name,
-            "actor": login,
-            "ref": ref,
-            "sha": sha,
-            "starts_workflows": starts,
-            "payload": payload | common,
-        }
-    )
+    event = {
+        "name": name,
+        "repository": repository.full_name,
+        "actor": login,
+        "ref": ref,
+        "sha": sha,
+        "starts_workflows": starts,
+        "payload": payload | common,
+    }
+    event["runs"] = [] if conflicts else start(world, repository, event)
+    world.events.append(event)
+    return event
 
 
 def pushed(world: World, repository: Repository, login: str, ref: str, before: str, after: str) -> None:
@@ -92,7 +92,7 @@ def pull_reviewed(world: World, repository: Repository, login: str, subject: Pul
 
 def workflow_dispatched(world: World, repository: Repository, run: WorkflowRun) -> None:
     payload: Json = {"inputs": run.inputs, "ref": run.ref, "workflow": run.path}
-    record(world, repository, "workflow_dispatch", run.login, run.ref, run.sha, payload)
+    record(world, repository, "workflow_dispatch", run.login, run.ref, run.sha, payload)["runs"].append(run.id)
 
 
 def repository_dispatched(world: World, repository: Repository, login: str, kind: str, client_payload: Json) -> None:

@@ -12,6 +12,7 @@ from tests.parts.github.bare import BareRepository
 
 Json = dict[str, Any]
 MOST_PER_PAGE = 100
+DEFAULT_TOKEN = "github-actions[bot]"  # who acts with GITHUB_TOKEN
 
 
 def now() -> str:

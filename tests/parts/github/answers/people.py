@@ -74,11 +74,16 @@ def association(repository: Repository, login: str) -> str:
     return "NONE" if is_bot(login) or login in repository.strangers else "MEMBER"
 
 
+def app_id(login: str) -> int | None:
+    """The number of the App behind a `[bot]` login; a person has none."""
+    return user_id(login.removesuffix("[bot]")) % 100_000 if is_bot(login) else None
+
+
 def app(world: World, login: str) -> Json:
     """The GitHub App behind a `[bot]` login."""
     slug = login.removesuffix("[bot]")
     return {
-        "id": user_id(slug) % 100_000,
+        "id": app_id(login),
         "slug": slug,
         "node_id": node_id("App", slug),
         "owner": simple_user(world, "github"),

@@ -1,7 +1,7 @@
 """Pull requests and their reviews."""
 
 from tests.parts.github.answers.issues import labels
-from tests.parts.github.answers.people import api, association, node_id, page, simple_user
+from tests.parts.github.answers.people import api, app_id, association, node_id, page, simple_user
 from tests.parts.github.answers.repositories import repository as repository_shape
 from tests.parts.github.changes import changed_files
 from tests.parts.github.world import Json, Pull, Repository, Review, World
@@ -108,28 +108,33 @@ def mergeable_state(repository: Repository, record: Pull) -> str:
 
 def missing(repository: Repository, record: Pull) -> str | None:
     """What the rules of the default branch ask for and the pull request has not, in GitHub's words."""
-    latest = {s.context: s.state for s in repository.statuses if s.sha == record.head_sha}
-    green = {context for context, state in latest.items() if state == "success"}
+    statuses = [status for status in repository.statuses if status.sha == record.head_sha]
+    latest = {status.context: status for status in statuses}.values()
+    green = {(status.context, app_id(status.login)) for status in latest if status.state == "success"}
     green |= {
-        run.name
+        (run.name, app_id(run.login))
         for run in repository.check_runs.values()
         if run.head_sha == record.head_sha and run.conclusion in ("success", "neutral", "skipped")
     }
-    for name in (*repository.required_checks, *ruleset_checks(repository)):
-        if name not in green:
+    required = [(name, None) for name in repository.required_checks]
+    for parameters in _rules(repository, "required_status_checks"):
+        checks = parameters["required_status_checks"]
+        required += [(check["context"], check.get("integration_id")) for check in checks]
+    for name, app in required:
+        if not any(found == name and app in (None, by) for found, by in green):
             return f'Required status check "{name}" is expected.'
+    wanted = [rule["required_approving_review_count"] for rule in _rules(repository, "pull_request")]
+    count = max([repository.required_approvals, *wanted])
     approvals = {r.login for r in record.reviews if r.state == "APPROVED"}
-    if len(approvals) < repository.required_approvals:
-        reason = "approving review is required by reviewers with write access."
-        return f"At least {repository.required_approvals} {reason}"
+    if len(approvals) < count:
+        return f"At least {count} approving review is required by reviewers with write access."
     return None
 
 
-def ruleset_checks(repository: Repository) -> list[str]:
-    """The status checks that an active ruleset asks for; each holds for the default branch here."""
+def _rules(repository: Repository, kind: str) -> list[Json]:
+    """What the rules of one kind in active rulesets ask for; each holds for the default branch here."""
     rules = [rule for one in repository.rulesets if one["enforcement"] == "active" for rule in one.get("rules", ())]
-    wanted = [rule["parameters"] for rule in rules if rule["type"] == "required_status_checks"]
-    return [check["context"] for one in wanted for check in one["required_status_checks"]]
+    return [rule["parameters"] for rule in rules if rule["type"] == kind]
 
 
 def review(world: World, repository: Repository, record: Pull, given: Review) -> Json:

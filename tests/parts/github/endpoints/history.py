@@ -106,7 +106,7 @@ def compare(call: Call) -> Answer:
         "commits": [commit_shape(call.world, call.repository, record) for record in chosen],
         "files": [
             diff_entry(call.world, call.repository, head, change)
-            for change in changed_files(git, fork, head, patches=True)
+            for change in changed_files(git, fork, head, patches=True)[:300]  # as GitHub does, and says nowhere in it
         ],
     }
     return Answer(200, shown, headers)

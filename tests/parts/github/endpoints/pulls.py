@@ -8,7 +8,7 @@ from tests.parts.github.answers.pulls import pull_simple
 from tests.parts.github.changes import changed_files
 from tests.parts.github.noticing import close, follow, take_head, try_merge
 from tests.parts.github.routes import Answer, Call, endpoint
-from tests.parts.github.world import Issue, Pull, Repository, now
+from tests.parts.github.world import DEFAULT_TOKEN, Issue, Pull, Repository, now
 
 _PULLS = "/repos/{owner}/{repo}/pulls"
 _TITLE, _BODY = 256, 65536  # the most characters that GitHub takes
@@ -45,7 +45,7 @@ def create_pull(call: Call) -> Answer:
     if "title" not in body:
         raise refusals.validation_failed("PullRequest", "missing_field", "title")
     _check_text(call)
-    if call.login == "github-actions[bot]" and not base_side.actions_may_open_pulls:
+    if call.login == DEFAULT_TOKEN and not base_side.actions_may_open_pulls:
         raise refusals.Refusal(403, "GitHub Actions is not permitted to create or approve pull requests.")
     head_side, head_ref = _head(call)
     head = head_side.git.resolve(f"refs/heads/{head_ref}")

@@ -6,7 +6,7 @@ from tests.parts.github.answers.pulls import pull_simple
 from tests.parts.github.answers.pulls import review as review_shape
 from tests.parts.github.endpoints.pulls import found_pull
 from tests.parts.github.routes import Answer, Call, endpoint
-from tests.parts.github.world import Review, now
+from tests.parts.github.world import DEFAULT_TOKEN, Review, now
 
 _PULL = "/repos/{owner}/{repo}/pulls/{pull_number}"
 _STATES = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMMENT": "COMMENTED"}
@@ -45,7 +45,7 @@ def create_review(call: Call) -> Answer:
     if event != "COMMENT" and pull.issue.login == call.login:
         verb = "approve" if event == "APPROVE" else "request changes on"
         raise refusals.Refusal(422, "Unprocessable Entity", errors=[f"Can not {verb} your own pull request"])
-    if event == "APPROVE" and call.login == "github-actions[bot]" and not call.repository.actions_may_open_pulls:
+    if event == "APPROVE" and call.login == DEFAULT_TOKEN and not call.repository.actions_may_open_pulls:
         raise refusals.Refusal(422, "Unprocessable Entity", errors=["GitHub Actions is not permitted to approve"])
     commit = call.body.get("commit_id", pull.head_sha)
     given = Review(call.world.next_id(), call.login, call.body.get("body", ""), _STATES[event], commit, now())

@@ -4,7 +4,7 @@ from tests.parts.github import refusals
 from tests.parts.github.answers.people import api, app, node_id, page
 from tests.parts.github.answers.repositories import full_repository
 from tests.parts.github.routes import Answer, Call, endpoint
-from tests.parts.github.world import Json, is_bot
+from tests.parts.github.world import DEFAULT_TOKEN, Json, is_bot
 
 _REPO = "/repos/{owner}/{repo}"
 _CODE_OWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
@@ -14,7 +14,7 @@ _CODE_OWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 def get_app(call: Call) -> Answer:
     if call.arguments["app_slug"] != "github-actions":
         raise refusals.not_found()
-    return Answer(200, app(call.world, "github-actions[bot]"))
+    return Answer(200, app(call.world, DEFAULT_TOKEN))
 
 
 @endpoint("GET", _REPO + "/actions/permissions", "administration:read")

@@ -2,19 +2,16 @@
 
 import re
 import zlib
-from typing import Any
-
-import yaml
 
 from tests.parts.github import events, refusals
 from tests.parts.github.answers.deliveries import workflow as workflow_shape
 from tests.parts.github.answers.deliveries import workflow_run as run_shape
 from tests.parts.github.routes import Answer, Call, endpoint
-from tests.parts.github.world import Json, WorkflowRun, now
+from tests.parts.github.starting import make_run, triggers, workflows
+from tests.parts.github.world import Json
 
 _REPO = "/repos/{owner}/{repo}"
 _WORKFLOW = _REPO + "/actions/workflows/{workflow_id}"
-_FOLDER = ".github/workflows"
 MOST_INPUTS = 25
 
 
@@ -32,19 +29,14 @@ def dispatch(call: Call) -> Answer:
     if ref is None:
         raise refusals.unprocessable(f"No ref found for: {call.body['ref']}")
     path, document = _found(call, ref)
-    triggers: Any = dict(document).get("on", dict[Any, Any](document).get(True))  # YAML 1.1: `on` is true
-    named = (
-        triggers if isinstance(triggers, dict) else dict.fromkeys([triggers] if isinstance(triggers, str) else triggers)
-    )
+    named = triggers(document)
     if "workflow_dispatch" not in named:
         raise refusals.unprocessable("Workflow does not have 'workflow_dispatch' trigger")
-    inputs = _inputs((named["workflow_dispatch"] or {}).get("inputs") or {}, given)
+    inputs = _inputs(named["workflow_dispatch"].get("inputs") or {}, given)
     sha = git.resolve(ref)
     assert sha is not None
-    number = 1 + sum(run.path == path for run in call.repository.runs.values())
-    run_id, title = call.world.next_id(), _title(document, inputs, path)
-    run = WorkflowRun(run_id, number, call.login, path, "workflow_dispatch", ref, sha, inputs, title, now())
-    call.repository.runs[run.id] = run
+    title = _title(document, inputs, path)
+    run = make_run(call.world, call.repository, call.login, path, "workflow_dispatch", ref, sha, inputs, title)
     events.workflow_dispatched(call.world, call.repository, run)
     if not call.body.get("return_run_details"):
         return Answer(204)
@@ -89,12 +81,9 @@ def _found(call: Call, ref: str) -> tuple[str, Json]:
     """The path and the document of the workflow that the call names, by file name or number, as of `ref`."""
     git, name = call.repository.git, call.arguments["workflow_id"]
     commit = git.resolve(ref)
-    folder = git.entry(commit, _FOLDER) if commit else None
-    for entry in git.entries(folder.sha) if folder else []:
-        path = f"{_FOLDER}/{entry.path}"
-        if re.search(r"\.ya?ml$", entry.path) and name in (entry.path, path, str(zlib.crc32(path.encode()))):
-            document = yaml.safe_load(git.blob(entry.sha))
-            return path, document if isinstance(document, dict) else {}
+    for path, document in workflows(git, commit) if commit else []:
+        if name in (path.rpartition("/")[2], path, str(zlib.crc32(path.encode()))):
+            return path, document
     raise refusals.not_found()
 
 
