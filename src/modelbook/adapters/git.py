@@ -9,28 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from modelbook.core.history import Commit, History, Revision
 from modelbook.errors import BadInput, ForgeError
 
+if TYPE_CHECKING:  # whoever asks for history loads what a history is
+    from modelbook.core.history import Commit, History
+
 # A hook, an alias or a caller's GIT_DIR must not lead git elsewhere than `cwd`.
-_KEPT = {
-    "GIT_AUTHOR_NAME",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_AUTHOR_DATE",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL",
-}
-_KEPT |= {
-    "GIT_COMMITTER_DATE",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_ASKPASS",
-    "GIT_CONFIG_NOSYSTEM",
-    "GIT_EXEC_PATH",
-}
-_KEPT |= {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
+_KEPT = {f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL", "DATE")}
+_KEPT |= {"GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_EXEC_PATH", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
+_KEPT |= {"GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"}
 
 SYMLINK, SUBMODULE = "120000", "160000"
 _LATEST = 253402300799  # the end of the year 9999, in seconds since 1970
@@ -168,6 +157,17 @@ class Repository:
             )
         return done.stdout.decode().strip()
 
+    def tree(self, commit: str, folder: str) -> str | None:
+        """The object id of a folder's tree at `commit`, which names its whole contents; None where it is none."""
+        done = run_git(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{folder}"], self.root)
+        return done.stdout.decode().strip() or None
+
+    def branches(self) -> dict[str, str]:
+        """The commit of each branch, local and remote, by its name; the local ones first."""
+        asked = ["for-each-ref", "--format=%(objectname) %(refname:short)", "refs/heads", "refs/remotes"]
+        pairs = (line.partition(" ")[::2] for line in git(asked, self.root).splitlines())
+        return {name: commit for commit, name in pairs}
+
     def branch(self) -> str | None:
         """The branch that is checked out, or None on a detached HEAD."""
         done = run_git(["symbolic-ref", "--quiet", "--short", "HEAD"], self.root)
@@ -213,19 +213,21 @@ class Repository:
             at = end + size + 2
         return found
 
-    def history(self, commit: str, prefixes: Iterable[str]) -> History:
+    def history(self, commit: str, prefixes: Iterable[str]) -> "History":
         """What each commit did to the paths below `prefixes`, along first parents up to `commit`, oldest first.
 
         A merge counts as the one commit that it is for its first parent. One git process, whatever the prefixes.
         """
         return self._history(commit, [f":(literal){prefix}" for prefix in prefixes])
 
-    def history_of_files(self, commit: str, start: str) -> History:
+    def history_of_files(self, commit: str, start: str) -> "History":
         """As `history`, of the files whose path begins with `start`, and of no folder's: git looks into none for it."""
         literal = re.sub(r"([\\*?\[])", r"\\\1", start)
         return self._history(commit, [f":(glob){literal}*"])
 
-    def _history(self, commit: str, pathspecs: Iterable[str]) -> History:
+    def _history(self, commit: str, pathspecs: Iterable[str]) -> "History":
+        from modelbook.core.history import History, Revision
+
         printed = git_bytes([*_LOG, commit, "--", *pathspecs], self.root).decode(errors="surrogateescape")
         revisions, by = [], None
         parts = iter(printed.split("\0"))
@@ -239,7 +241,7 @@ class Repository:
                 by = _commit(part)
         return History(tuple(revisions), complete=not self._is_cut(commit))
 
-    def about(self, commit: str) -> Commit:
+    def about(self, commit: str) -> "Commit":
         """Who made `commit`, when, and what it says."""
         _, _, text = git(["rev-list", "--max-count=1", "--encoding=UTF-8", _COMMIT, commit], self.root).partition("\n")
         return _commit(text)
@@ -289,7 +291,9 @@ class Repository:
         return done.stdout.decode().strip() or None if done.returncode == 0 else None
 
 
-def _commit(text: str) -> Commit:
+def _commit(text: str) -> "Commit":
+    from modelbook.core.history import Commit
+
     name, parents, seconds, author, email, committer, subject = text.split("\n", 6)
     return Commit(name, time_of(seconds), tuple(parents.split()), author, email, subject, committer)
 

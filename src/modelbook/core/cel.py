@@ -42,8 +42,20 @@ def evaluate(text: str, variables: Mapping[str, Any], functions: Mapping[str, Ca
         raise NoSuchKey(f"there is no {error.args[0]!r}") from None
     except TypeError as error:
         raise ExpressionError(f"{_sentence(error)}; beside metrics, numbers are written with a point (1.0)") from None
-    except (ValueError, RuntimeError, ArithmeticError) as error:
+    except (ValueError, RuntimeError, ArithmeticError, IndexError) as error:
         raise ExpressionError(_sentence(error)) from None
+
+
+def nested(values: Mapping[str, float]) -> dict[str, Any]:
+    """`{"by_country.de.accuracy": 0.9}` as `{"by_country": {"de": {"accuracy": 0.9}}}`, as CEL reads it."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        *outer, last = name.split(".")
+        inner = found
+        for part in outer:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return found
 
 
 def _sentence(error: Exception) -> str:

@@ -23,12 +23,10 @@ from modelbook.core.cel import (
     text_in,
     tokens_of,
 )
-from modelbook.core.claims import FORMS, Claim, claim_of
+from modelbook.core.claims import FORMS, REPRODUCED, Claim, claim_of
 from modelbook.core.reproduction import LEVELS
 
 VARIABLES = frozenset({"metrics", "baseline", "tags", "params"})
-REPRODUCED = "reproduced"
-"""The function that says how well a version was trained again: `reproduced("identical")`."""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ VERSION_FIELDS: Mapping[str, Field] = {
     "digest": Field("text", "the digest of the card"),
     "revoked": Field("yes or no", "whether it was revoked"),
     "imported": Field("text", "where it was imported from: mlflow or gto"),
+    "on": Field("text", "with --all-branches, the branch that has it where HEAD has not"),
     "owners": Field("texts", "the owners of the model"),
     "task": Field("text", "the model's task"),
 }
