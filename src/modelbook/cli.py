@@ -38,6 +38,7 @@ VERBS = {
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",
     "diff": "Compare two versions: code, data, parameters, environment, metrics.",
+    "site": "Make a static site of the registry.",
     "list": "List models and what is in production.",
     "env": "Compare environments.",
     "schema": "Print the JSON Schema of a document.",

@@ -123,6 +123,10 @@ def _of_trust(repository: Repository, folder: str, history: History, trust_from:
 def read_tenures(repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()) -> Tenures:
     """What held each stage and since when, as the commits up to `commit` tell it."""
     history = repository.history(commit, [f"{folder}/{path}" for path in scope] or [folder]).below(folder)
+    return tenures(history, repository.blobs(history.stage_files()), read_times(repository, commit))
+
+
+def read_times(repository: Repository, commit: str) -> dict[str, str]:
+    """When each commit that led to `commit` came to its branch, as `no_older` has it."""
     listing = git(["rev-list", "--first-parent", "--reverse", "--timestamp", commit], repository.root)
-    line = [(oid, time_of(seconds)) for seconds, oid in map(str.split, listing.splitlines())]
-    return tenures(history, repository.blobs(history.stage_files()), no_older(line, now()))
+    return no_older([(oid, time_of(seconds)) for seconds, oid in map(str.split, listing.splitlines())], now())

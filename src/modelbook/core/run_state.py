@@ -84,12 +84,24 @@ class RunState(Frozen):
 
 def replay(events: Sequence[Event]) -> RunState:
     """The state after `events`: a run's log from its start on. Raises BadInput for any other beginning."""
+    return _replayed(events).state()
+
+
+def measured(events: Sequence[Event]) -> list[MetricsLogged]:
+    """The metrics that count, in order: of the last attempt, and of those before up to the checkpoint it goes on from.
+
+    Raises BadInput as `replay` does.
+    """
+    return _replayed(events).measured
+
+
+def _replayed(events: Sequence[Event]) -> "_Replay":
     if not events or not isinstance(events[0], RunStarted):
         raise BadInput("a run's log begins with its start, and this one does not")
     replayed = _Replay(events[0])
     for event in events:
         replayed.add(event)
-    return replayed.state()
+    return replayed
 
 
 class _Replay:
