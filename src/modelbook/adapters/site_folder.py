@@ -1,12 +1,14 @@
 """The folder that a site is written to: what is in it by our own hand, and what changes there.
 
-`modelbook-site.json` lists every file with its digest, and what each was made of. It is written before the first file
-changes and after the last: whatever happens in between, all that is ours is known to be.
+`modelbook-site.json.gz` lists every file with its digest, and what each was made of. It is written before the first
+file changes and after the last: whatever happens in between, all that is ours is known to be.
 """
 
+import gzip
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from modelbook.core.digests import digest_of
 from modelbook.core.site_manifest import Made, Manifest
 from modelbook.errors import BadInput
 
-NAME = "modelbook-site.json"
+NAME = "modelbook-site.json.gz"
 
 
 class SiteFolder:
@@ -35,8 +37,8 @@ class SiteFolder:
                 remedy = "Name another --output, or empty this one: a site is written only where nothing of others is."
                 raise BadInput("the folder has files that no site has", where=str(root), remedy=remedy)
             try:
-                self.manifest = Manifest.model_validate_json((root / NAME).read_bytes())
-            except ValidationError:
+                self.manifest = Manifest.model_validate_json(gzip.decompress((root / NAME).read_bytes()))
+            except (ValidationError, EOFError, zlib.error, gzip.BadGzipFile):
                 message = "this is no list of a site's files, so nobody knows which of them are ours"
                 raise BadInput(message, where=str(root / NAME), remedy="Remove the folder, and build anew.") from None
         for path in self.manifest.files:
@@ -71,7 +73,7 @@ class SiteFolder:
         before = self.manifest.files
         changed = [path for path in files if before.get(path) != wanted[path] or not self.has(path)]
         gone = sorted(before.keys() - wanted.keys())
-        made = Manifest(stamp=stamp, files=wanted, parts=dict(parts))
+        made = Manifest(stamp=stamp, files=dict(sorted(wanted.items())), parts=dict(sorted(parts.items())))
         if not changed and not gone and made == self.manifest:
             return 0
         for path in changed:
@@ -130,4 +132,4 @@ class SiteFolder:
 
 
 def _encoded(manifest: Manifest) -> bytes:
-    return manifest.model_dump_json(exclude_defaults=True).encode() + b"\n"
+    return gzip.compress(manifest.model_dump_json(exclude_defaults=True).encode(), 1, mtime=0)

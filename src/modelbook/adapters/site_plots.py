@@ -28,7 +28,7 @@ _COLOURS = {
 _TINT = {name: given for name, (given, _, _) in _COLOURS.items()}
 _NUMBER = re.compile(r"\d+\.\d{2,}")
 _VALUE = re.compile(r'="[^"]*"')
-_POINTS = 150  # of a metric: every version, or what a reader could tell apart
+_POINTS = 80  # of a metric: every version, or what a reader could tell apart
 _MANY = 60  # versions, from which on they are a line without dots
 _WIDE = timedelta(hours=1)
 

@@ -192,7 +192,7 @@ def make_overview(overview: Overview) -> Files:
     """The first page, the lists, the comparison, the search, and what all pages share."""
     files = {name: own_file(name) for name in OWN}
     serving = {
-        (model.name, one.version): [each.stage for each in model.holdings if each.version == one.version]
+        f"{model.name}@{one.version}": [each.stage for each in model.holdings if each.version == one.version]
         for model in overview.models
         for one in model.holdings
     }

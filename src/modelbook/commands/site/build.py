@@ -8,7 +8,7 @@ import click
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.adapters.site_folder import SiteFolder
 from modelbook.adapters.site_plots import require_plots
-from modelbook.adapters.workers import spread
+from modelbook.adapters.workers import spread, uncollected
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import counted, print_json, say
 from modelbook.commands._workspace import (
@@ -42,6 +42,7 @@ from modelbook.core.site_version import RunTold
 from modelbook.errors import Exit, ModelbookError
 
 Key = tuple[str, int]
+_MODELS = 10  # as many models are worth a process
 _LISTED = 1000  # runs of versions on the page of runs
 
 
@@ -80,10 +81,18 @@ def command(
       modelbook site build --output public --no-store
     """
     require_plots()
-    folder = SiteFolder(output)
-    workspace = open_workspace(registry_folder, rev=rev)
+    with uncollected():
+        folder, workspace = SiteFolder(output), open_workspace(registry_folder, rev=rev)
+        overview, changed, detail = _build(folder, workspace, forge_name, _logs(workspace, no_store=no_store), jobs)
+    _report(output, overview, changed, detail, as_json=as_json)
+    return Exit.NO if overview.problems else Exit.YES
+
+
+def _build(
+    folder: SiteFolder, workspace: Workspace, forge_name: str, logs: Logs, jobs: int | None
+) -> tuple[Overview, int, str | None]:
+    """Write the site: what it says, how many files changed, and what was wrong with the store."""
     source = gather(workspace, forge_name)
-    logs = _logs(workspace, no_store=no_store)
     site = Site()
     rows = _versions(source, folder, site, logs, jobs)
     models = _models(source, folder, site, rows, jobs)
@@ -106,8 +115,7 @@ def command(
     )
     site.files |= make_overview(overview)
     changed = folder.write(site.files, site.kept, site.parts, source.stamp)
-    _report(output, overview, changed, logs.detail, as_json=as_json)
-    return Exit.NO if problems else Exit.YES
+    return overview, changed, logs.detail
 
 
 def _report(output: Path, overview: Overview, changed: int, detail: str | None, *, as_json: bool) -> None:
@@ -216,7 +224,7 @@ def _models(
         else:
             orders.append((page, of))
     with counted("pages of models", len(orders)) as progress:
-        parts = spread(lambda order: make_model(source, *order), orders, jobs=jobs, progress=progress)
+        parts = spread(lambda order: make_model(source, *order), orders, jobs=jobs, progress=progress, worth=_MODELS)
     for (page, _), part in zip(orders, parts, strict=True):
         site.add(f"model {page.name}", part)
     return tuple(pages)

@@ -136,21 +136,27 @@
     });
   }
 
-  // Choose at most so many versions.
+  // Choose at most so many versions, and compare them.
   for (const form of all("form[data-most]")) {
-    const boxes = all("input[type=checkbox]", form), said = one("[aria-live]", form), button = one("button[type=submit]", form);
-    const most = Number(form.dataset.most), first = said.textContent;
-    const bar = one(".bar", form);
+    const most = Number(form.dataset.most), table = one("table", form), bar = one(".bar", form), said = one("[aria-live]", form);
+    one("thead tr", table).append(make("th", "Compare", { scope: "col" }));
+    const boxes = all("tbody tr", table).map((row) => {
+      const version = one("a", row).textContent, cell = make("td");
+      const box = make("input", "", { type: "checkbox", name: "v", value: `${table.dataset.model}@${version}` });
+      box.setAttribute("aria-label", `Compare ${version}`);
+      cell.append(box);
+      row.append(cell);
+      return box;
+    });
     const count = () => {
       const chosen = boxes.filter((each) => each.checked);
       boxes.forEach((each) => { each.disabled = !each.checked && chosen.length >= most; });
-      button.disabled = chosen.length < 2;
+      one("button", bar).disabled = chosen.length < 2;
       bar.hidden = !chosen.length;
-      said.textContent = chosen.length > 1 ? chosen.map((each) => each.value).join(", ") : first;
+      said.textContent = chosen.length > 1 ? chosen.map((each) => each.value).join(", ") : `Choose two to ${most} versions.`;
     };
     form.addEventListener("change", count);
     window.addEventListener("pageshow", count);
-    count();
   }
 
   // Copy a command.
