@@ -5,10 +5,11 @@ from dataclasses import asdict
 from typing import Any
 
 from tests.parts.github.bare import BareRepository
+from tests.parts.github.credentials import App, Token
 from tests.parts.github.faults import Faults
 from tests.parts.github.noticing import notice
 from tests.parts.github.oidc import Issuer
-from tests.parts.github.world import Json, Repository, Token, World
+from tests.parts.github.world import Json, Repository, World
 
 _SETTINGS = (
     "private",
@@ -26,6 +27,7 @@ _SETTINGS = (
     "default_workflow_permissions",
     "secrets",
     "organization_secrets",
+    "variables",
     "environments",
     "strangers",
 )
@@ -48,13 +50,15 @@ class Admin:
             "faults": self._plan_fault,
             "clear-faults": self._clear_faults,
             "claims": self._set_claims,
+            "apps": self._add_app,
+            "clock": self._set_clock,
             "conclude": self._conclude,
         }[what](order)
 
     def _state(self, order: Json) -> Json:
         """Everything that is remembered, as JSON; tokens by name only."""
         self._look()
-        tokens = [{"name": t.name, "login": t.login, "permissions": t.permissions} for t in self.world.tokens.values()]
+        tokens = [_shown(token) for token in self.world.tokens.values()]
         found = {name: _dumped(repository) for name, repository in self.world.repositories.items()}
         return {"tokens": tokens, "repositories": found}
 
@@ -64,6 +68,21 @@ class Admin:
 
     def _add_token(self, order: Json) -> Json:
         self.world.tokens[order["secret"]] = Token(**order)
+        return {}
+
+    def _add_app(self, order: Json) -> Json:
+        """Make an App, or change the one of that slug."""
+        standing = next((app for app in self.world.apps.values() if app.slug == order["slug"]), None)
+        app = App(
+            id=standing.id if standing else self.world.next_id(),
+            installation=standing.installation if standing else self.world.next_id(),
+            **order,
+        )
+        self.world.apps[app.id] = app
+        return {"id": app.id}
+
+    def _set_clock(self, order: Json) -> Json:
+        self.world.clock_is_ahead, self.world.tokens_last = order["ahead"], order["tokens_last"]
         return {}
 
     def _add_repository(self, order: Json) -> Json:
@@ -131,3 +150,8 @@ def _dumped(repository: Repository) -> Json:
         else:
             result[name] = value
     return result
+
+
+def _shown(token: Token) -> Json:
+    shown = {name: getattr(token, name) for name in ("name", "login", "permissions", "repositories")}
+    return {name: value for name, value in shown.items() if name != "repositories" or value is not None}
