@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from tests.parts.github.bare import BareRepository
+from tests.parts.github.answers.people import email
+from tests.parts.github.bare import BareRepository, Person
 from tests.parts.github.credentials import App, Token
+from tests.parts.github.events import queued
 from tests.parts.github.faults import Faults
-from tests.parts.github.noticing import notice
+from tests.parts.github.merging import Signature, merge
+from tests.parts.github.noticing import GITHUB, notice
 from tests.parts.github.oidc import Issuer
-from tests.parts.github.world import Json, Repository, World
+from tests.parts.github.world import Json, Repository, World, now
 
 _SETTINGS = (
     "private",
@@ -52,6 +55,7 @@ class Admin:
             "claims": self._set_claims,
             "apps": self._add_app,
             "clock": self._set_clock,
+            "queue": self._queue,
             "conclude": self._conclude,
         }[what](order)
 
@@ -84,6 +88,18 @@ class Admin:
     def _set_clock(self, order: Json) -> Json:
         self.world.clock_is_ahead, self.world.tokens_last = order["ahead"], order["tokens_last"]
         return {}
+
+    def _queue(self, order: Json) -> Json:
+        """Do what a merge queue does first: try a pull request on top of its base, and ask for that to be checked."""
+        repository, login = self.world.repositories[order["full_name"]], order["login"]
+        pull = repository.pulls[order["number"]]
+        by = Signature(Person(login, email(login), now()), Person(*GITHUB, now()))
+        sha = merge(repository.git, pull.base_sha, pull.head_sha, f"Merge pull request #{pull.number}", by)
+        ref = f"refs/heads/gh-readonly-queue/{pull.base_ref}/pr-{pull.number}-{pull.base_sha}"
+        repository.git.create_ref(ref, sha)
+        self._look()
+        queued(self.world, repository, login, ref, sha, (f"refs/heads/{pull.base_ref}", pull.base_sha))
+        return {"sha": sha}
 
     def _add_repository(self, order: Json) -> Json:
         """Take a new bare repository under the root, or one that already lies there, into the world."""

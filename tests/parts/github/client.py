@@ -206,6 +206,10 @@ class GitHubServer:
         """What identity tokens say from now on: `repository`, `ref`, `workflow_ref`, … and any claim to be planted."""
         self._order("claims", claims)
 
+    def queue(self, full_name: str, number: int, login: str = "alice") -> str:
+        """Put a pull request into a merge queue; gives the commit that it wants to be checked."""
+        return str(self._order("queue", {"full_name": full_name, "number": number, "login": login})["sha"])
+
     def conclude_run(self, full_name: str, run_id: int, conclusion: str) -> None:
         """Let a dispatched workflow run be completed."""
         self._order("conclude", {"full_name": full_name, "run_id": run_id, "conclusion": conclusion})
