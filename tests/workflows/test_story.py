@@ -13,6 +13,7 @@ import yaml
 
 from tests.parts.act_run import JobKey
 from tests.workflows import asides
+from tests.workflows.experimenting import an_experiment_is_recorded_and_watched
 from tests.workflows.founding import Founded, found
 from tests.workflows.pull_request_body import assert_the_story_is_told
 from tests.workflows.team import CHECK, SCRIPT, VERSION, Team, team
@@ -64,6 +65,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(way: Way, begun: Foun
         if once:
             more[8] = asides.what_is_in_production_is_reproduced(acme, 8)
             more[9] = asides.production_is_held(acme, 9)
+            more[10] = an_experiment_is_recorded_and_watched(acme, 10)
         history_tells_it_all(acme, more)
         everybody_did_their_part(acme)
         acme.assert_no_secret_in_any_log()

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from modelbook.adapters.git import Repository
 from modelbook.adapters.github_api import PAUSE, GitHubApi
@@ -13,7 +12,6 @@ from modelbook.adapters.github_tokens import APP_ID, APP_KEY, TOKENS, kind_of
 from modelbook.adapters.workflow import note
 from modelbook.errors import BadInput
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 PROPOSES: Final = {"contents": "write", "pull_requests": "write"}
 """What an App's token has to be allowed that opens pull requests."""
 
@@ -51,11 +49,7 @@ def open_api(
             remedy="Set GITHUB_REPOSITORY=owner/name, or use plain git: --forge git.",
         )
     url = os.environ.get("GITHUB_API_URL") or api_of(remote)
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-        raise BadInput(
-            "the token would be sent in the clear", where=url, remedy="Set GITHUB_API_URL to an https address."
-        )
+    GitHubApi.check_address(url)
     pause = _pause()
     if by_app and permissions:
         from modelbook.adapters.github_app import App, AppToken

@@ -8,6 +8,7 @@ from modelbook.adapters.artifact_check import check_artifact
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change, Forge, Proposal
 from modelbook.adapters.parallel import move_all
+from modelbook.adapters.prune_guard import check_model_kept
 from modelbook.adapters.signer import StatementSigner
 from modelbook.adapters.store import Progress, Store
 from modelbook.commands._console import progress, say
@@ -67,6 +68,7 @@ def register_record(
         return number, forge.submit(change)
 
     number, proposal = submit_numbered(attempt)
+    check_model_kept(workspace.store, record.id, {file.path: file.size for file in record.artifacts})
     if proposal.merged:
         complete(workspace.at(proposal.commit), model, number)
     return number, proposal
@@ -77,8 +79,9 @@ def registered(workspace: Workspace, forge: Forge, model: str, run_id: str) -> t
     registry = workspace.registry
     for other in registry.models():
         for version in reversed(registry.versions(other)):
-            if registry.card(other, version).run.id == run_id:
+            if (known := registry.card(other, version)).run.id == run_id:
                 if other == model:
+                    _check_kept(workspace, known)
                     return version, Proposal("", workspace.commit, merged=True, created=False)
                 # Its folder in the store can prove itself as one version only.
                 raise Refused(
@@ -89,8 +92,14 @@ def registered(workspace: Workspace, forge: Forge, model: str, run_id: str) -> t
         path = workspace.path(f"{version_folder(model, number)}/card.yaml")
         data = forge.read(commit, path)
         if data and (card := load(ModelCard, data, path)).run.id == run_id:
-            return card.version, forge.resume(branch, labels=LABELS)
+            proposal = forge.resume(branch, labels=LABELS)
+            _check_kept(workspace, card)
+            return card.version, proposal
     return None
+
+
+def _check_kept(workspace: Workspace, card: ModelCard) -> None:
+    check_model_kept(workspace.store, card.run.id, {one.path: one.size for one in card.artifacts})
 
 
 def registered_runs(workspace: Workspace, forge: Forge, models: Iterable[str]) -> dict[str, str]:

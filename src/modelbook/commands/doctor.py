@@ -11,7 +11,7 @@ from modelbook.adapters.machine import look_at_machine
 from modelbook.adapters.open_store import open_store
 from modelbook.commands._console import console, print_json, say
 from modelbook.commands._workflows import TEMPLATES, own_templates
-from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option
+from modelbook.commands._workspace import Workspace, forge_option, json_option, open_workspace, registry_option
 from modelbook.core.branch_health import BranchFacts, check_branch, has_queue
 from modelbook.core.caller_health import check_callers
 from modelbook.core.code_owners import PLACES
@@ -33,11 +33,16 @@ _MARKS: dict[Verdict, tuple[str, str]] = {
 }
 
 
-@click.command(short_help="Check that repository, settings and machine are as they must be.")
+@click.group(
+    name="doctor",
+    short_help="Check that repository, settings and machine are as they must be.",
+    invoke_without_command=True,
+)
 @click.option("--store", is_flag=True, help="Look at the store too. Leaves one object of a few bytes in it.")
 @registry_option
 @json_option
-def command(store: bool, registry_folder: str | None, as_json: bool) -> int:
+@click.pass_context
+def command(context: click.Context, store: bool, registry_folder: str | None, as_json: bool) -> int:
     """Check what the promises rest upon: GitHub's rules and settings, workflows, code owners, keys, this machine.
 
     It changes nothing. What the token may not see is not known, and it says which permission that needs. Exit status 1
@@ -47,6 +52,8 @@ def command(store: bool, registry_folder: str | None, as_json: bool) -> int:
     Example:
       GITHUB_TOKEN=$(gh auth token) modelbook doctor --store
     """
+    if context.invoked_subcommand:
+        return Exit.YES
     workspace = open_workspace(registry_folder)
     policy, trust = _documents(workspace)
     files = workspace.repository.entries(workspace.commit, [])
@@ -64,6 +71,28 @@ def command(store: bool, registry_folder: str | None, as_json: bool) -> int:
         *_by_the_app(workspace),
         *(_look_at_store(workspace, policy) if store else ()),
     ]
+    _print(checks, as_json=as_json)
+    return Exit.YES if healthy(checks) else Exit.NO
+
+
+@command.command(name="store")
+@click.option("--repair", is_flag=True, help="Put right what can be: see above.")
+@forge_option
+@registry_option
+@json_option
+def compare(repair: bool, forge_name: str, registry_folder: str | None, as_json: bool) -> int:
+    """Compare store and registry both ways: files that a card names and that are gone, files that nothing names.
+
+    With --repair, named files that a plan deleted come back from the trash, and uploads that were broken off before
+    the grace period are discarded. What nothing names is for `modelbook prune plan`.
+
+    \b
+    Example:
+      modelbook doctor store --repair
+    """
+    from modelbook.commands._store_doctor import compare_store
+
+    checks = compare_store(open_workspace(registry_folder), forge_name, repair=repair)
     _print(checks, as_json=as_json)
     return Exit.YES if healthy(checks) else Exit.NO
 

@@ -18,7 +18,7 @@ _RULES = _TRUST | {"policy"}
 _POINTER = STAGE_SIGNATURES | {"stage"}
 # What a verdict on a stage rests on, of its model: what is held where, its own gates, and the evidence.
 _GROUNDS = _POINTER | {"model", "evaluation", "evaluation signature", "reproduction", "reproduction signature"}
-_GROUNDS |= {"revocation"}
+_GROUNDS |= {"revocation", "online", "online signature"}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from modelbook.core.gates import Facts, GateResult, judge
 from modelbook.core.numbers import NONE, Numbers, numbers_of
 from modelbook.core.pointer import Evidence, Holder, Kind, StagePointer
 from modelbook.core.policy import PlacedGate, Stage
+from modelbook.core.proxy_evidence import proxies_asked
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import standing
 from modelbook.core.revocation import in_use
@@ -123,8 +124,11 @@ def decide(
     if verdict.card:
         card, rule = verdict.card, registry.policy.reproduce
         met = standing(card, verdict.evaluations, verdict.reproductions.values(), rule)
-        facts = Facts(numbers, baseline, card.tags, card.run.params, met)
-        gates = judge(registry.gates(model, stage), facts, first=stage.first)
+        asked = registry.gates(model, stage)
+        proxies, about_proxies = proxies_asked(registry, model, asked)
+        findings += about_proxies
+        facts = Facts(numbers, baseline, card.tags, card.run.params, met, proxies)
+        gates = judge(asked, facts, first=stage.first)
     already = current is not None and current.version == version
     pointer, timing = None, UNKNOWN
     if verdict.card:

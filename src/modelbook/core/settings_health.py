@@ -17,6 +17,8 @@ _OPTIONAL = {
     TOKEN: "jobs ask by an App's token, or by their own and start what has to follow themselves",
     APP_KEY: f"jobs ask by {TOKEN}, or by their own token",
     "MODELBOOK_WEBHOOK": "nobody but GitHub is told of a deployment",
+    "MODELBOOK_DELETE_ACCESS_KEY_ID": "what a merged plan lists is not deleted",
+    "MODELBOOK_DELETE_SECRET_ACCESS_KEY": "what a merged plan lists is not deleted",
 }
 _STORE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 

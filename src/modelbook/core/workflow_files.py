@@ -9,7 +9,20 @@ from typing import Any
 from modelbook.core import strict_yaml
 
 FOLDER = ".github/workflows"
-CALLED = ("train", "register", "evaluate", "reproduce", "verify", "promote", "rollback", "deploy", "tag")
+CALLED = (
+    "train",
+    "register",
+    "evaluate",
+    "reproduce",
+    "verify",
+    "promote",
+    "rollback",
+    "deploy",
+    "tag",
+    "retention",
+    "online",
+    "watch",
+)
 """The workflows of Modelbook that another repository calls."""
 
 _USES = re.compile(r"(?m)^\s*(?:-\s+)?uses:\s*[\"']?([^\s\"'#]+)")

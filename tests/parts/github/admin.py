@@ -33,6 +33,7 @@ _SETTINGS = (
     "variables",
     "environments",
     "strangers",
+    "artifacts",
 )
 
 

@@ -11,6 +11,7 @@ from modelbook.adapters.data_folder import found_files
 from modelbook.adapters.dvc_data import SUFFIX, DvcData
 from modelbook.adapters.forge import Change, Proposal
 from modelbook.adapters.hash_cache import HashCache
+from modelbook.adapters.prune_guard import check_dataset_kept
 from modelbook.commands._dataset_upload import upload
 from modelbook.commands._numbering import next_number, proposed_numbers, submit_numbered
 from modelbook.commands._proposing import tell
@@ -119,6 +120,7 @@ def command(
         return version, forge.submit(change)
 
     version, proposal = submit_numbered(attempt)
+    check_dataset_kept(workspace.store, added.manifest)
     tell(f"{name}@{version}", f"{added.files} files, {added.size:,} bytes", proposal, as_json=as_json, key="dataset")
 
 
