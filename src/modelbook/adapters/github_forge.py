@@ -7,7 +7,7 @@ and one comment. Creating the branch is what reserves a version's number: of sev
 from collections.abc import Mapping
 from itertools import islice
 
-from modelbook.adapters.forge import Change, Proposal, moved_meanwhile
+from modelbook.adapters.forge import ANYTHING, Change, Proposal, moved_meanwhile
 from modelbook.adapters.git import Repository
 from modelbook.adapters.github_api import GitHubApi, Json, pick
 from modelbook.adapters.github_merging import GitHubMerging
@@ -57,9 +57,17 @@ class GitHubForge:
             if standing is None and objects.create_branch(name, commit):
                 return commit, True
             if change.decision:
+                if self._came_since(change, standing):
+                    raise moved_meanwhile(name, self._api.full_name)
                 objects.move_branch(name, commit)
                 return commit, True
         raise BranchTaken(f"the branch {name} holds something else", where=self._api.full_name, remedy=_TAKEN)
+
+    def _came_since(self, change: Change, standing: str | None) -> bool:
+        """Whether somebody proposed something on the branch of a change since `found` was read off it."""
+        if change.found in {ANYTHING, standing or ANYTHING}:
+            return False
+        return standing is None or change.branch in self.proposed(change.branch)
 
     def _holds(self, sha: str, tree: str, base: str) -> bool:
         commit = self._objects.commit(sha)
