@@ -1,6 +1,7 @@
 """What GitHub's refusals mean, and what to do about each."""
 
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from modelbook.adapters.github_tokens import GitHubToken
@@ -23,12 +24,15 @@ class Unsure(ForgeError):
 
 
 class Refusal(ForgeError):
-    """GitHub answered and said no; `status` is its HTTP status, `words` what it said."""
+    """GitHub answered and said no; `status` is its HTTP status, `words` what it said, `clock` its time (Unix time)."""
 
-    def __init__(self, message: str, *, status: int, words: str, where: str, remedy: str | None) -> None:
+    def __init__(
+        self, message: str, *, status: int, words: str, where: str, remedy: str | None, clock: float | None = None
+    ) -> None:
         super().__init__(message, where=where, remedy=remedy)
         self.status = status
         self.words = words
+        self.clock = clock
 
     @property
     def lacks_permission(self) -> bool:
@@ -67,7 +71,15 @@ def refusal(
         words=words,
         where=where,
         remedy=_remedy(path, status, words, headers, token),
+        clock=_clock(headers),
     )
+
+
+def _clock(headers: Mapping[str, str]) -> float | None:
+    try:
+        return parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return None
 
 
 def _remedy(path: str, status: int, words: str, headers: Mapping[str, str], token: GitHubToken) -> str | None:

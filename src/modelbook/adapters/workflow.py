@@ -38,6 +38,20 @@ def event_inputs() -> dict[str, str]:
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in known.items()}
 
 
+def mask(secret: str) -> None:
+    """Let no log of this job show `secret` from now on. Outside a workflow nothing happens."""
+    if in_workflow():
+        sys.stderr.write(f"::add-mask::{secret}\n")
+        sys.stderr.flush()
+
+
+def note(text: str) -> None:
+    """Say in the job's log what nobody has to act upon. Outside a workflow nothing happens."""
+    if in_workflow():
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
 def publish(report: "Report") -> None:
     """Write the report as the job's summary and as annotations. Outside a workflow nothing happens."""
     if not in_workflow():

@@ -41,6 +41,16 @@ def organization_secrets(call: Call) -> Answer:
     return _names(call, call.repository.organization_secrets)
 
 
+@endpoint("GET", _REPO + "/actions/variables", "actions_variables:read")
+def variables(call: Call) -> Answer:
+    return _names(call, call.repository.variables, "variables")
+
+
+@endpoint("GET", _REPO + "/actions/organization-variables", "actions_variables:read")
+def organization_variables(call: Call) -> Answer:
+    return _names(call, [], "variables")
+
+
 @endpoint("GET", _REPO + "/environments", "actions:read")
 def environments(call: Call) -> Answer:
     found = call.repository.environments
@@ -88,11 +98,11 @@ def code_owner_errors(call: Call) -> Answer:
     return Answer(200, {"errors": errors})
 
 
-def _names(call: Call, names: list[str]) -> Answer:
+def _names(call: Call, names: list[str], kind: str = "secrets") -> Answer:
     chosen, headers = call.slice(names)
-    at = call.repository.created_at
-    shown = [{"name": name, "created_at": at, "updated_at": at} for name in chosen]
-    return Answer(200, {"total_count": len(names), "secrets": shown}, headers)
+    at, value = call.repository.created_at, {"value": "x"} if kind == "variables" else {}
+    shown = [{"name": name, "created_at": at, "updated_at": at} | value for name in chosen]
+    return Answer(200, {"total_count": len(names), kind: shown}, headers)
 
 
 def _environment(call: Call, record: Json) -> Json:
