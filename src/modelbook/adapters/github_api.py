@@ -157,7 +157,9 @@ class GitHubApi:
     def _graphql(self, what: str, body: Json, *, find: Callable[[], Json | None]) -> Any:
         answer = self.post(what, "", body, find=find, below=self._requester.graphql_url)
         if isinstance(answer, dict) and (errors := answer.get("errors")):  # GraphQL refuses with status 200
-            raise refusal(what, "/pulls", 422, {"errors": errors}, {}, where=self.full_name, token=self._token)
+            raise refusal(
+                what, ("POST", "/pulls"), 422, {"errors": errors}, {}, where=self.full_name, token=self._token
+            )
         return answer
 
     def end_token(self) -> None:
@@ -210,7 +212,7 @@ class GitHubApi:
                     self._sleep(limit)
                 elif status < 500:
                     raise refusal(
-                        what, path, status, error.data, said, where=self.full_name, token=self._token
+                        what, (verb, path), status, error.data, said, where=self.full_name, token=self._token
                     ) from error
                 elif verb == "POST" or attempt == ATTEMPTS:
                     raise unanswered(what, f"status {status}", where=self.full_name) from error
