@@ -34,6 +34,7 @@ _PARTS = Path(__file__).resolve().parent
 STAND_INS = {
     "actions/checkout": _PARTS / "checkout",
     "actions/setup-python": _PARTS / "setup_python",
+    "actions/upload-artifact": _PARTS / "upload_artifact",
 }
 _LABELS = ("self-hosted", "ubuntu-latest", "gpu")
 _BIN = Path(sys.executable).parent
@@ -43,8 +44,8 @@ class Act:
     """Runs workflows of one repository of a `GitHubServer`.
 
     `folder` takes the clones and act's home. `s3` is the endpoint of an S3 server. `stand_ins` maps further actions
-    (`owner/name`) to folders with an action.yml of ours; those for checkout and setup-python are always there. `branch`
-    is the repository's default branch.
+    (`owner/name`) to folders with an action.yml of ours; those in STAND_INS are always there. `branch` is the
+    repository's default branch.
     """
 
     def __init__(

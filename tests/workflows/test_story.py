@@ -14,7 +14,7 @@ import yaml
 from tests.parts.act_run import JobKey
 from tests.workflows import asides
 from tests.workflows.experimenting import an_experiment_is_recorded_and_watched
-from tests.workflows.founding import Founded, found
+from tests.workflows.founding import Founded
 from tests.workflows.pull_request_body import assert_the_story_is_told
 from tests.workflows.team import BOB, CHECK, SCRIPT, VERSION, Team, team
 from tests.workflows.ways import ACTIONS, APP, DEFAULT, Way
@@ -24,11 +24,6 @@ pytestmark = [pytest.mark.workflow, pytest.mark.timeout(400)]
 STAGING = json.dumps({"stage": "staging", "version": "digits@1"})
 # The registry was looked at, and nothing waits.
 BROUGHT: dict[str | JobKey, str] = {"complete": "success", "plan": "success"}
-
-
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Founded:
-    return found(tmp_path_factory.mktemp("begun"))
 
 
 @pytest.mark.parametrize("way", [DEFAULT, APP], ids=lambda way: way.name)

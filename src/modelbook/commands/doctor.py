@@ -17,10 +17,10 @@ from modelbook.core.caller_health import check_callers
 from modelbook.core.code_owners import PLACES
 from modelbook.core.health import Check, Verdict, healthy
 from modelbook.core.local_health import check_machine, check_registry, check_store
-from modelbook.core.markdown import plain
 from modelbook.core.policy import Policy
 from modelbook.core.settings_health import SettingsFacts, check_settings
 from modelbook.core.trust import Trust
+from modelbook.core.unseen import plain
 from modelbook.core.workflow_files import FOLDER, Workflow
 from modelbook.core.workflow_health import WorkflowFacts, check_workflows
 from modelbook.errors import BadInput, Exit, ForgeError

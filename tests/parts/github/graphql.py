@@ -101,7 +101,7 @@ def _status(deployment: Deployment, fields: list[str]) -> Json | None:
     if not deployment.statuses:
         return None
     last = deployment.statuses[-1]
-    shown = {"state": last.state.upper(), "description": last.description, "createdAt": last.created_at}
+    shown: Json = {"state": last.state.upper(), "description": last.description, "createdAt": last.created_at}
     shown |= {"environmentUrl": last.environment_url or None, "logUrl": last.log_url, "updatedAt": last.created_at}
     return {name: shown[name] for name in fields}
 
