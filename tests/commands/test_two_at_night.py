@@ -1,39 +1,16 @@
 """Two people roll a stage back at once, each for a reason of their own: it is proposed once, and the second joins."""
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 import yaml
 
-from tests.made import Made
 from tests.parts.command_line import Done, run_modelbook
-from tests.parts.desks import Desk, made_for_people
-from tests.parts.github.client import GitHubServer
 from tests.parts.office import PERSON, Office
 
 POINTER = "registry/models/digits/stages/production.yaml"
 BRANCH = "rollback/digits-1-to-production"
 BACK = ("rollback", "digits", "--stage", "production", "--reason")
-
-
-def served() -> list[Made]:
-    """Production held digits@1, and digits@2 serves now."""
-    states = [made_for_people(threshold=1, stages=["staging", "production"])]
-    states[0].version("digits", 2, {"accuracy": 0.97, "latency_ms": 10.0})
-    for version in (1, 2):
-        states.append(states[-1].copy().pointer("digits", "staging", version).pointer("digits", "production", version))
-    return states
-
-
-@pytest.fixture
-def night(office_server: GitHubServer, empty_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    for made in served():
-        empty_desk.commit(made)
-    office_server.clear_log()
-    yield Office(empty_desk, office_server, monkeypatch).open("night")
-    assert [entry for entry in office_server.log() if "failure" in entry] == []
 
 
 def reason(office: Office) -> str:

@@ -26,7 +26,7 @@ from tests.workflows.ways import ACTIONS, DEFAULT, SLUG, Way
 
 Json = dict[str, Any]
 NAME = "acme/registry"
-ALICE, ADMIN = "ghp_" + "a" * 36, "ghp_" + "d" * 36
+ALICE, BOB, ADMIN = (f"ghp_{letter * 36}" for letter in "abd")
 CHECK = "modelbook"  # the one required check
 SCRIPT = "examples/digits/train.py"
 VERSION = "registry/models/digits/versions"
@@ -237,7 +237,7 @@ class Team:
     def assert_no_secret_in_any_log(self) -> None:
         """Neither the runs' logs, GitHub's, nor the bucket's hold a secret, plain or in base64."""
         pem = "".join(self.key.read_text().splitlines()[1:-1])
-        secrets = [self.s3.secret_key, pem, pem[:64], *self.act.tokens, ALICE, ADMIN]
+        secrets = [self.s3.secret_key, pem, pem[:64], *self.act.tokens, ALICE, BOB, ADMIN]
         if self.app:
             secrets.append("".join(app_key(SLUG)[0].splitlines()[1:-1]))
         log = self.github.log_file.read_text()
@@ -262,6 +262,7 @@ def team(folder: Path, begun: Founded | None = None, way: Way = DEFAULT) -> Iter
         shutil.copytree(begun.bucket, s3.folder / BUCKET)
         bare = github.add_repository(NAME, from_worktree=begun.work, **way.settings)
         github.add_token(ALICE, "alice", {"contents": "write", "pull_requests": "write", "actions": "write"})
+        github.add_token(BOB, "bob", {"contents": "write", "pull_requests": "write"})
         github.add_token(ADMIN, "acme")
         app = github.add_app(SLUG, app_key(SLUG)[1], way.app, (NAME,)) if way.app else None
         set_rules(github, folder)

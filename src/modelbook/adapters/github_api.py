@@ -144,13 +144,23 @@ class GitHubApi:
                     raise
             attempt += 1
 
+    def ask(self, what: str, query: str, **variables: Any) -> Json:
+        """What a query of the GraphQL API finds, for what would take REST a call for each. Raises Refusal."""
+        body: Json = {"query": query, "variables": variables}
+        return dict(pick(self._graphql(what, body, find=lambda: None), "data"))
+
     def mutate(self, what: str, name: str, given: Json, *, find: Callable[[], Json | None]) -> None:
         """Run a mutation of the GraphQL API, for what REST lacks; `find` is as for `post`. Raises Refusal."""
         query = f"mutation($input: {name[0].upper()}{name[1:]}Input!) {{{name}(input: $input) {{clientMutationId}}}}"
-        body = {"query": query, "variables": {"input": given}}
+        self._graphql(what, {"query": query, "variables": {"input": given}}, find=find)
+
+    def _graphql(self, what: str, body: Json, *, find: Callable[[], Json | None]) -> Any:
         answer = self.post(what, "", body, find=find, below=self._requester.graphql_url)
         if isinstance(answer, dict) and (errors := answer.get("errors")):  # GraphQL refuses with status 200
-            raise refusal(what, "/pulls", 422, {"errors": errors}, {}, where=self.full_name, token=self._token)
+            raise refusal(
+                what, ("POST", "/pulls"), 422, {"errors": errors}, {}, where=self.full_name, token=self._token
+            )
+        return answer
 
     def end_token(self) -> None:
         """Revoke the token of an App's installation that it asks by. It is tried once: nobody waits for that."""
@@ -202,7 +212,7 @@ class GitHubApi:
                     self._sleep(limit)
                 elif status < 500:
                     raise refusal(
-                        what, path, status, error.data, said, where=self.full_name, token=self._token
+                        what, (verb, path), status, error.data, said, where=self.full_name, token=self._token
                     ) from error
                 elif verb == "POST" or attempt == ATTEMPTS:
                     raise unanswered(what, f"status {status}", where=self.full_name) from error

@@ -30,14 +30,6 @@ def set_outputs(values: Mapping[str, str]) -> None:
         file.write("".join(lines))
 
 
-def event_inputs() -> dict[str, str]:
-    """What this workflow was started with by hand, as text; nothing where something else started it."""
-    path = os.environ.get("GITHUB_EVENT_PATH")
-    inputs = json.loads(Path(path).read_bytes()).get("inputs") if in_workflow() and path else None
-    known = {name: value for name, value in (inputs or {}).items() if value is not None}
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in known.items()}
-
-
 def mask(secret: str) -> None:
     """Let no log of this job show `secret` from now on. Outside a workflow nothing happens."""
     if in_workflow():
@@ -50,6 +42,14 @@ def note(text: str) -> None:
     if in_workflow():
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+
+
+def event_inputs() -> dict[str, str]:
+    """What this workflow was started with by hand, as text; nothing where something else started it."""
+    path = os.environ.get("GITHUB_EVENT_PATH")
+    inputs = json.loads(Path(path).read_bytes()).get("inputs") if in_workflow() and path else None
+    known = {name: value for name, value in (inputs or {}).items() if value is not None}
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in known.items()}
 
 
 def publish(report: "Report") -> None:

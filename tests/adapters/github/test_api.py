@@ -161,7 +161,7 @@ def test_each_refusal_says_what_to_do(server: GitHubServer, api: GitHubApi) -> N
         (403, {"message": "Repository was archived so is read-only."}, "until somebody unarchives it"),
         (403, {"message": "Upgrade to GitHub Pro or make this repository public"}, "GitHub Pro, Team and Enterprise"),
         (422, {"message": "Repository rule violations found"}, "hold for the default branch alone"),
-        (403, {"message": "Must have admin rights to Repository."}, "lacks `contents: write`"),
+        (403, {"message": "Must have admin rights to Repository."}, "lacks `pull-requests: write`"),
         (401, None, "is wrong or has expired"),
         (403, forbidden, "Actions, General, Workflow permissions"),
         (403, {"message": "Protected"}, "rules of the repository's branches"),

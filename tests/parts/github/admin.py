@@ -33,6 +33,7 @@ _SETTINGS = (
     "variables",
     "environments",
     "strangers",
+    "teams",
     "artifacts",
 )
 
@@ -158,7 +159,7 @@ def _dumped(repository: Repository) -> Json:
     for name, value in vars(repository).items():
         if name in special:
             result["refs" if name == "known_refs" else name] = special[name]()
-        elif name in ("actions_permissions", "protection"):
+        elif name in ("actions_permissions", "protection", "teams"):
             result[name] = value
         elif isinstance(value, dict):
             result[name] = [asdict(record) for record in value.values()]

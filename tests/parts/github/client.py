@@ -100,8 +100,8 @@ class GitHubServer:
         Settings: private (True), default_branch, actions_may_open_pulls (True), mergeability_delay (how many
         answers after a move say null), required_checks (names) and required_approvals of merges into the
         default branch, by name or in an active one of `rulesets`; allow_auto_merge (False), merge_methods,
-        most_per_page (100), strangers (logins of no members); protection and the other settings that
-        `world.Repository` has, which are shown only.
+        most_per_page (100), strangers (logins of no members), teams (members by name); protection and the other
+        settings that `world.Repository` has, which are shown only.
         """
         bare = self.root / f"{full_name}.git"
         if from_worktree is not None or fork_of is not None:

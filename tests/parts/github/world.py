@@ -221,6 +221,7 @@ class Repository:
     environments: list[Json] = field(default_factory=list)  # name, guarded (bool), secrets (names)
     artifacts: list[Json] = field(default_factory=list)  # name, run, url (where the zip lies)
     strangers: list[str] = field(default_factory=list)  # who is no member
+    teams: dict[str, list[str]] = field(default_factory=dict)  # members, by name as in acme/ml
     created_at: str = field(default_factory=now)
     issues: dict[int, Issue] = field(default_factory=dict)
     pulls: dict[int, Pull] = field(default_factory=dict)

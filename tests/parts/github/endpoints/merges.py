@@ -2,13 +2,14 @@
 
 from tests.parts.github.answers.commits import commit as commit_shape
 from tests.parts.github.answers.people import email
-from tests.parts.github.answers.pulls import mergeable_state, missing
+from tests.parts.github.answers.pulls import mergeable_state
 from tests.parts.github.bare import GitRefused, Person
 from tests.parts.github.credentials import Token
 from tests.parts.github.endpoints.pulls import found_pull
 from tests.parts.github.merging import MergeConflict, Signature, merge, rebase, squash
 from tests.parts.github.noticing import GITHUB, merged, notice
 from tests.parts.github.refusals import Refusal
+from tests.parts.github.requirements import missing
 from tests.parts.github.routes import Answer, Call, endpoint
 from tests.parts.github.world import Pull, Repository, World, now
 

@@ -3,11 +3,11 @@
 from tests.parts.github import refusals
 from tests.parts.github.answers.people import api, app, node_id, page
 from tests.parts.github.answers.repositories import full_repository
+from tests.parts.github.requirements import CODE_OWNERS
 from tests.parts.github.routes import Answer, Call, endpoint
 from tests.parts.github.world import DEFAULT_TOKEN, Json, is_bot
 
 _REPO = "/repos/{owner}/{repo}"
-_CODE_OWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 
 
 @endpoint("GET", "/apps/{app_slug}", "metadata:read")
@@ -73,7 +73,7 @@ def environment_secrets(call: Call) -> Answer:
 def code_owner_errors(call: Call) -> Answer:
     git, ref = call.repository.git, call.query.get("ref", call.repository.default_branch)
     commit = git.resolve(ref)
-    entries = ((path, git.entry(commit, path)) for path in _CODE_OWNERS) if commit else ()
+    entries = ((path, git.entry(commit, path)) for path in CODE_OWNERS) if commit else ()
     path, entry = next(((path, entry) for path, entry in entries if entry), (None, None))
     if path is None or entry is None:
         raise refusals.not_found()
