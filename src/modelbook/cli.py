@@ -39,6 +39,8 @@ VERBS = {
     "show": "Show one model, version, dataset or run.",
     "diff": "Compare two versions: code, data, parameters, environment, metrics.",
     "find": "Find model versions by their metrics, parameters, tags, data and stages.",
+    "sql": "Ask the registry in SQL.",
+    "lineage": "Tell what a version was made from, or what was made from it.",
     "list": "List models and what is in production.",
     "env": "Compare environments.",
     "schema": "Print the JSON Schema of a document.",

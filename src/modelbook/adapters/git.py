@@ -18,8 +18,8 @@ if TYPE_CHECKING:  # whoever asks for history loads what a history is
 
 # A hook, an alias or a caller's GIT_DIR must not lead git elsewhere than `cwd`.
 _KEPT = {f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL", "DATE")}
+_KEPT |= {f"GIT_CONFIG_{what}" for what in ("NOSYSTEM", "GLOBAL", "SYSTEM")}
 _KEPT |= {"GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_EXEC_PATH", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
-_KEPT |= {"GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"}
 
 SYMLINK, SUBMODULE = "120000", "160000"
 _LATEST = 253402300799  # the end of the year 9999, in seconds since 1970
@@ -65,9 +65,13 @@ def git_bytes(
     args = list(args)
     done = run_git(args, cwd, stdin=stdin, env=env)
     if done.returncode:
-        words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
-        raise ForgeError(f"git {args[0]} failed: {words}", where=str(cwd))
+        raise _failed(args, cwd, done.stderr, done.returncode)
     return done.stdout
+
+
+def _failed(args: list[str], cwd: Path, stderr: bytes, status: int) -> ForgeError:
+    said = stderr.decode(errors="replace").strip() or f"exit status {status}"
+    return ForgeError(f"git {args[0]} failed: {said}", where=str(cwd))
 
 
 def git_at_most(limit: int, args: Iterable[str], cwd: Path, *, env: Mapping[str, str] | None = None) -> bytes | None:
@@ -93,8 +97,7 @@ def git_at_most(limit: int, args: Iterable[str], cwd: Path, *, env: Mapping[str,
             return None
         if process.wait():
             words.seek(0)
-            said = words.read().decode(errors="replace").strip() or f"exit status {process.returncode}"
-            raise ForgeError(f"git {args[0]} failed: {said}", where=str(cwd))
+            raise _failed(args, cwd, words.read(), process.returncode)
     return data
 
 
@@ -156,17 +159,6 @@ class Repository:
                 remedy="Fetch it first, or check the spelling: `git branch -a`.",
             )
         return done.stdout.decode().strip()
-
-    def tree(self, commit: str, folder: str) -> str | None:
-        """The object id of a folder's tree at `commit`, which names its whole contents; None where it is none."""
-        done = run_git(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{folder}"], self.root)
-        return done.stdout.decode().strip() or None
-
-    def branches(self) -> dict[str, str]:
-        """The commit of each branch, local and remote, by its name; the local ones first."""
-        asked = ["for-each-ref", "--format=%(objectname) %(refname:short)", "refs/heads", "refs/remotes"]
-        pairs = (line.partition(" ")[::2] for line in git(asked, self.root).splitlines())
-        return {name: commit for commit, name in pairs}
 
     def branch(self) -> str | None:
         """The branch that is checked out, or None on a detached HEAD."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from modelbook.adapters.sql_database import load
 from modelbook.commands._console import print_json, say, table_lines
 from modelbook.core.unseen import plain
 from modelbook.errors import BadInput
@@ -22,7 +23,6 @@ Rows = Sequence[Mapping[str, Any]]
 """Values by column; None, or no value, where there is none."""
 
 FORMATS = ("table", "json", "csv", "parquet")
-_SQL = "Install it: `pip install 'modelbook[sql]'`."
 
 
 def format_options(function: Function) -> Function:
@@ -56,7 +56,8 @@ def print_rows(rows: Rows, columns: Sequence[str], form: str, output: Path | Non
     else:
         data = _text(rows, columns, form, empty).encode()
     if output is None:
-        click.get_binary_stream("stdout").write(data)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
         return
     scratch = output.with_name(f".{output.name}.{os.getpid()}")
     try:
@@ -124,10 +125,7 @@ def _flat(value: Any) -> Any:
 
 def _parquet(rows: Rows, columns: Sequence[str]) -> bytes:
     """A Parquet file with these columns, as DuckDB writes it."""
-    try:
-        import duckdb
-    except ImportError:
-        raise BadInput("Parquet needs DuckDB, which is not installed", remedy=_SQL) from None
+    duckdb = load()
     with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
         lines, made = Path(folder) / "rows.json", Path(folder) / "rows.parquet"
         lines.write_text("".join(json.dumps({name: row.get(name) for name in columns}) + "\n" for row in rows))
