@@ -49,8 +49,8 @@ def ask(tables: Mapping[str, Table], query: str, *, seconds: float = SECONDS) ->
         statement = _statement(duckdb, database, query)
         named = set(re.findall(r"[a-z]+", query.lower()))
         for name, table in tables.items():
-            columns = ", ".join(f'"{column}" {kind}' for column, kind in table.types.items())
-            database.execute(f"CREATE TABLE {name} ({columns})")
+            typed = ", ".join(f'"{column}" {kind}' for column, kind in table.types.items())
+            database.execute(f"CREATE TABLE {name} ({typed})")
             if name in named:  # DuckDB itself would look at files to tell what is named
                 _fill(database, name, table)
         database.execute(_LOCKED.format(memory=MEMORY))

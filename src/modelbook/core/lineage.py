@@ -42,7 +42,7 @@ class Thing:
 
     def as_json(self) -> dict[str, Any]:
         """The same as nested JSON objects, absent parts left out."""
-        parts = {"kind": self.kind, "name": self.name, "role": self.role, "says": list(self.says)}
+        parts: dict[str, Any] = {"kind": self.kind, "name": self.name, "role": self.role, "says": list(self.says)}
         parts |= {"stages": list(self.stages), "below": [one.as_json() for one in self.below]}
         return {name: value for name, value in parts.items() if value}
 
@@ -60,7 +60,8 @@ def _version(registry: Registry, model: str, version: int, role: str, stages: tu
         return Thing("model", name, role, (SEEN,))
     seen.add(name)
     card = registry.card(model, version)
-    lineage, says = card.lineage, (f"registered {card.created}",)
+    lineage = card.lineage
+    says: tuple[str, ...] = (f"registered {card.created}",)
     if is_revoked(registry, model, version):
         says += ("revoked",)
     below = [_run(card), _code(lineage.code), *(_data(registry, use) for use in lineage.datasets)]
@@ -79,7 +80,11 @@ def _version(registry: Registry, model: str, version: int, role: str, stages: tu
 
 def _run(card: ModelCard) -> Thing:
     run = card.run
-    says = (f"experiment {run.experiment}", f"by {run.user.partition(' <')[0]}", f"{run.started} to {run.ended}")
+    says: tuple[str, ...] = (
+        f"experiment {run.experiment}",
+        f"by {run.user.partition(' <')[0]}",
+        f"{run.started} to {run.ended}",
+    )
     if run.imported:
         says += (f"imported from {run.imported.source}",)
     return Thing("run", run.id, "run", says)
@@ -87,7 +92,7 @@ def _run(card: ModelCard) -> Thing:
 
 def _code(code: Code) -> Thing:
     name = code.commit[:12] if code.commit else "no commit"
-    says = (f"{code.folder}/{code.entry_point}" if code.folder else code.entry_point,)
+    says: tuple[str, ...] = (f"{code.folder}/{code.entry_point}" if code.folder else code.entry_point,)
     says += (f"of {code.repository}",) if code.repository else ()
     if code.dirty:
         says += ("with changes that are kept as a patch" if code.patch else "with changes that nobody has",)
@@ -106,7 +111,7 @@ def _data(registry: Registry, use: DatasetUse) -> Thing:
 def dataset(registry: Registry, name: str, version: int, role: str = "") -> Thing:
     """A dataset version, and what it was made from."""
     card = registry.dataset_card(name, version)
-    says = (f"{card.files:,} files, {card.size:,} bytes", f"of {card.created}")
+    says: tuple[str, ...] = (f"{card.files:,} files, {card.size:,} bytes", f"of {card.created}")
     says += (f"source: {card.source}",) if card.source else ()
     says += (f"DVC: {card.dvc.path}, md5 {card.dvc.md5}",) if card.dvc else ()
     return Thing("dataset", f"{name}@{version}", role, says)
