@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import checkpoints, finding, gpt, memory, start_up, verifying
+from bench import checkpoints, finding, gpt, memory, pruning, start_up, verifying
 from bench.machine import describe
 from bench.measure import Figure
 
@@ -17,6 +17,7 @@ _SECTIONS: dict[str, Any] = {
     "memory": memory,
     "checkpoints": checkpoints,
     "gpt": gpt,
+    "pruning": pruning,
 }
 
 

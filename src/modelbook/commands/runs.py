@@ -53,7 +53,9 @@ POLL = 2.0  # seconds between two looks at a run that is followed: about as ofte
 
 @click.group(name="runs", short_help="List runs, or follow one.", invoke_without_command=True)
 @click.option("--experiment", metavar="NAME", help="Only runs of this experiment.")
-@click.option("--status", type=click.Choice(["running", "completed", "failed", "killed"]), help="Only such runs.")
+@click.option(
+    "--status", type=click.Choice(["running", "completed", "failed", "killed", "pruned"]), help="Only such runs."
+)
 @registry_option
 @json_option
 @click.pass_context

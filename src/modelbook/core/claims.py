@@ -14,9 +14,6 @@ FORMS = {
 """Each function as a gate writes it: the metric, for `not_worse` by how much it may be worse (in its own unit), the
 confidence, and for `not_worse` which way is better, since no name of a metric says so."""
 
-REPRODUCED = "reproduced"
-"""The function that says how well a version was trained again: `reproduced("identical")`."""
-
 _SIGNS = {"higher_is_better": 1, "lower_is_better": -1}
 
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 
+from modelbook.core.calls import claims_in, levels_in, proxies_in
 from modelbook.core.cel import (
     CLOSING,
     COMPARISONS,
     OPENING,
+    PROXY,
+    REPRODUCED,
     ExpressionError,
     Token,
     compiled,
@@ -20,11 +23,9 @@ from modelbook.core.cel import (
     operands_of,
     refuse_odd_names,
     standing_alone,
-    text_in,
     tokens_of,
 )
-from modelbook.core.claims import FORMS, REPRODUCED, Claim, claim_of
-from modelbook.core.reproduction import LEVELS
+from modelbook.core.claims import FORMS, Claim
 
 VARIABLES = frozenset({"metrics", "baseline", "tags", "params"})
 
@@ -43,7 +44,8 @@ class Expression:
     """A condition that has been checked: the metrics that it reads of candidate and baseline, and its comparisons.
 
     `operands` are all its parts between operators that compare or combine, at any depth: what must be a finite number.
-    `levels` are those of reproduction that it asks for, `claims` what it claims of metrics beyond noise.
+    `levels` are those of reproduction that it asks for, `claims` what it claims of metrics beyond noise, `proxies` the
+    pairs of an offline and an online metric whose agreement it asks for.
     """
 
     text: str
@@ -53,6 +55,7 @@ class Expression:
     operands: tuple[str, ...]
     levels: frozenset[str] = frozenset()
     claims: tuple[Claim, ...] = ()
+    proxies: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def reads_baseline(self) -> bool:
@@ -65,18 +68,20 @@ def parse(text: str) -> Expression:
     """Check a condition. Raises ExpressionError."""
     tokens = tokens_of(text)
     metrics, baseline, others = _references(tokens)
-    levels, claims = _levels(tokens), _claims(tokens)
+    try:
+        levels, claims, proxies = levels_in(tokens), claims_in(tokens), proxies_in(tokens)
+    except ValueError as error:
+        raise ExpressionError(str(error)) from None
     claimed = {claim.metric for claim in claims}
-    if not (metrics or baseline or others or levels or claims):
-        known = [*VARIABLES, REPRODUCED, *FORMS]
+    if not (metrics or baseline or others or levels or claims or proxies):
+        known = [*VARIABLES, REPRODUCED, PROXY, *FORMS]
         near = {name for _, word in standing_alone(tokens) for name in get_close_matches(word, known, n=1)}
         hint = f"; did you mean {' or '.join(sorted(near))}?" if near else ""
         raise ExpressionError(f"it reads nothing of the model, so its verdict would always be the same{hint}")
     compiled(text)
     comparisons, operands = _comparisons(text, tokens), operands_of(text, tokens)
-    return Expression(
-        text, frozenset(metrics | claimed), frozenset(baseline | claimed), comparisons, operands, levels, claims
-    )
+    read, compared = frozenset(metrics | claimed), frozenset(baseline | claimed)
+    return Expression(text, read, compared, comparisons, operands, levels, claims, proxies)
 
 
 def _references(tokens: list[Token]) -> tuple[set[str], set[str], set[str]]:
@@ -96,57 +101,6 @@ def _references(tokens: list[Token]) -> tuple[set[str], set[str], set[str]]:
         elif word in VARIABLES:
             others.add(word)
     return metrics, baseline, others
-
-
-def _levels(tokens: list[Token]) -> frozenset[str]:
-    """The levels of reproduction that are asked for. Like a metric's name, a level is written, never computed."""
-    found = set()
-    for i, (kind, word, at) in enumerate(tokens):
-        follows = [text for _, text, _ in tokens[i + 1 : i + 4]]
-        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
-        if (kind, word) != ("name", REPRODUCED) or (member and follows[:1] != ["("]):
-            continue
-        called = not member and len(follows) == 3 and (follows[0], follows[2]) == ("(", ")")
-        level = follows[1].strip("rR")[1:-1] if called else ""
-        if level not in LEVELS:
-            known = " or ".join(f'{REPRODUCED}("{one}")' for one in LEVELS)
-            raise ExpressionError(f"at character {at + 1}: write {known}")
-        found.add(level)
-    return frozenset(found)
-
-
-def _claims(tokens: list[Token]) -> tuple[Claim, ...]:
-    """What the functions of FORMS are asked, in the order in which it stands there."""
-    found = []
-    for i, (kind, word, at) in enumerate(tokens):
-        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
-        called = [text for _, text, _ in tokens[i + 1 : i + 2]] == ["("]
-        if kind != "name" or word not in FORMS or (member and not called):
-            continue
-        try:
-            found.append(claim_of(word, [] if member or not called else _arguments(tokens, i + 2)))
-        except ValueError as error:
-            raise ExpressionError(f"at character {at + 1}: {error}") from None
-    return tuple(dict.fromkeys(found))
-
-
-def _arguments(tokens: list[Token], at: int) -> list[str | float]:
-    """The literals from `at` to the closing bracket; none where anything else stands between them."""
-    found: list[str | float] = []
-    for (kind, word, _), (_, comma, _) in zip(tokens[at::2], tokens[at + 1 :: 2], strict=False):
-        if kind not in {"string", "number"} or comma not in {",", ")"}:
-            return []
-        found.append(text_in(word) if kind == "string" else _number_in(word))
-        if comma == ")":
-            return found
-    return []
-
-
-def _number_in(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:  # 0x1f, 7u
-        raise ExpressionError(f"{word}: write the number with a point, as in 0.95") from None
 
 
 def _comparisons(text: str, tokens: list[Token]) -> tuple[Comparison, ...]:

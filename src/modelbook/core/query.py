@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from modelbook.core.cel import (
+    PROXY,
+    REPRODUCED,
     ExpressionError,
     Token,
     compiled,
@@ -14,7 +16,7 @@ from modelbook.core.cel import (
     standing_alone,
     tokens_of,
 )
-from modelbook.core.claims import FORMS, REPRODUCED
+from modelbook.core.claims import FORMS
 from modelbook.core.conditions import Ask, Node, asks, condition_of, first_member
 from modelbook.core.fields import Field, near
 
@@ -24,7 +26,7 @@ FUNCTIONS = frozenset(
     {"has", "size", "int", "uint", "double", "string", "bool", "type", "dyn", "timestamp", "duration", "min", "max"}
 )
 _WORDS = frozenset({"true", "false", "null", "in"})
-_OF_GATES = frozenset({"baseline", REPRODUCED, *FORMS})
+_OF_GATES = frozenset({"baseline", PROXY, REPRODUCED, *FORMS})
 _DOTS = frozenset({"numbers", "values"})
 
 

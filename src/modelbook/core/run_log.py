@@ -21,11 +21,11 @@ from pydantic import (
 )
 
 from modelbook.core.records import Frozen, RunId, StoredFile, Timestamp
-from modelbook.core.run_record import Code, DatasetUse, Environment
+from modelbook.core.run_record import Code, DatasetUse, Environment, Trial
 from modelbook.errors import BadInput
 
 Ending = Literal["completed", "failed", "killed"]
-Status = Literal["running", "completed", "failed", "killed"]
+Status = Literal["running", "completed", "failed", "killed", "pruned"]
 _NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
@@ -69,6 +69,7 @@ class RunStarted(_Event):
     arguments: tuple[str, ...] = ()
     deterministic: bool = False
     processes: Annotated[int, Field(ge=1)] | None = None
+    trial: Trial | None = None
     differs: tuple[str, ...] = ()
 
 
@@ -104,6 +105,10 @@ class FileStored(_Event):
     file: StoredFile
 
 
+CHECKPOINT_FOLDER = r"[0-9]{10}(-[0-9]+(\.[0-9]+)?)?"
+"""What the folder of a checkpoint is called: its step, and what makes a later save of that step another one."""
+
+
 class CheckpointStored(_Event):
     """A checkpoint lies whole in the store. Paths are relative to `runs/<id>/checkpoints/<folder>/`.
 
@@ -112,7 +117,7 @@ class CheckpointStored(_Event):
 
     kind: Literal["checkpoint"] = "checkpoint"
     step: Step
-    folder: Annotated[str, StringConstraints(pattern=r"^[0-9]{10}(-[0-9]+(\.[0-9]+)?)?$")] = ""
+    folder: Annotated[str, StringConstraints(pattern=f"^{CHECKPOINT_FOLDER}$")] = ""
     files: tuple[StoredFile, ...]
     metric: MetricValue | None = None
     metric_name: str | None = None
@@ -154,6 +159,14 @@ class SeedsSet(_Event):
     not_held: dict[str, str]
 
 
+class StoppedEarly(_Event):
+    """The sweep gave the trial up at this step: it ends, with the status `killed`, and is not gone on with."""
+
+    kind: Literal["stop"] = "stop"
+    step: Step
+    reason: str
+
+
 class NoteWritten(_Event):
     """Something that a person should know about this run."""
 
@@ -191,6 +204,7 @@ _KINDS: dict[str, type[_Event]] = {
         CheckpointRestored,
         TagsAdded,
         SeedsSet,
+        StoppedEarly,
         NoteWritten,
         RunEnded,
     )
@@ -212,6 +226,7 @@ Event = Annotated[
     | Annotated[CheckpointRestored, Tag("restore")]
     | Annotated[TagsAdded, Tag("tags")]
     | Annotated[SeedsSet, Tag("seeds")]
+    | Annotated[StoppedEarly, Tag("stop")]
     | Annotated[NoteWritten, Tag("note")]
     | Annotated[RunEnded, Tag("end")]
     | Annotated[UnknownEvent, Tag("unknown")],

@@ -1,7 +1,7 @@
 """JSON Schemas of the registry's documents, generated from the models; `modelbook schema` prints them.
 
 They cannot say everything that the models check. What is left to the models is listed: BEYOND_EVERY_SCHEMA for all
-documents, BEYOND_SCHEMA for each.
+documents, BEYOND_SCHEMA for each. What is wrong with a sweep beyond its shape `sweep_checks` says.
 """
 
 import json
@@ -10,6 +10,7 @@ from typing import Any
 from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.evaluation import Evaluation
+from modelbook.core.online import OnlineResults
 from modelbook.core.pointer import StagePointer
 from modelbook.core.policy import Policy
 from modelbook.core.records import Frozen
@@ -17,6 +18,7 @@ from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.reproduction import Reproduction
 from modelbook.core.revocation import Revocation
 from modelbook.core.run_record import RunRecord
+from modelbook.core.sweep import Sweep
 from modelbook.core.trust import Trust
 
 DOCUMENTS: dict[str, type[Frozen]] = {
@@ -24,11 +26,13 @@ DOCUMENTS: dict[str, type[Frozen]] = {
     "dataset": DatasetCard,
     "evaluation": Evaluation,
     "model": RegisteredModel,
+    "online": OnlineResults,
     "policy": Policy,
     "reproduction": Reproduction,
     "revocation": Revocation,
     "run": RunRecord,
     "stage": StagePointer,
+    "sweep": Sweep,
     "trust": Trust,
 }
 
@@ -42,6 +46,15 @@ BEYOND_SCHEMA: dict[str, tuple[str, ...]] = {
     "dataset": (),
     "evaluation": ("a metric that holds another one", "the name of what was measured once more beside a version"),
     "model": ("the name in a dataset reference has at most 63 characters",),
+    "online": (
+        "a metric with both a mean and a count",
+        "a mean without its standard error",
+        "more than all of the units",
+        "an experiment that ends before it starts",
+        "one version twice",
+        "assigned units of some versions only",
+        "a metric that holds another one",
+    ),
     "policy": (
         "two stages of one name",
         "a stage named `latest`",
@@ -56,6 +69,7 @@ BEYOND_SCHEMA: dict[str, tuple[str, ...]] = {
     "revocation": (),
     "run": (),
     "stage": ("an override without a reason",),
+    "sweep": (),
     "trust": ("two signers of one name", "a rule that names an unknown signer", "a rule that allows nothing"),
 }
 
