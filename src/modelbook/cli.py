@@ -43,6 +43,7 @@ VERBS = {
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",
     "diff": "Compare two versions: code, data, parameters, environment, metrics.",
+    "compare": "Put many versions side by side.",
     "find": "Find model versions by their metrics, parameters, tags, data and stages.",
     "sql": "Ask the registry in SQL.",
     "lineage": "Tell what a version was made from, or what was made from it.",

@@ -22,6 +22,7 @@ NOT_IN_CI = {
     "trust": "people decide whom they trust, each with a key of his own",
     "show": "for reading",
     "diff": "for reading; a promotion's pull request has it already",
+    "compare": "for reading",
     "find": "for reading",
     "sql": "for reading",
     "lineage": "for reading",

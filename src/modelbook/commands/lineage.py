@@ -81,7 +81,9 @@ def _place(registry: Registry, wanted: Reference, *, of_data: bool) -> tuple[str
     if wanted.stage or wanted.digest:
         raise BadInput(f"{wanted.name} is a dataset, which has versions alone", remedy=f"Write {wanted.name}@1.")
     if wanted.version and wanted.version not in versions:
-        raise BadInput(f"{wanted.name} has no version {wanted.version}", remedy=f"Its latest is {versions[-1]}.")
+        raise BadInput(
+            f"{wanted.name} has no version {wanted.version}", remedy=f"Its latest is {wanted.name}@{versions[-1]}."
+        )
     return wanted.name, "dataset", wanted.version or versions[-1]
 
 
