@@ -55,8 +55,8 @@ class Tables:
 
     def __init__(self, rev: str, registry_folder: str | None) -> None:
         self._named = registry_folder
-        self._repository, self._folder = find_registry(Path.cwd(), registry_folder)
-        self._commit = self._repository.commit(rev)
+        place = find_registry(Path.cwd(), registry_folder)
+        self._repository, self._folder, self._commit = place.repository, place.folder, place.commit(rev)
         self.findings: list[Finding] = []
 
     def all(self) -> dict[str, Table]:

@@ -59,9 +59,9 @@ def command(condition: str | None, asked: Asked, all_branches: bool, rev: str, r
     query, order = query_of(condition, VERSION_FIELDS), order_of(asked.sort, VERSION_FIELDS)
     last = (*LAST, "on") if all_branches else LAST
     shown = columns_of(asked.columns, query, order, FIRST, last, VERSION_FIELDS)
-    repository, folder = find_registry(Path.cwd(), registry_folder)
+    place = find_registry(Path.cwd(), registry_folder)
     with counted("reading cards", 0) as progress:
-        index = VersionIndex(repository, folder, repository.commit(rev), all_branches, progress)
+        index = VersionIndex(place.repository, place.folder, place.commit(rev), all_branches, progress)
         found, unsure, findings, names = index.ask(
             partial(_answered, query=query, order=order, limit=asked.limit, columns=shown)
         )

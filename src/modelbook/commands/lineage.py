@@ -1,13 +1,11 @@
 """`modelbook lineage`: what a version was made from, and with --downstream what was made from it."""
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 
 from modelbook.adapters.index_tables import Index
-from modelbook.adapters.registry_folder import find_registry
 from modelbook.adapters.version_index import VersionIndex
 from modelbook.commands._console import counted, print_json, say
 from modelbook.commands._finding import tell_findings
@@ -54,9 +52,8 @@ def command(
     name, kind, version = _place(workspace.registry, wanted, of_data=of_data)
     findings: list[Finding] = []
     if down:
-        repository, folder = find_registry(Path.cwd(), registry_folder)
         with counted("reading cards", 0) as progress:
-            index = VersionIndex(repository, folder, workspace.commit, progress=progress)
+            index = VersionIndex(workspace.repository, workspace.folder, workspace.commit, progress=progress)
             tree, findings = index.ask(partial(_downstream, f"{name}@{version}", kind))
     elif kind == "dataset":
         tree = dataset(workspace.registry, name, version)
