@@ -49,12 +49,13 @@ def generate(root: Path, versions: int) -> None:
     """A repository at the new folder `root` whose registry has `versions` model versions: one commit for each."""
     subprocess.run(["git", "init", "--quiet", "-b", "main", str(root)], check=True)
     importing = ["git", "fast-import", "--quiet", "--date-format=raw"]
-    stream = b"".join(_commit(number, files) for number, files in enumerate(_commits(versions)))
+    stream = b"".join(commit_of(number, files) for number, files in enumerate(_commits(versions)))
     subprocess.run(importing, cwd=root, input=stream, check=True)
     subprocess.run(["git", "reset", "--quiet", "--hard"], cwd=root, check=True)
 
 
-def _commit(number: int, files: dict[str, bytes]) -> bytes:
+def commit_of(number: int, files: dict[str, bytes]) -> bytes:
+    """A commit on main for git fast-import, which writes these files of the registry."""
     who = f"committer bench <bench@example.org> {1_790_000_000 + 60 * number} +0000"
     message = f"Commit {number}".encode()
     parts = [f"commit refs/heads/main\n{who}\ndata {len(message)}\n".encode(), message, b"\n"]
@@ -94,10 +95,10 @@ def _commits(versions: int) -> Iterator[dict[str, bytes]]:
 def _version(templates: _Templates, model: str, version: int) -> dict[str, bytes]:
     folder = layout.version_folder(model, version)
     names = {"model": model, "version": version}
-    data = _renamed(templates.card_bytes, model, version)
+    data = renamed(templates.card_bytes, model, version)
     card = templates.card.model_copy(update=names)
     update = names | {"card": digest_of(data)}
-    measured = _renamed(templates.evaluation_bytes, model, version)
+    measured = renamed(templates.evaluation_bytes, model, version)
     measured = measured.replace(templates.evaluation.card.encode(), digest_of(data).encode(), 1)
     evaluation = templates.evaluation.model_copy(update=update)
     sign = templates.signer.sign
@@ -110,7 +111,7 @@ def _version(templates: _Templates, model: str, version: int) -> dict[str, bytes
     }
 
 
-def _renamed(data: bytes, model: str, version: int) -> bytes:
+def renamed(data: bytes, model: str, version: int) -> bytes:
     """The file as it would be written for another version: writing it anew would take most of the time."""
     return data.replace(b"\nmodel: digits\nversion: 2\n", f"\nmodel: {model}\nversion: {version}\n".encode(), 1)
 
