@@ -33,7 +33,7 @@ def main(verb: str, installed: bool) -> int:
     """Install this checkout's modelbook where it is missing, and run `verb`. Gives the exit code."""
     if sys.version_info < (3, 11):  # noqa: UP036 - it starts on whatever python3 is
         fail(f"modelbook needs Python 3.11 or newer, and python3 is {sys.version.split()[0]}: use actions/setup-python")
-    missing = [extra for extra in extras() if importlib.util.find_spec(extra) is None]
+    missing = [name for name, part in extras(verb).items() if importlib.util.find_spec(part) is None]
     if same_as_checkout(importlib.util.find_spec("modelbook")) and not missing:
         return run(verb)
     if externally_managed():
@@ -60,16 +60,17 @@ def digests(package: Path) -> dict[str, str]:
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in own.items()}
 
 
-def extras() -> list[str]:
-    """What modelbook needs here beside itself: sigstore, where this step signs keyless or the registry trusts it.
+def extras(verb: str) -> dict[str, str]:
+    """What modelbook needs here beside itself, by the package that shows whether it is there.
 
-    An extra is named as the package that it brings.
+    That is sigstore where this step signs keyless or the registry trusts it, and site where it writes one.
     """
     signer = os.environ.get(f"{PREFIX}SIGNER") or os.environ.get("MODELBOOK_SIGNER") or ""
     registry = os.environ.get(f"{PREFIX}REGISTRY") or "registry"
     places = (Path.cwd(), *Path.cwd().parents)
     trusts = any((place / registry / "trusted_root.json").is_file() for place in places)
-    return ["sigstore"] if trusts or signer.startswith("sigstore:") else []
+    keyless = {"sigstore": "sigstore"} if trusts or signer.startswith("sigstore:") else {}
+    return keyless | ({"site": "lets_plot"} if verb.startswith("site-") else {})
 
 
 def externally_managed() -> bool:

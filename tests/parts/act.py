@@ -34,6 +34,8 @@ _PARTS = Path(__file__).resolve().parent
 STAND_INS = {
     "actions/checkout": _PARTS / "checkout",
     "actions/setup-python": _PARTS / "setup_python",
+    "actions/upload-pages-artifact": _PARTS / "upload_pages",
+    "actions/deploy-pages": _PARTS / "deploy_pages",
 }
 _LABELS = ("self-hosted", "ubuntu-latest", "gpu")
 _BIN = Path(sys.executable).parent
@@ -43,7 +45,7 @@ class Act:
     """Runs workflows of one repository of a `GitHubServer`.
 
     `folder` takes the clones and act's home. `s3` is the endpoint of an S3 server. `stand_ins` maps further actions
-    (`owner/name`) to folders with an action.yml of ours; those for checkout and setup-python are always there.
+    (`owner/name`) to folders with an action.yml of ours; those of STAND_INS are always there.
     """
 
     def __init__(

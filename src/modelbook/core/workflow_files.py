@@ -9,7 +9,7 @@ from typing import Any
 from modelbook.core import strict_yaml
 
 FOLDER = ".github/workflows"
-CALLED = ("train", "register", "evaluate", "reproduce", "verify", "promote", "rollback", "deploy")
+CALLED = ("train", "register", "evaluate", "reproduce", "verify", "promote", "rollback", "deploy", "site")
 """The workflows of Modelbook that another repository calls."""
 
 _USES = re.compile(r"(?m)^\s*(?:-\s+)?uses:\s*[\"']?([^\s\"'#]+)")
