@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import checkpoints, gpt, memory, start_up, verifying
+from bench import checkpoints, gpt, memory, site, start_up, verifying
 from bench.machine import describe
 from bench.measure import Figure
 
 _SECTIONS: dict[str, Any] = {
     "start-up": start_up,
     "verifying": verifying,
+    "site": site,
     "memory": memory,
     "checkpoints": checkpoints,
     "gpt": gpt,

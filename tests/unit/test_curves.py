@@ -30,7 +30,13 @@ def logged(step: int | None, **values: float) -> MetricsLogged:
 
 
 def test_a_curve_is_made_of_finite_values_at_steps_the_last_of_each() -> None:
-    events = [START, logged(0, loss=3.0), logged(1, loss=math.nan), logged(2, loss=2.0), logged(2, loss=1.0)]
+    events: list[Event] = [
+        START,
+        logged(0, loss=3.0),
+        logged(1, loss=math.nan),
+        logged(2, loss=2.0),
+        logged(2, loss=1.0),
+    ]
     events += [logged(None, loss=9.0), logged(3, once=1.0)]
     (curve,) = curves_of(events)
     assert (curve.name, curve.steps, curve.values, curve.whole) == ("loss", (0, 2), (3.0, 1.0), 2)

@@ -77,7 +77,10 @@ class Team:
         return [event for event in self.github.events() if event["name"] == name and event["starts_workflows"]]
 
     def started(self) -> dict[str, Json]:
-        """The runs that GitHub has started and nobody has run yet, by file; without the project's tests, and the site, which is told once."""
+        """The runs that GitHub has started and nobody has run yet, by file.
+
+        Without the project's own tests, and without the site, which is told of once.
+        """
         waiting = [(file_of(run), run) for run in self.state["runs"] if run["status"] == "queued"]
         waiting = [(name, run) for name, run in waiting if name not in {"ci.yml", "site.yml"}]
         found = dict(waiting)
