@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import checkpoints, finding, gpt, memory, pruning, start_up, verifying
+from bench import checkpoints, finding, gpt, memory, pruning, site, start_up, verifying
 from bench.machine import describe
 from bench.measure import Figure
 
@@ -14,6 +14,7 @@ _SECTIONS: dict[str, Any] = {
     "start-up": start_up,
     "verifying": verifying,
     "finding": finding,
+    "site": site,
     "memory": memory,
     "checkpoints": checkpoints,
     "gpt": gpt,

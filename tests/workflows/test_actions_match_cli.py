@@ -38,6 +38,7 @@ PARTS = {
     "prune": ["prune-plan", "prune-apply", "prune-restore"],
     "online": ["online-add", "online-check"],
     "sweep": ["sweep-plan", "sweep-report", "sweep-trial"],
+    "site": ["site-build"],
 }  # of a group, what makes sense in CI
 NO_INPUT = {
     "help": "for reading",
