@@ -4,11 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbook.core.standings import ranked, standings
+from modelbook.core.sweep_charts import charts
 from modelbook.core.sweep_markdown import sweep_markdown
 from modelbook.core.sweep_report import description_of, report_of
 from modelbook.core.sweep_rounds import next_round
 from modelbook.core.trials import Leg
-from tests.unit.sweeps import sweep, trial
+from tests.unit.sweeps import POINT, sweep, trial
 
 QUIET = {"confirm": False}
 
@@ -117,8 +118,26 @@ def test_the_summary_shows_the_best_the_charts_and_what_failed() -> None:
     text = sweep_markdown(report_of(asked, found, {"lr": 0.75, "hidden": 0.25}), pictures="there")
     assert "**Best**" in text
     assert "| 3 | 0.9 | 1 | digits-lr-0003 | 0.01 | 16 | adam | &#45; |" in text
-    assert "line [0.8, 0.9]" in text
+    assert text.count("line [0.8, 0.9]") == 2, "each value, and the best so far"
     assert "bar [75, 25]" in text
     assert "<script>" not in text
     assert "trial 2: &#60;script&#62;" in text
     assert "No trial has a value yet" in sweep_markdown(report_of(asked, [], {}))
+
+
+def test_the_charts_show_where_the_trials_lie() -> None:
+    points = [
+        POINT | {"lr": 0.0001, "hidden": 8},
+        POINT | {"lr": 1.0, "hidden": 64},
+        POINT | {"lr": 0.01, "hidden": 40},
+    ]
+    found = [trial(number, value, params=points[number - 1]) for number, value in ((1, 0.5), (2, 0.9), (3, 0.7))]
+    found.append(trial(4, 0.6, params=POINT | {"lr": 99.0}))  # of another space
+    text = "\n".join(charts(report_of(sweep(**QUIET), found, {"hidden": 0.6, "lr": 0.4})))
+    assert 'x-axis ["hidden 8 to 64", "lr 0.0001 to 1", "optimizer sgd to adam", "0.5 to 0.9"]' in text
+    order = [text.index(f"line [{place}") for place in ("0, 0, 1, 0]", "0.5714, 0.5, 1, 0.5]", "1, 1, 1, 1]")]
+    assert order == sorted(order), "the best is drawn last"
+    assert 'x-axis "hidden 8" --> "64"' in text
+    assert '"2": [1, 1] radius: 6, color: #cf222e' in text
+    assert '"4"' not in text
+    assert "quadrantChart" not in "\n".join(charts(report_of(sweep(**QUIET), found[:2], {})))
