@@ -151,6 +151,9 @@ def test_ctrl_c_ends_all_trials_cleanly_and_the_next_run_goes_on(table: Workbenc
     )
     for number in (1, 2):
         assert Path(table.root / f"{number}.fifo").read_text() == "here"
+    second = table.run("sweep", "run", file)
+    assert (second.code, "trial 1 could not be trained" in second.err) == (2, True), second.text
+    assert "is at work on run pace-0001" in second.err
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert (process.returncode, "interrupted" in said, "Traceback" in said) == (3, True, False), said

@@ -54,6 +54,7 @@ def test_everything_wrong_is_said_at_once() -> None:
         ("  epochs: {value: 3}", "  epochs: {min: 1, max: 9, distribution: log_uniform}", 12, "no log_uniform here"),
         ("  epochs: {value: 3}", "  epochs: {min: 1, max: 9, distribution: normal}", 12, "no normal here"),
         ("  epochs: {value: 3}", "  epochs: {vaule: 3}", 12, "unknown key 'parameters.epochs.vaule'"),
+        ("method: bayes", "method: bayes\nrun_cap: 10", 5, "unknown key 'run_cap'"),
         ("when: {optimizer: sgd}", "when: {optimiser: sgd}", 11, "there is no parameter 'optimiser'"),
         ("when: {optimizer: sgd}", "when: {optimizer: [sgd, rmsprop]}", 11, "'optimizer' is never 'rmsprop'"),
         ("when: {optimizer: sgd}", "when: {lr: 0.1}", 11, "'lr' is a range"),

@@ -45,9 +45,10 @@ def test_what_was_killed_comes_again_and_first() -> None:
         trial(2, status="killed"),
         trial(3, status="killed", attempts=3),
         trial(4, status="running"),
+        trial(5, status="running", attempts=3),  # it took its machine down with it each time
     ]
-    assert numbers(next_round(sweep(), known).legs) == ["2", "4", "5", "6", "7", "8"]
-    assert numbers(next_round(sweep(), known, [Leg(4), Leg(5)]).legs) == ["2", "6", "7", "8", "9"]
+    assert numbers(next_round(sweep(), known).legs) == ["2", "4", "6", "7", "8", "9"]
+    assert numbers(next_round(sweep(), known, [Leg(4), Leg(6)]).legs) == ["2", "7", "8", "9", "10"]
 
 
 def test_gpu_hours_and_patience_end_it() -> None:
@@ -91,6 +92,14 @@ def test_a_lucky_seed_does_not_win() -> None:
     assert report.best.values == (0.85, 0.84, 0.86)
     assert "accuracy 0.85 ± 0.01 over 3 seeds" in description_of(report)
     assert report.best.runs == ("digits-lr-0004", "digits-lr-0004-s1", "digits-lr-0004-s2")
+
+
+def test_a_repetition_whose_end_nobody_saw_holds_nothing_up_for_ever() -> None:
+    asked = sweep(budget={"trials": 1}, confirm={"best": 1, "seeds": 1})
+    for attempts, legs in ((2, ["1-s1"]), (3, [])):
+        found = [trial(1, 0.5), trial(1, None, 1, status="running", attempts=attempts)]
+        assert numbers(next_round(asked, found).legs) == legs
+        assert report_of(asked, found, {}).settled == (not legs)
 
 
 def test_a_repetition_that_fails_is_no_value_and_holds_nothing_up() -> None:

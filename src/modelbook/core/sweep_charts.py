@@ -24,7 +24,7 @@ def charts(report: SweepReport) -> Iterator[str]:
     metric, history = report.sweep.metric.name, report.history[-_POINTS:]
     if len(history) > 1:
         series = [[value for value, _ in history], [best for _, best in history]]
-        yield from (*lines(f"{metric} - red is the best so far", "trials that have a value", series), "")
+        yield from (*lines(f"Red is the best so far - {metric}", "trials that have a value", series), "")
     if shares := [(name, 100 * share) for name, share in report.importances.items()]:
         yield from (*bars("Importance in per cent - fANOVA", shares[:_BARS]), "")
     shown, axes = _shown(report), _axes(report)
@@ -69,14 +69,14 @@ def _parallel(metric: str, shown: Sequence[_Shown], axes: Sequence[Dimension]) -
     room = _WIDE // (len(axes) + 1)
     whole = [(axis.name, f"{axis.name} {_short(axis.ends[0])} to {_short(axis.ends[1])}") for axis in axes]
     names = [label if len(label) <= room else name[:room] for name, label in whole]
-    return across(f"{metric} - red is the best", [*names, f"{low:.3g} to {high:.3g}"], found)
+    return across(f"Red is the best - {metric}", [*names, f"{low:.3g} to {high:.3g}"], found)
 
 
 def _plane(shown: Sequence[_Shown], right: Dimension, up: Dimension) -> list[str]:
     """Where the trials lie in the two parameters that matter most."""
     found = [(one.label, *(axis.place(one.point[axis.name]) for axis in (right, up)), one.colour) for one in shown]
     x, y = ((f"{axis.name} {_short(axis.ends[0])}", _short(axis.ends[1])) for axis in (right, up))
-    return plane(f"{right.name} and {up.name} - red is the best", x, y, found)
+    return plane(f"Red is the best - {right.name}, {up.name}", x, y, found)
 
 
 def _short(value: Scalar) -> str:

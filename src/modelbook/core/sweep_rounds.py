@@ -30,7 +30,7 @@ def next_round(sweep: Sweep, trials: Sequence[TrialResult], alive: Collection[Le
     Of any other that has no end, nobody saw the end: it is begun again.
     """
     searched = [one for one in trials if not one.leg.repeat]
-    killed = tuple(one.leg for one in trials if not one.ended and one.leg not in alive)
+    killed = tuple(one.leg for one in trials if not one.spent and one.leg not in alive)
     if problem := hopeless(sweep, searched):
         return Round((), "over", problem, broken=True)
     begun = {one.leg.number for one in searched} | {leg.number for leg in alive}

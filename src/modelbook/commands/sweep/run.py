@@ -75,9 +75,10 @@ def _train_all(sweeping: Sweeping, pool: Pool, as_json: bool) -> tuple[Sweeping,
                 return sweeping, turn
             leg, code, said = pool.wait()
             sweeping = sweeping.again()
-            if code and sweeping.attempts(leg) == attempts[leg]:
-                raise BadInput(f"trial {leg} could not be trained:\n{said}", where=str(sweeping.path))
             one = sweeping.of(leg)
+            elsewhere = code > 0 and one is not None and one.status == "running"  # what ends by itself says so
+            if code and (elsewhere or sweeping.attempts(leg) == attempts[leg]):
+                raise BadInput(f"trial {leg} could not be trained:\n{said}", where=str(sweeping.path))
             done(int(one is not None and one.ended))
             say(_words(sweeping, leg), as_json=as_json)
 
