@@ -74,7 +74,7 @@ def _parallel(metric: str, shown: Sequence[_Shown], axes: Sequence[Dimension]) -
 
 def _plane(shown: Sequence[_Shown], right: Dimension, up: Dimension) -> list[str]:
     """Where the trials lie in the two parameters that matter most."""
-    found = [(one.label, *(axis.place(one.point[axis.name]) for axis in (right, up)), one.colour) for one in shown]
+    found = [(one.label, right.place(one.point[right.name]), up.place(one.point[up.name]), one.colour) for one in shown]
     x, y = ((f"{axis.name} {_short(axis.ends[0])}", _short(axis.ends[1])) for axis in (right, up))
     return plane(f"Red is the best - {right.name}, {up.name}", x, y, found)
 

@@ -70,10 +70,10 @@ def most_trials(sweep: Sweep) -> int:
     return min(points, sweep.budget.trials or points)
 
 
-def trials_to_come(sweep: Sweep, trials: Sequence[TrialResult]) -> int:
-    """How many trials, repetitions counted, there are left to end at most; 0 where no number bounds them."""
+def trials_to_come(sweep: Sweep, trials: Sequence[TrialResult]) -> int | None:
+    """How many trials, repetitions counted, are left at most; None where no number bounds them."""
     if sweep.method != "grid" and sweep.budget.trials is None:
-        return 0
+        return None
     again = sweep.confirming.best * sweep.confirming.seeds if sweep.confirming else 0
     return max(0, most_trials(sweep) + again - sum(one.ended for one in trials))
 

@@ -48,6 +48,7 @@ def command(
         check_name(register_best, "registered model")
     sweeping = open_sweep(file, registry_folder, begin=True)
     options = ["--allow-dirty"] * allow_dirty + (["--registry", registry_folder] if registry_folder else [])
+    say(f"sweep {sweeping.sweep.name}: {_size(sweeping)}, {parallel} at once", as_json=as_json)
     sweeping, last = _train_all(sweeping, Pool(file, parallel, options), as_json)
     report = make_report(sweeping)
     if register_best and report.settled:
@@ -59,13 +60,19 @@ def command(
     return Exit.YES if report.best and not last.broken else Exit.NO
 
 
+def _size(sweeping: Sweeping) -> str:
+    left, ended = trials_to_come(sweeping.sweep, sweeping.trials), sum(one.ended for one in sweeping.trials)
+    to_come = "" if left is None else f", at most {left} to come"
+    return f"{ended} trials ended{to_come}"
+
+
 def _train_all(sweeping: Sweeping, pool: Pool, as_json: bool) -> tuple[Sweeping, Round]:
     """Train until nothing is left; what is known then, and the last decision.
 
     Raises BadInput where a trial cannot even begin: the next one could not either.
     """
     attempts: dict[Leg, int] = {}  # that each one had when it was begun
-    with pool, counted("training", trials_to_come(sweeping.sweep, sweeping.trials)) as done:
+    with pool, counted("training", trials_to_come(sweeping.sweep, sweeping.trials) or 0) as done:
         while True:
             turn = next_round(sweeping.sweep, sweeping.trials, pool.legs)
             for leg in turn.legs[: pool.room]:
