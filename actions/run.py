@@ -63,14 +63,16 @@ def digests(package: Path) -> dict[str, str]:
 def extras(verb: str) -> list[tuple[str, str]]:
     """What modelbook needs here beside itself: the names of extras, each with a package that it brings.
 
-    Sigstore, where this step signs keyless or the registry trusts it, and Optuna, where a sweep asks for it.
+    Sigstore, where this step signs keyless or the registry trusts it; Optuna, where a sweep asks for it;
+    matplotlib, where it draws.
     """
     signer = os.environ.get(f"{PREFIX}SIGNER") or os.environ.get("MODELBOOK_SIGNER") or ""
     registry = os.environ.get(f"{PREFIX}REGISTRY") or "registry"
     places = (Path.cwd(), *Path.cwd().parents)
     trusts = any((place / registry / "trusted_root.json").is_file() for place in places)
-    signs_keyless = [("sigstore", "sigstore")] if trusts or signer.startswith("sigstore:") else []
-    return signs_keyless + ([("sweep", "optuna")] if verb in ("sweep-trial", "sweep-report") else [])
+    wanted = [("sigstore", "sigstore")] if trusts or signer.startswith("sigstore:") else []
+    wanted += [("sweep", "optuna")] if verb in ("sweep-trial", "sweep-report") else []
+    return wanted + ([("matplotlib", "matplotlib")] if os.environ.get(f"{PREFIX}PLOTS") else [])
 
 
 def externally_managed() -> bool:

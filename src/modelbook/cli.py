@@ -21,6 +21,8 @@ VERBS = {
     "evaluate": "Measure a version in a job that did not train it.",
     "import": "Bring the models of another registry here.",
     "export": "Write a version in the form of another tool.",
+    "online": "Keep what experiments found of users, and watch it.",
+    "proxy": "Ask which offline metric stands for what users do.",
     "reproduce": "Train a version again from what its card records, and compare.",
     "verify": "Check signatures, digests and rules.",
     "gate": "Judge a version for a stage, and change nothing.",
@@ -34,11 +36,14 @@ VERBS = {
     "trust": "Show and change who may sign what.",
     "doctor": "Check that repository, settings and machine are as they must be.",
     "plan": "List what waits to be done.",
+    "tag": "Set git tags, and releases on GitHub, as the registry says.",
     "deploy": "Bring what stands in a stage to where it serves.",
     "status": "Compare what should serve with what does.",
+    "prune": "Delete from the store what nobody names.",
     "pull": "Write a verified copy of a model's files.",
     "show": "Show one model, version, dataset or run.",
     "diff": "Compare two versions: code, data, parameters, environment, metrics.",
+    "find": "Find model versions by their metrics, parameters, tags, data and stages.",
     "list": "List models and what is in production.",
     "env": "Compare environments.",
     "schema": "Print the JSON Schema of a document.",
@@ -133,7 +138,7 @@ def run(arguments: list[str]) -> int:
 
 def _fail(kind: str, message: str, code: int, arguments: list[str]) -> int:
     from modelbook.commands._console import print_json
-    from modelbook.core.markdown import plain
+    from modelbook.core.unseen import plain
 
     if "--json" in arguments:
         print_json({"error": {"kind": kind, "message": message, "exit_code": int(code)}})

@@ -104,7 +104,9 @@ def complete_after_a_kill(place: Place, folder: Path) -> None:
     assert place.store.stat(KEY) is None
     assert len(place.unfinished()) == 1
     assert place.store.put_file(KEY, folder / "source.bin") == (digest_of(bytes(SIZE)), SIZE)
-    assert place.store.discard_unfinished(datetime.now(UTC) + timedelta(hours=1)) == 1
+    # An upload in parts was taken up; what lies in a folder's temporary file has no name by which to find it again.
+    left = 1 if isinstance(place, FolderPlace) else 0
+    assert place.store.discard_unfinished(datetime.now(UTC) + timedelta(hours=1)) == left
     assert place.unfinished() == []
     assert [each.key for each in place.store.list()] == [KEY]
 
@@ -124,10 +126,15 @@ def test_a_killed_writer_to_a_bucket_leaves_nothing_visible(faulty: Faulty, tmp_
     proxy.inject(hold, method="PUT", path="partNumber=2")
     with writer(place, tmp_path, "go on") as process:
         assert hold.reached.wait(WAIT)
+        assert says(process) == "moved"
         process.kill()
     hold.release.set()
     place.store = place.new_store(part_size=8 * MIB)
+    before = len(proxy.requests("PUT", "partNumber="))
     complete_after_a_kill(place, tmp_path)
+    sent = [one.path.partition("partNumber=")[2][0] for one in proxy.requests("PUT", "partNumber=")[before:]]
+    assert set(sent) < set("1234")  # at least one was there when the writer said that something moved
+    assert len(proxy.requests("POST", "?uploads")) == 1
 
 
 MEMORY = """

@@ -194,7 +194,11 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(fault, Hold):
             fault.reached.set()
             fault.release.wait()
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        promised = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(promised)
+        if len(body) < promised:  # the client was killed, and no server takes half a body for the whole
+            self.close_connection = True
+            return
         if isinstance(fault, Refuse):
             document = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>"
             fault = Say(fault.status, document)

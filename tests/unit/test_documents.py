@@ -16,6 +16,7 @@ from modelbook.core.trust import Trust
 from modelbook.errors import BadInput, Exit
 from tests.made import POLICY, Made, record
 from tests.made_fields import NOW, card_fields, digest
+from tests.unit.sweeps import sweep
 
 MODEL = """\
 model: digits
@@ -142,7 +143,7 @@ def examples() -> dict[str, Frozen]:
     made = (
         Made().dataset().version().pointer("digits", "staging", 1).version("digits", 2).pointer("digits", "staging", 2)
     )
-    registry = made.reproduction().put("models/digits/model.yaml", MODEL).registry
+    registry = made.reproduction().online().put("models/digits/model.yaml", MODEL).registry
     model = registry.model("digits")
     pointer = registry.pointer("digits", "staging")
     assert model
@@ -155,12 +156,14 @@ def examples() -> dict[str, Frozen]:
         "dataset": registry.dataset_card("digits", 1),
         "evaluation": registry.evaluation("models/digits/versions/1/evaluations/default.yaml"),
         "model": model,
+        "online": registry.online("digits", "spring"),
         "policy": registry.policy,
         "reproduction": registry.reproduction("models/digits/versions/1/reproductions/again.yaml"),
         "revocation": Revocation(
             model="digits", version=1, card=digest("card"), by="alice", revoked=NOW, reason="leaked labels"
         ),
         "stage": pointer,
+        "sweep": sweep(),
         "trust": registry.trust,
         "run": record(RunRecord, run | card.lineage.model_dump(exclude={"parents"})),
     }

@@ -28,11 +28,13 @@ NOT_IN_CI = {
     "schema": "for editors",
     "demo": "for newcomers",
 }
-PARTS = {  # of a group, what makes sense in CI
+PARTS = {
     "env": ["env-check"],
     "export": ["export-hf", "export-cyclonedx"],
+    "prune": ["prune-plan", "prune-apply", "prune-restore"],
+    "online": ["online-add", "online-check"],
     "sweep": ["sweep-plan", "sweep-report", "sweep-trial"],
-}
+}  # of a group, what makes sense in CI
 NO_INPUT = {
     "help": "for reading",
     "json": "a step's outputs are what the next step reads",

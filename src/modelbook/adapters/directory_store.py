@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +61,10 @@ class DirectoryStore:
 
     def stream(self, key: str) -> Generator[bytes]:
         """See `Store.stream`."""
+        return self._stream(key, 0)
+
+    def _stream(self, key: str, start: int) -> Generator[bytes]:
+        """The object from byte `start`."""
         path = self._path(key)
         with self._above(key) as above, explained(path, "read"):
             if above is None or info_in(above, path.name, key, path) is None:
@@ -67,6 +72,7 @@ class DirectoryStore:
             # Not blocking: should a named pipe take the file's place, nobody waits for its other end.
             descriptor = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=above)
         try:
+            os.lseek(descriptor, start, os.SEEK_SET)
             while chunk := _read(descriptor, path):
                 yield chunk
         finally:
@@ -75,7 +81,7 @@ class DirectoryStore:
     def fetch(self, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None) -> None:
         """See `Store.fetch`."""
         where = uri_of(self.uri, key)
-        land(self.stream(key), target, digest=digest, size=size, where=where, progress=progress)
+        land(partial(self._stream, key), target, digest=digest, size=size, where=where, progress=progress)
 
     def stat(self, key: str) -> ObjectInfo | None:
         """See `Store.stat`."""

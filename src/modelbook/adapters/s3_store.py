@@ -7,14 +7,16 @@ AWS_ENDPOINT_URL_S3 names another server than Amazon's (then addressed by path),
 from collections.abc import Generator, Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from modelbook.adapters.landing import land
+from modelbook.adapters.parallel import Crew
 from modelbook.adapters.s3_client import LazyClient
 from modelbook.adapters.s3_errors import code_of, explained_s3, field, status_of
-from modelbook.adapters.s3_reading import stream_object
+from modelbook.adapters.s3_reading import RANGE, stream_object, stream_ranges
 from modelbook.adapters.s3_upload import PARALLEL_PARTS, PART_SIZE, Uploader
 from modelbook.adapters.source_file import Source, SourceBytes, SourceFile
 from modelbook.adapters.store import ObjectInfo, Progress, Stored
@@ -52,6 +54,7 @@ class S3Store:
         self._prefix = f"{prefix}/" if prefix else ""
         self._client = client or LazyClient(self.uri)
         self._uploader = Uploader(bucket, part_size, parallel)
+        self._readers = Crew(parallel)
         self._bucket_seen = False
 
     def put_file(
@@ -78,7 +81,18 @@ class S3Store:
     def fetch(self, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None) -> None:
         """See `Store.fetch`."""
         where = uri_of(self.uri, key)
-        land(self.stream(key), target, digest=digest, size=size, where=where, progress=progress)
+        land(partial(self._from, key, size), target, digest=digest, size=size, where=where, progress=progress)
+
+    def _from(self, key: str, size: int, start: int) -> Generator[bytes]:
+        """The object from byte `start`: in ranges, in parallel, where more than one is to be expected."""
+        if start == 0 and size <= RANGE:
+            yield from self.stream(key)
+            return
+        where = uri_of(self.uri, key)
+        with explained_s3(where):
+            yield from stream_ranges(
+                self._client.get(), self._bucket, self._prefix + key, where, self._readers, start=start
+            )
 
     def stat(self, key: str) -> ObjectInfo | None:
         """See `Store.stat`."""

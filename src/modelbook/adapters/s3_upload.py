@@ -7,13 +7,14 @@ S3 checks each request by a checksum of its own kind: the sha256, known anyhow, 
 
 import base64
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
 from modelbook.adapters.parallel import Budget, Crew, Joint
 from modelbook.adapters.s3_errors import code_of, field
+from modelbook.adapters.s3_unfinished import PartThere, unfinished_upload
 from modelbook.adapters.source_file import Source
 from modelbook.adapters.store import Progress, Stored
 from modelbook.core.digests import hex_of
@@ -25,6 +26,10 @@ _MIB = 1024 * 1024
 _TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 # After a lost answer botocore asks once more, and S3 no longer knows an upload that it has completed.
 _TAKEN_OR_DONE = _TAKEN | {"NoSuchUpload"}
+
+
+class OtherUpload(Exception):
+    """The unfinished upload that was taken up holds other bytes, or went away: it is somebody else's."""
 
 
 class Sent(NamedTuple):
@@ -76,8 +81,14 @@ class Uploader:
 
     def _in_parts(self, client: Any, name: str, source: Source, progress: Progress | None) -> Sent:
         target = {"Bucket": self._bucket, "Key": name}
+        found = unfinished_upload(client, target)
+        if found:
+            with suppress(OtherUpload):
+                return self._upload(_Upload(client, target | {"UploadId": found.id}, found.parts, progress), source)
         created = client.create_multipart_upload(**target, ChecksumAlgorithm="CRC32")
-        upload = _Upload(client, target | {"UploadId": field(created, "UploadId")}, progress)
+        return self._upload(_Upload(client, target | {"UploadId": field(created, "UploadId")}, {}, progress), source)
+
+    def _upload(self, upload: "_Upload", source: Source) -> Sent:
         try:
             with upload.joint:
                 self._read_parts(upload, source)
@@ -85,6 +96,9 @@ class Uploader:
                 parts = upload.parts()
                 stored = source.stored()
                 answer = upload.complete(parts)
+        except OtherUpload:
+            upload.take_back_progress()
+            raise
         except BaseException:
             upload.abort()
             raise
@@ -115,26 +129,40 @@ class Uploader:
 class _Upload:
     """One multipart upload that S3 has begun, and the parts of it that are on their way."""
 
-    def __init__(self, client: Any, target: dict[str, str], progress: Progress | None) -> None:
+    def __init__(
+        self, client: Any, target: dict[str, str], there: Mapping[int, PartThere], progress: Progress | None
+    ) -> None:
         self._client = client
         self._target = target
+        self._there = there
         self._progress = progress
         self._parts: dict[int, dict[str, Any]] = {}
         self._errors: list[BaseException] = []
+        self._moved: list[int] = []
         self.joint = Joint()
 
     def send(self, number: int, part: bytes, give_back: Callable[[], None]) -> None:
-        """Send one part, on a thread of the crew; calls `give_back` when it is no longer needed."""
+        """Send one part, on a thread of the crew, unless S3 has it; calls `give_back` when it is no longer needed."""
         try:
             if not self.joint.stopped:
                 checksum = base64.b64encode(zlib.crc32(part).to_bytes(4, "big")).decode()
-                answer = self._client.upload_part(**self._target, PartNumber=number, Body=part, ChecksumCRC32=checksum)
-                etag = field(answer, "ETag")
+                there = self._there.get(number)
+                if there and not there.holds(part, checksum):
+                    raise OtherUpload
+                if there:
+                    etag = there.etag
+                else:
+                    answer = self._client.upload_part(
+                        **self._target, PartNumber=number, Body=part, ChecksumCRC32=checksum
+                    )
+                    etag = field(answer, "ETag")
                 self._parts[number] = {"PartNumber": number, "ETag": etag, "ChecksumCRC32": checksum}
                 if self._progress:
                     self._progress(len(part))
+                self._moved.append(len(part))
         except BaseException as error:  # noqa: BLE001 - `parts` raises it
-            self._errors.append(error)
+            gone = self._there and code_of(error) == "NoSuchUpload"
+            self._errors.append(OtherUpload() if gone else error)
             self.joint.stopped = True
         finally:
             give_back()
@@ -144,6 +172,11 @@ class _Upload:
         if self._errors:
             raise self._errors[0]
         return [self._parts[number] for number in sorted(self._parts)]
+
+    def take_back_progress(self) -> None:
+        """Report that nothing of what was reported counts."""
+        if self._progress:
+            self._progress(-sum(self._moved))
 
     def complete(self, parts: list[dict[str, Any]]) -> dict[str, Any] | None:
         """Make the object visible; None if its name is taken."""

@@ -31,14 +31,20 @@ def cores() -> int:
 
 
 def spread(
-    work: Callable[[T], R], items: Sequence[T], *, jobs: int | None = None, progress: Progress | None = None
+    work: Callable[[T], R],
+    items: Sequence[T],
+    *,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    worth: int = WORTH,
 ) -> list[R]:
     """`work` of each item, in their order, by at most `jobs` processes (None: as many as there are processors).
 
-    `work` must be pure, and its answers such that they can be pickled. `progress` counts items. The first exception
+    `work` must be pure, and its answers such that they can be pickled. `progress` counts items; each
+    further process must have `worth` of them to do. The first exception
     is raised again here; a process that ends before its work does is a WorkerError, never a shorter list.
     """
-    processes = min(jobs or cores(), max(1, len(items) // WORTH))
+    processes = min(jobs or cores(), max(1, len(items) // worth))
     if processes == 1 or sys.platform != "linux":
         return list(_one_by_one(work, items, progress))
     answers: dict[int, R] = {}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from modelbook.adapters.registry_files import FOLDER as REGISTRY
+from modelbook.adapters.registry_folder import FOLDER as REGISTRY
 from modelbook.core.code_owners import PLACES, is_owner
 from modelbook.core.workflow_files import FOLDER
 
@@ -23,6 +23,16 @@ GUIDE = "docs/model-registry.md"
 
 _CALLED = r"/\.github/workflows/[a-z]+\.yml|/actions/[a-z-]+"
 _USES = re.compile(rf"(?m)^(    uses: )[^/\s]+/[^/\s]+({_CALLED})@[0-9a-f]{{40}}$")
+
+
+TEMPLATES = "src/modelbook/templates/github/workflows"
+"""Where the callers lie in a repository of Modelbook."""
+
+
+def own_templates() -> dict[str, bytes]:
+    """The callers that this modelbook writes, by path."""
+    folder = files("modelbook") / "templates" / "github" / "workflows"
+    return {f"{TEMPLATES}/{one.name}": one.read_bytes() for one in folder.iterdir() if one.is_file()}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from pydantic import JsonValue
 
-from modelbook.adapters.registry_files import FOLDER
+from modelbook.adapters.registry_folder import FOLDER
 from modelbook.adapters.store import Store
 from modelbook.commands._console import print_json, print_table, say
 from modelbook.commands._pulling import fetch_all, whole_folder

@@ -5,36 +5,27 @@ What an expression may read is known before it runs: metrics are named (`metrics
 the functions are asked: their arguments are written out.
 """
 
-import re
-import sys
-import types
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any
 
-from modelbook.core.claims import FORMS, Claim, claim_of
-from modelbook.core.reproduction import LEVELS
-
-_TOKEN = re.compile(
-    r"""(?P<space>\s+|//[^\n]*)
-      | (?P<strange>(?:[rR]?[bB]|[bB][rR])(?=["'])|[rR]?(?:\"\"\"|'''))
-      | (?P<string>[rR](?:\"[^\"\n]*\"|'[^'\n]*')|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')
-      | (?P<number>(?:0x[0-9a-fA-F]+|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+)[uU]?)
-      | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-      | (?P<operator>&&|\|\||[<>=!]=|[-+*/%<>!?:.,()\[\]{}])""",
-    re.VERBOSE,
+from modelbook.core.calls import PROXY, REPRODUCED, claims_in, levels_in, proxies_in
+from modelbook.core.cel import (
+    CLOSING,
+    COMPARISONS,
+    OPENING,
+    ExpressionError,
+    Token,
+    compiled,
+    member_at,
+    operands_of,
+    refuse_odd_names,
+    standing_alone,
+    tokens_of,
 )
-_COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
-_OPENING, _CLOSING = {"(", "[", "{"}, {")", "]", "}"}
+from modelbook.core.claims import FORMS, Claim
+
 VARIABLES = frozenset({"metrics", "baseline", "tags", "params"})
-REPRODUCED = "reproduced"
-"""The function that says how well a version was trained again: `reproduced("identical")`."""
-
-
-class ExpressionError(ValueError):
-    """Not a condition that Modelbook evaluates; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,8 @@ class Expression:
     """A condition that has been checked: the metrics that it reads of candidate and baseline, and its comparisons.
 
     `operands` are all its parts between operators that compare or combine, at any depth: what must be a finite number.
-    `levels` are those of reproduction that it asks for, `claims` what it claims of metrics beyond noise.
+    `levels` are those of reproduction that it asks for, `claims` what it claims of metrics beyond noise, `proxies` the
+    pairs of an offline and an online metric whose agreement it asks for.
     """
 
     text: str
@@ -61,6 +53,7 @@ class Expression:
     operands: tuple[str, ...]
     levels: frozenset[str] = frozenset()
     claims: tuple[Claim, ...] = ()
+    proxies: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def reads_baseline(self) -> bool:
@@ -71,201 +64,61 @@ class Expression:
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Expression:
     """Check a condition. Raises ExpressionError."""
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     metrics, baseline, others = _references(tokens)
-    levels, claims = _levels(tokens), _claims(tokens)
+    try:
+        levels, claims, proxies = levels_in(tokens), claims_in(tokens), proxies_in(tokens)
+    except ValueError as error:
+        raise ExpressionError(str(error)) from None
     claimed = {claim.metric for claim in claims}
-    if not (metrics or baseline or others or levels or claims):
-        known = [*VARIABLES, REPRODUCED, *FORMS]
-        near = {name for word in _names(tokens) for name in get_close_matches(word, known, n=1)}
+    if not (metrics or baseline or others or levels or claims or proxies):
+        known = [*VARIABLES, REPRODUCED, PROXY, *FORMS]
+        near = {name for _, word in standing_alone(tokens) for name in get_close_matches(word, known, n=1)}
         hint = f"; did you mean {' or '.join(sorted(near))}?" if near else ""
         raise ExpressionError(f"it reads nothing of the model, so its verdict would always be the same{hint}")
-    _compile(text)
-    comparisons, operands = _comparisons(text, tokens), _operands(text, tokens)
-    return Expression(
-        text, frozenset(metrics | claimed), frozenset(baseline | claimed), comparisons, operands, levels, claims
-    )
+    compiled(text)
+    comparisons, operands = _comparisons(text, tokens), operands_of(text, tokens)
+    read, compared = frozenset(metrics | claimed), frozenset(baseline | claimed)
+    return Expression(text, read, compared, comparisons, operands, levels, claims, proxies)
 
 
-def evaluate(text: str, variables: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None) -> Any:
-    """The value of `text`; `functions` join those of CEL. Raises ExpressionError where CEL cannot say."""
-    try:
-        context = _cel().Context(variables=dict(variables), functions=dict(functions or {}))
-        return _compile(text).execute(context)
-    except KeyError as error:
-        raise ExpressionError(f"there is no {error.args[0]!r}") from None
-    except TypeError as error:
-        raise ExpressionError(f"{_sentence(error)}; beside metrics, numbers are written with a point (1.0)") from None
-    except (ValueError, RuntimeError, ArithmeticError) as error:
-        raise ExpressionError(_sentence(error)) from None
-
-
-def _sentence(error: Exception) -> str:
-    return re.split(r"\. |\n", str(error), maxsplit=1)[0].rstrip(".")
-
-
-def _cel() -> Any:
-    if "cel" not in sys.modules:
-        # The package imports its own command line with it, which takes a third of a second that no caller here wants.
-        sys.modules["cel.cli"] = types.ModuleType("cel.cli")
-        try:
-            import cel  # noqa: F401  # kept in sys.modules
-        finally:
-            del sys.modules["cel.cli"]
-    return sys.modules["cel"]
-
-
-@lru_cache(maxsize=4096)
-def _compile(text: str) -> Any:
-    try:
-        return _cel().compile(text)
-    except ValueError as error:
-        message = str(error)
-        told = re.search(r"ERROR: <input>:(\d+:\d+): (?:Syntax error: )?([^\n|]*)", message)
-        short = f"at {told[1]}: {told[2].strip()[:200]}" if told else message.splitlines()[0][:200]
-        raise ExpressionError(f"not CEL: {short}") from None
-
-
-def _tokens(text: str) -> list[tuple[str, str, int]]:
-    """(kind, text, offset) of every token but white space. Raises ExpressionError."""
-    found, at = [], 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if not match:
-            raise ExpressionError(f"at character {at + 1}: {text[at]!r} does not belong in a condition")
-        if match.lastgroup == "strange":
-            raise ExpressionError(f"at character {at + 1}: a text is written in single or double quotes, once")
-        if match.lastgroup != "space":
-            found.append((str(match.lastgroup), match[0], at))
-        at = match.end()
-    return found
-
-
-def _references(tokens: list[tuple[str, str, int]]) -> tuple[set[str], set[str], set[str]]:
+def _references(tokens: list[Token]) -> tuple[set[str], set[str], set[str]]:
     """Metrics of the candidate, metrics of the baseline, and other variables that the tokens name."""
     metrics: set[str] = set()
     baseline: set[str] = set()
     others: set[str] = set()
     words = [word for _, word, _ in tokens]
-    for i, (kind, word, at) in enumerate(tokens):
-        if word == "in" and i and words[i - 1] == ".":
-            raise ExpressionError(f'at character {at + 1}: `in` is a word of CEL: write ["in"] for a part of that name')
-        if word == "." and _begins_a_name(tokens, i):
-            raise ExpressionError(f"at character {at + 1}: a name does not begin with a dot")
-        if kind != "name" or (i and words[i - 1] == "."):
-            continue
+    refuse_odd_names(tokens)
+    for i, word in standing_alone(tokens):
         if word == "baseline" and words[i + 1 : i + 3] == [".", "metrics"]:
-            baseline.add(_member(tokens, i + 3, "baseline.metrics"))
+            baseline.add(member_at(tokens, i + 3, "baseline.metrics"))
         elif word == "baseline":
             raise ExpressionError("`baseline` is read as `baseline.metrics.<name>`")
         elif word == "metrics":
-            metrics.add(_member(tokens, i + 1, "metrics"))
+            metrics.add(member_at(tokens, i + 1, "metrics"))
         elif word in VARIABLES:
             others.add(word)
     return metrics, baseline, others
 
 
-def _names(tokens: list[tuple[str, str, int]]) -> list[str]:
-    """The names that stand by themselves, not as a member of another."""
-    return [word for i, (kind, word, _) in enumerate(tokens) if kind == "name" and (not i or tokens[i - 1][1] != ".")]
+def free_names(text: str) -> list[str]:
+    """The names that a condition reads, members left out. Raises ExpressionError where it is not CEL."""
+    tokens = tokens_of(text)
+    compiled(text)
+    return [word for _, word in standing_alone(tokens)]
 
 
-def _levels(tokens: list[tuple[str, str, int]]) -> frozenset[str]:
-    """The levels of reproduction that are asked for. Like a metric's name, a level is written, never computed."""
-    found = set()
-    for i, (kind, word, at) in enumerate(tokens):
-        follows = [text for _, text, _ in tokens[i + 1 : i + 4]]
-        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
-        if (kind, word) != ("name", REPRODUCED) or (member and follows[:1] != ["("]):
-            continue
-        called = not member and len(follows) == 3 and (follows[0], follows[2]) == ("(", ")")
-        level = follows[1].strip("rR")[1:-1] if called else ""
-        if level not in LEVELS:
-            known = " or ".join(f'{REPRODUCED}("{one}")' for one in LEVELS)
-            raise ExpressionError(f"at character {at + 1}: write {known}")
-        found.add(level)
-    return frozenset(found)
-
-
-def _claims(tokens: list[tuple[str, str, int]]) -> tuple[Claim, ...]:
-    """What the functions of FORMS are asked, in the order in which it stands there."""
-    found = []
-    for i, (kind, word, at) in enumerate(tokens):
-        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
-        called = [text for _, text, _ in tokens[i + 1 : i + 2]] == ["("]
-        if kind != "name" or word not in FORMS or (member and not called):
-            continue
-        try:
-            found.append(claim_of(word, [] if member or not called else _arguments(tokens, i + 2)))
-        except ValueError as error:
-            raise ExpressionError(f"at character {at + 1}: {error}") from None
-    return tuple(dict.fromkeys(found))
-
-
-def _arguments(tokens: list[tuple[str, str, int]], at: int) -> list[str | float]:
-    """The literals from `at` to the closing bracket; none where anything else stands between them."""
-    found: list[str | float] = []
-    for (kind, word, _), (_, comma, _) in zip(tokens[at::2], tokens[at + 1 :: 2], strict=False):
-        if kind not in {"string", "number"} or comma not in {",", ")"}:
-            return []
-        found.append(_text_in(word) if kind == "string" else _number_in(word))
-        if comma == ")":
-            return found
-    return []
-
-
-def _text_in(word: str) -> str:
-    """What stands between the quotes; a name needs no escapes, so that one with a backslash fits none."""
-    return word.lstrip("rR")[1:-1]
-
-
-def _number_in(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:  # 0x1f, 7u
-        raise ExpressionError(f"{word}: write the number with a point, as in 0.95") from None
-
-
-def _begins_a_name(tokens: list[tuple[str, str, int]], dot: int) -> bool:
-    """Whether the dot follows nothing that has members: CEL then looks from the root, so `.metrics` is `metrics`."""
-    if not dot:
-        return True
-    kind, word, _ = tokens[dot - 1]
-    return word == "in" or (kind == "operator" and word not in _CLOSING)
-
-
-def _member(tokens: list[tuple[str, str, int]], at: int, what: str) -> str:
-    """The metric whose name begins at `at`: `.accuracy`, `["accuracy"]`, or several parts for that of a slice."""
-    parts: list[str] = []
-    while True:
-        follows = [(kind, word) for kind, word, _ in tokens[at : at + 3]]
-        words = [word for _, word in follows]
-        if words[:1] == ["."] and len(follows) > 1 and follows[1][0] == "name" and words[2:] != ["("]:
-            parts.append(words[1])
-            at += 2
-        elif words[:1] == ["["] and len(follows) == 3 and follows[1][0] == "string" and words[2] == "]":
-            parts.append(_text_in(words[1]))
-            at += 3
-        elif parts and words[:1] != ["["] and not (words[:1] == ["."] and follows[1:] and follows[1][0] != "name"):
-            break
-        else:
-            raise ExpressionError(f"`{what}` is read by name, as in `{what}.accuracy`")
-    if dotted := next((part for part in parts if "." in part), None):
-        raise ExpressionError(f"{dotted!r} is several names: write `{what}.{dotted}`")
-    return ".".join(parts)
-
-
-def _comparisons(text: str, tokens: list[tuple[str, str, int]]) -> tuple[Comparison, ...]:
+def _comparisons(text: str, tokens: list[Token]) -> tuple[Comparison, ...]:
     """The comparisons that `&&` joins at the outermost level; none where another operator decides there."""
     depth, start, split = 0, 0, None
     found: list[Comparison] = []
     for kind, word, at in [*tokens, ("operator", "&&", len(text))]:
-        depth += (word in _OPENING) - (word in _CLOSING) if kind == "operator" else 0
+        depth += (word in OPENING) - (word in CLOSING) if kind == "operator" else 0
         if depth or kind != "operator":
             continue
         if word in {"||", "?"}:
             return ()
-        if word in _COMPARISONS:
+        if word in COMPARISONS:
             split = (word, at)
         elif word == "&&":
             if split:
@@ -273,20 +126,3 @@ def _comparisons(text: str, tokens: list[tuple[str, str, int]]) -> tuple[Compari
                 found.append(Comparison(left.strip(), split[0], right.strip()))
             start, split = at + 2, None
     return tuple(found)
-
-
-def _operands(text: str, tokens: list[tuple[str, str, int]]) -> tuple[str, ...]:
-    found: list[str] = []
-    starts = [0]
-    for kind, word, at in [*tokens, ("operator", ",", len(text))]:
-        if kind != "operator":
-            continue
-        if word in _OPENING:
-            starts.append(at + len(word))
-        elif word in _COMPARISONS | _CLOSING | {"&&", "||", "?", ":", ",", "!"}:
-            found.append(text[starts[-1] : at].strip())
-            if word in _CLOSING and len(starts) > 1:
-                starts.pop()
-            else:
-                starts[-1] = at + len(word)
-    return tuple(part for part in found if part)

@@ -5,16 +5,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from modelbook.core import layout
-from modelbook.core.alike import like_with_like, that_count
+from modelbook.core.alike import counts, like_with_like, that_count
+from modelbook.core.cel import ExpressionError
 from modelbook.core.documents import DocumentError
 from modelbook.core.evaluation import Evaluation, Examples
 from modelbook.core.examples import Results
-from modelbook.core.expressions import ExpressionError, parse
+from modelbook.core.expressions import parse
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.gates import Facts, GateResult, judge
 from modelbook.core.numbers import NONE, Numbers, numbers_of
 from modelbook.core.pointer import Evidence, Holder, Kind, StagePointer
 from modelbook.core.policy import PlacedGate, Stage
+from modelbook.core.proxy_evidence import proxies_asked
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import standing
 from modelbook.core.revocation import in_use
@@ -23,6 +25,8 @@ from modelbook.core.timing import NOTHING, UNKNOWN, Override, Timing, check_time
 from modelbook.core.verification import VersionVerdict, verify_stage, verify_version
 
 NO_HISTORY = Tenures()
+HELD = "held"
+"""The code of the finding that a release takes away, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,11 @@ def decide(
     if verdict.card:
         card, rule = verdict.card, registry.policy.reproduce
         met = standing(card, verdict.evaluations, verdict.reproductions.values(), rule)
-        facts = Facts(numbers, baseline, card.tags, card.run.params, met)
-        gates = judge(registry.gates(model, stage), facts, first=stage.first)
+        asked = registry.gates(model, stage)
+        proxies, about_proxies = proxies_asked(registry, model, asked)
+        findings += about_proxies
+        facts = Facts(numbers, baseline, card.tags, card.run.params, met, proxies)
+        gates = judge(asked, facts, first=stage.first)
     already = current is not None and current.version == version
     pointer, timing = None, UNKNOWN
     if verdict.card:
@@ -192,18 +199,18 @@ def _as_named(registry: Registry, verdict: VersionVerdict) -> tuple[dict[str, Ev
     suites = model.suites if model else {}
     kept, findings = {}, []
     for name, evaluation in verdict.evaluations.items():
-        suite = suites.get(evaluation.ran)
-        used = f"{evaluation.dataset.dataset}@{evaluation.dataset.version}"
         path = f"{layout.version_folder(verdict.model, verdict.version)}/evaluations/{name}.yaml"
-        if suite is None and suites:
+        suite = suites.get(evaluation.ran)
+        if counts(suites, evaluation):
+            kept[name] = evaluation
+        elif suite is None:
             message = f"model.yaml names no suite {evaluation.ran!r}, so what it measured counts for nothing"
             findings.append(Finding(registry.shown(path), None, "no-such-suite", message, level="warning"))
-        elif suite and suite.dataset != used:
+        else:
+            used = f"{evaluation.dataset.dataset}@{evaluation.dataset.version}"
             message = f"suite {name} measured it on {used}, but model.yaml pins {suite.dataset} for it"
             remedy = "Evaluations never change: give the suite on the other dataset a name of its own."
             findings.append(Finding(registry.shown(path), None, "not-pinned", message, remedy))
-        else:
-            kept[name] = evaluation
     return kept, findings
 
 
@@ -234,7 +241,7 @@ def _held(registry: Registry, current: StagePointer) -> list[Finding]:
     model, stage = current.model, current.stage
     message = f"{current.by} holds {stage} at {model}@{current.version} since {current.decided}: {current.reason}"
     remedy = f"Release it first: `modelbook release {model} --stage {stage}`."
-    return [Finding(registry.shown(layout.pointer_path(model, stage)), None, "held", message, remedy)]
+    return [Finding(registry.shown(layout.pointer_path(model, stage)), None, HELD, message, remedy)]
 
 
 def next_pointer(
