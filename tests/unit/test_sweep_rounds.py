@@ -1,6 +1,8 @@
 """What a sweep does next, and which of its trials is named best."""
 
-from hypothesis import given
+from random import Random
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelbook.core.standings import ranked, standings
@@ -8,7 +10,7 @@ from modelbook.core.sweep_charts import charts
 from modelbook.core.sweep_markdown import sweep_markdown
 from modelbook.core.sweep_report import description_of, report_of
 from modelbook.core.sweep_rounds import next_round
-from modelbook.core.trials import Leg
+from modelbook.core.trials import Leg, TrialResult
 from tests.unit.sweeps import POINT, sweep, trial
 
 QUIET = {"confirm": False}
@@ -150,3 +152,34 @@ def test_the_charts_show_where_the_trials_lie() -> None:
     assert '"2": [1, 1] radius: 6, color: #cf222e' in text
     assert '"4"' not in text
     assert "quadrantChart" not in "\n".join(charts(report_of(sweep(**QUIET), found[:2], {})))
+
+
+@settings(max_examples=60)
+@given(st.randoms(use_true_random=False), st.integers(1, 12), st.integers(1, 5), st.sampled_from([None, 1, 2]))
+def test_whatever_becomes_of_its_trials_a_sweep_ends(
+    fate: Random, trials: int, legs: int, patience: int | None
+) -> None:
+    """Each leg is begun three times at most, no more than the budget has are begun, and the end is the end."""
+    budget = {"trials": trials} | ({"patience": patience} if patience else {})
+    asked = sweep(budget=budget, round=legs, confirm={"best": 2, "seeds": 1})
+    known: dict[Leg, TrialResult] = {}
+    rounds = 0
+    while (turn := next_round(asked, list(known.values()))).legs:
+        rounds += 1
+        assert rounds <= 3 * (trials + 2)
+        assert len(set(turn.legs)) == len(turn.legs)
+        for one in turn.legs:
+            attempts = known[one].attempts + 1 if one in known else 1
+            status = fate.choice(["completed", "completed", "pruned", "failed", "killed", "running"])
+            value = fate.random() if status == "completed" else None
+            known[one] = trial(one.number, value, one.repeat, status=status, attempts=attempts)
+    assert turn.stage == "over"
+    assert len([leg for leg in known if not leg.repeat]) <= trials
+    assert all(one.attempts <= 3 for one in known.values())
+    assert report_of(asked, list(known.values()), {}).settled == (
+        bool(turn.why) and not turn.broken and has_value(known)
+    )
+
+
+def has_value(known: dict[Leg, TrialResult]) -> bool:
+    return any(one.value is not None and not leg.repeat for leg, one in known.items())

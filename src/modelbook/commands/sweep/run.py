@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from modelbook.commands._console import counted, print_json, say
+from modelbook.commands._console import counted, say
+from modelbook.commands._registering import open_registrar
 from modelbook.commands._sweep_pool import Pool
 from modelbook.commands._sweeping import Sweeping, open_sweep
 from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
-from modelbook.commands.sweep.report import make_report, register_the_best, tell
+from modelbook.commands.sweep.report import make_report, register_the_best, show
 from modelbook.core.names import check_name
 from modelbook.core.sweep_markdown import shown
 from modelbook.core.sweep_rounds import Round, next_round, trials_to_come
@@ -47,16 +48,16 @@ def command(
     if register_best:
         check_name(register_best, "registered model")
     sweeping = open_sweep(file, registry_folder, begin=True)
+    if register_best:
+        open_registrar(sweeping.workspace, register_best, signer)  # rather than after hours of training
     options = ["--allow-dirty"] * allow_dirty + (["--registry", registry_folder] if registry_folder else [])
     say(f"sweep {sweeping.sweep.name}: {_size(sweeping)}, {parallel} at once", as_json=as_json)
     sweeping, last = _train_all(sweeping, Pool(file, parallel, options), as_json)
     report = make_report(sweeping)
-    if register_best and report.settled:
+    registers = bool(register_best) and report.settled
+    show(report, as_json=as_json, registers=registers)
+    if register_best and registers:
         register_the_best(sweeping, report, register_best, signer, forge_name, as_json=as_json)
-    elif as_json:
-        print_json(report.as_json())
-    else:
-        tell(report)
     return Exit.YES if report.best and not last.broken else Exit.NO
 
 
