@@ -44,6 +44,7 @@ VERBS = {
     "show": "Show one model, version, dataset or run.",
     "diff": "Compare two versions: code, data, parameters, environment, metrics.",
     "find": "Find model versions by their metrics, parameters, tags, data and stages.",
+    "site": "Make a static site of the registry.",
     "list": "List models and what is in production.",
     "env": "Compare environments.",
     "schema": "Print the JSON Schema of a document.",

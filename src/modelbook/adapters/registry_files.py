@@ -109,6 +109,10 @@ def read_past(
 
 
 def _tenures(repository: Repository, history: History, commit: str) -> Tenures:
+    return tenures(history, repository.blobs(history.stage_files()), read_times(repository, commit))
+
+
+def read_times(repository: Repository, commit: str) -> dict[str, str]:
+    """When each commit that led to `commit` came to its branch, as `no_older` has it."""
     listing = git(["rev-list", "--first-parent", "--reverse", "--timestamp", commit], repository.root)
-    line = [(oid, time_of(seconds)) for seconds, oid in map(str.split, listing.splitlines())]
-    return tenures(history, repository.blobs(history.stage_files()), no_older(line, now()))
+    return no_older([(oid, time_of(seconds)) for seconds, oid in map(str.split, listing.splitlines())], now())
