@@ -61,7 +61,8 @@ def digests(package: Path) -> dict[str, str]:
 
 
 def extras() -> list[str]:
-    """What modelbook needs here beside itself: sigstore, where this step signs keyless or the registry trusts it.
+    """What modelbook needs here beside itself: sigstore, where this step signs keyless or the registry trusts it, and
+    matplotlib, where it draws.
 
     An extra is named as the package that it brings.
     """
@@ -69,7 +70,8 @@ def extras() -> list[str]:
     registry = os.environ.get(f"{PREFIX}REGISTRY") or "registry"
     places = (Path.cwd(), *Path.cwd().parents)
     trusts = any((place / registry / "trusted_root.json").is_file() for place in places)
-    return ["sigstore"] if trusts or signer.startswith("sigstore:") else []
+    wanted = ["sigstore"] if trusts or signer.startswith("sigstore:") else []
+    return wanted + (["matplotlib"] if os.environ.get(f"{PREFIX}PLOTS") else [])
 
 
 def externally_managed() -> bool:

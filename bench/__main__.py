@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import checkpoints, gpt, memory, start_up, verifying
+from bench import checkpoints, gpt, memory, pruning, start_up, verifying
 from bench.machine import describe
 from bench.measure import Figure
 
@@ -16,6 +16,7 @@ _SECTIONS: dict[str, Any] = {
     "memory": memory,
     "checkpoints": checkpoints,
     "gpt": gpt,
+    "pruning": pruning,
 }
 
 

@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.parts.fixtures",
     "tests.parts.desks",
     "tests.parts.office",
+    "tests.parts.prune_shop",
     "tests.commands.workbench",
 ]
 

@@ -23,6 +23,7 @@ from modelbook.core.digests import digest_of
 from modelbook.core.documents import dump
 from modelbook.core.envelope import Statement
 from modelbook.core.evaluation import Evaluation
+from modelbook.core.online import OnlineResults
 from modelbook.core.pointer import StagePointer
 from modelbook.core.records import Frozen
 from modelbook.core.registry import Registry
@@ -31,11 +32,20 @@ from modelbook.core.statements import (
     dataset_statement,
     evaluation_statement,
     model_statement,
+    online_statement,
     provenance_statement,
     reproduction_statement,
     summary_statement,
 )
-from tests.made_fields import EARLIER, GRADING_JOB, NOW, STORE, card_fields, digest
+from tests.made_fields import (
+    NOW,
+    STORE,
+    card_fields,
+    dataset_fields,
+    evaluation_fields,
+    online_fields,
+    reproduction_fields,
+)
 
 Record = TypeVar("Record", bound=Frozen)
 Fields = Mapping[str, Any]
@@ -58,7 +68,7 @@ stages:
 # Each may do one thing, so that a test sees when one is taken for another.
 RULES: tuple[Fields, ...] = (
     {"models": "*", "statements": ["model", "provenance", "dataset"], "signers": ["registrar"]},
-    {"models": "*", "statements": ["evaluation", "reproduction"], "signers": ["grader"]},
+    {"models": "*", "statements": ["evaluation", "reproduction", "online"], "signers": ["grader"]},
     {"models": "*", "stages": ["*"], "signers": ["promoter", "deputy"]},
 )
 SIGNERS: Mapping[str, Fields] = {"registrar": {}, "grader": {}, "promoter": {}, "deputy": {}}
@@ -127,18 +137,7 @@ class Made:
     def dataset(self, name: str = "digits", version: int = 1, *, signer: str = "registrar", **fields: Any) -> Self:
         """A dataset version."""
         folder = layout.dataset_folder(name, version)
-        usual = {
-            "dataset": name,
-            "version": version,
-            "created": EARLIER,
-            "files": 2,
-            "size": 99,
-            "manifest": {
-                "uri": f"{STORE}/datasets/{name}/{version}/manifest.jsonl",
-                "size": 180,
-                "digest": digest(f"manifest of {name} {version}"),
-            },
-        }
+        usual = dataset_fields(name, version)
         card = record(DatasetCard, usual | fields)
         self.put(f"{folder}/card.yaml", dump(card))
         return self.sign(f"{folder}/dataset.sig", dataset_statement(card, self.files[f"{folder}/card.yaml"]), signer)
@@ -183,20 +182,8 @@ class Made:
         """An evaluation; a metric is a number, None, or the fields of one."""
         folder = layout.version_folder(model, version)
         values = {name: one if isinstance(one, Mapping) else {"value": one} for name, one in metrics.items()}
-        usual = {
-            "model": model,
-            "version": version,
-            "card": digest_of(self.files[f"{folder}/card.yaml"]),
-            "suite": suite,
-            "dataset": self.use(data, 1, "test"),
-            "job": GRADING_JOB,
-            "user": "alice",
-            "started": NOW,
-            "ended": NOW,
-            "code": {"commit": "c" * 40, "entry_point": "examples/digits/evaluate.py"},
-            "environment": {"python": "3.11.7", "platform": "Linux"},
-            "metrics": values,
-        }
+        usual = evaluation_fields(model, version, suite, digest_of(self.files[f"{folder}/card.yaml"]))
+        usual |= {"dataset": self.use(data, 1, "test"), "metrics": values}
         evaluation = record(Evaluation, usual | fields)
         path = f"{folder}/evaluations/{suite}"
         self.put(f"{path}.yaml", dump(evaluation))
@@ -215,25 +202,39 @@ class Made:
         """A reproduction; without `repetitions` one that gave the very files of the card."""
         folder = layout.version_folder(model, version)
         files = {artifact.path: artifact.digest for artifact in self.registry.card(model, version).artifacts}
-        usual = {
-            "id": number,
-            "model": model,
-            "version": version,
-            "card": digest_of(self.files[f"{folder}/card.yaml"]),
-            "job": "github:acme/models:1003:reproduce",
-            "user": "alice",
-            "started": NOW,
-            "ended": NOW,
-            "installed": "lock",
-            "environment": {"python": "3.11.7", "platform": "Linux"},
-            "repetitions": [{"files": files}] if repetitions is None else repetitions,
-        }
+        usual = reproduction_fields(model, version, number, digest_of(self.files[f"{folder}/card.yaml"]))
+        usual["repetitions"] = [{"files": files}] if repetitions is None else repetitions
         reproduction = record(Reproduction, usual | fields)
         path = f"{folder}/reproductions/{number}"
         data = dump(reproduction)
         return self.put(f"{path}.yaml", data).sign(
             f"{path}.sigstore.json", reproduction_statement(reproduction, data), signer
         )
+
+    def online(
+        self,
+        model: str = "digits",
+        experiment: str = "spring",
+        arms: Mapping[int, Fields] | None = None,
+        *,
+        signer: str = "grader",
+        **fields: Any,
+    ) -> Self:
+        """What an experiment found: metrics by version, each `{"n", "count"}` or `{"n", "mean", "stderr"}`.
+
+        Without `arms` versions 1 and 2 are alike.
+        """
+        alike = {"satisfaction": {"n": 1000, "count": 700}}
+        versions = {
+            version: {"card": self.registry.digest(self.registry.card_path(model, version))}
+            | (dict(arm) if "metrics" in arm else {"metrics": arm})
+            for version, arm in (arms or {1: alike, 2: alike}).items()
+        }
+        usual = online_fields(model, experiment, versions)
+        results = record(OnlineResults, usual | fields)
+        path, data = layout.online_path(model, experiment), dump(results)
+        self.put(path, data)
+        return self.sign(path.removesuffix(".yaml") + ".sigstore.json", online_statement(results, data), signer)
 
     def pointer(
         self, model: str, stage: str, version: int, /, *, signer: str = "promoter", passed: bool = True, **fields: Any

@@ -9,10 +9,12 @@ from modelbook.core.digests import digest_of
 from modelbook.core.envelope import Statement
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.findings import Finding
+from modelbook.core.online_evidence import verify_online
 from modelbook.core.reproduction import Reproduction
 from modelbook.core.statements import (
     evaluation_statement,
     model_statement,
+    online_statement,
     provenance_statement,
     reproduction_statement,
 )
@@ -47,7 +49,7 @@ def trust(instance: SigstoreServer | None = None, **fields: Any) -> bytes:
     rules = [
         {"models": "*", "statements": ["dataset"], "signers": ["curator"]},
         {"models": "*", "statements": ["model", "provenance"], "signers": ["registrar"]},
-        {"models": "*", "statements": ["evaluation", "reproduction"], "signers": ["grader"]},
+        {"models": "*", "statements": ["evaluation", "reproduction", "online"], "signers": ["grader"]},
     ]
     root = digest_of((instance or sigstore()).trusted_root())
     return json.dumps({"version": 1, "signers": signers, "rules": rules, "sigstore": root} | top).encode()
@@ -133,6 +135,15 @@ def reproduced(claims: Mapping[str, Any], job_: str = MEASURED, *, trained: str 
     path = f"{FOLDER}/reproductions/again"
     reproduction: Reproduction = made.registry.reproduction(f"{path}.yaml")
     return _graded(made, path, reproduction_statement(reproduction, made.files[f"{path}.yaml"]), claims)
+
+
+def tried(claims: Mapping[str, Any], job_: str, *, trained: str) -> set[str]:
+    """The codes of what is wrong with an experiment that `job_` recorded and the job with these `claims` signed."""
+    made = registry(job_=trained).version("digits", 2, None).online(job=job_)
+    path = "models/digits/online/spring"
+    results = made.registry.online("digits", "spring")
+    made = _graded(made, path, online_statement(results, made.files[f"{path}.yaml"]), claims)
+    return {finding.code for finding in verify_online(made.registry, "digits", "spring").findings}
 
 
 def _graded(made: Made, path: str, content: Statement, claims: Mapping[str, Any]) -> Made:

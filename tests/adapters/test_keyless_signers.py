@@ -21,6 +21,7 @@ from tests.adapters.keyless_registry import (
     refused,
     registry,
     reproduced,
+    tried,
     trust,
 )
 from tests.made import Made
@@ -119,6 +120,13 @@ def test_the_run_that_trained_or_signed_what_it_is_measured_beside_measures_neit
     made = measured_beside({}, {"run_id": "1005"}, trained=measured)
     assert codes(made) == {"signed-by-trainer"}
     assert verify_version(made.registry, "digits", 1).evaluations == {}
+
+
+def test_the_run_that_signed_a_model_says_nothing_of_its_users() -> None:
+    says = "github:acme/models/1001/online"
+    assert tried({"run_id": "1001"}, says, trained="local:laptop/1/2") == {"signed-by-trainer"}
+    assert tried({}, "github:acme/models/1002/online", trained="local:laptop/1/2") == set()
+    assert tried({}, "github:acme/models/1003/online", trained="local:laptop/1/2") == {"other-run"}
 
 
 def test_a_run_that_signed_the_provenance_alone_grades_nothing() -> None:

@@ -47,6 +47,7 @@ def test_plan_lists_what_waits_until_it_is_done(bench: Workbench) -> None:
         "promote": [],
         "verify": [],
         "later": [],
+        "held": [],
     }
     bench.ok("evaluate", "toy@1")
     assert json.loads(bench.ok("plan", "--json")) == {
@@ -54,9 +55,11 @@ def test_plan_lists_what_waits_until_it_is_done(bench: Workbench) -> None:
         "promote": [{"version": "toy@1", "stage": "staging"}],
         "verify": [],
         "later": [],
+        "held": [],
     }
     bench.promote("toy@1", "staging")
-    assert json.loads(bench.ok("plan", "--json")) == {"evaluate": [], "promote": [], "verify": [], "later": []}
+    nothing: dict[str, list[str]] = {name: [] for name in ("evaluate", "promote", "verify", "later", "held")}
+    assert json.loads(bench.ok("plan", "--json")) == nothing
 
 
 def test_running_a_step_again_changes_nothing(bench: Workbench) -> None:

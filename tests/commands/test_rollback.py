@@ -73,7 +73,13 @@ def test_at_three_in_the_morning_one_step_puts_back_what_served_before(desk: Des
 def test_a_held_stage_is_left_alone_and_everybody_is_told_why(desk: Desk) -> None:
     desk.ok("rollback", "digits", "--stage", "production", *WHY)
     merged(desk, BACK)
-    assert desk.json("plan") == {"evaluate": [], "promote": [], "verify": [], "later": []}
+    planned = desk.json("plan")
+    (held,) = planned.pop("held")
+    assert planned == {"evaluate": [], "promote": [], "verify": [], "later": []}
+    assert (held["version"], held["stage"], held["reason"]) == ("digits@2", "production", "it declines Spain")
+    said = desk.ok("plan")
+    assert said.startswith("modelbook release digits --stage production  # held by ")
+    assert "it declines Spain, then digits@2 may enter" in said
     code, said = desk.run("promote", "digits@2", "--to", "production", "--reason", "now")
     assert (code, "holds production at digits@1 since" in said, "it declines Spain" in said) == (1, True, True), said
     assert "`modelbook release digits --stage production`" in said
@@ -89,7 +95,8 @@ def test_a_held_stage_is_left_alone_and_everybody_is_told_why(desk: Desk) -> Non
     desk.ok("release", "digits", "--stage", "production", "--reason", "Spain is known")
     merged(desk, "release/digits-1-to-production")
     assert listed(desk)["held"] == {}
-    assert desk.json("plan")["promote"] == [{"version": "digits@2", "stage": "production"}]
+    planned = desk.json("plan")
+    assert (planned["promote"], planned["held"]) == ([{"version": "digits@2", "stage": "production"}], [])
     code, said = desk.run("release", "digits", "--stage", "production")
     assert (code, "is not held; nothing to do" in said) == (0, True)
     desk.ok("promote", "digits@2", "--to", "production")

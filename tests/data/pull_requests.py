@@ -1,19 +1,26 @@
-"""What promotions look like on GitHub: three of them, from registries made in memory.
+"""What promotions look like on GitHub, and what is no promotion: of each some, from registries made in memory.
 
 `python -m tests.data.pull_requests` writes them anew. Look at what changed before you commit it.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from modelbook.core import layout
+from modelbook.core.documents import dump
 from modelbook.core.github_page import GitHubPage
-from modelbook.core.pointer import Holder
-from modelbook.core.promotion import decide
+from modelbook.core.history import Commit
+from modelbook.core.move_markdown import move_body
+from modelbook.core.move_story import MoveStory, move_story
+from modelbook.core.pointer import Holder, Kind
+from modelbook.core.promotion import Decision, decide
 from modelbook.core.promotion_story import Story, story_of
+from modelbook.core.revocation import Revocation, revocation_path
+from modelbook.core.rollback import keep, roll_back
 from modelbook.core.story_markdown import body
-from modelbook.core.tenure import Tenure, Tenures
+from modelbook.core.tenure import Landing, Tenure, Tenures
 from tests.made import RULES, SIGNERS, Made, trust_yaml
 from tests.made_fields import STORE, card_fields
 
@@ -127,6 +134,61 @@ def story(made: Made, reason: str | None = None, *, now: str = LATER) -> Story:
     return story_of(decision, known.trust, ["promoter"], commit=COMMIT)
 
 
+def _landing(made: Made, letter: str, time: str) -> Landing:
+    """What stands in production now, as a merge brought it to the branch."""
+    pointer = made.registry.pointer("fraud", "production")
+    assert pointer
+    files = {path: data for path, data in made.files.items() if path.startswith("models/fraud/stages/production.")}
+    commit = Commit(letter * 40, time, ("0" * 40,), "Anna", "anna@acme.example", "Merge", "GitHub")
+    return Landing(commit, time, pointer, files)
+
+
+def past() -> tuple[Made, Tenures]:
+    """fraud@4 served, then fraud@6, which was revoked since, and now fraud@5 does."""
+    made = registry(NEW)
+    _version(made, 6, NEW)
+    times = {4: "2026-03-01T08:00:00Z", 6: "2026-03-02T20:00:00Z", 5: "2026-03-04T02:00:00Z"}
+    found: list[Tenure] = []
+    for version, time in times.items():
+        if version != 4:
+            reason = None if version == 6 else "Fewer false alarms in the pilot"
+            made.pointer("fraud", "production", version, by="ben", decided=time, reason=reason)
+            made.approve("fraud", "production", "anna")
+            found[-1] = replace(found[-1], until=time)
+        landing = _landing(made, f"{version + 4:x}", time)
+        found.append(Tenure(landing.pointer.holder(), time, landings=(landing,)))
+    known = {"model": "fraud", "version": 6, "card": made.registry.digest(made.registry.card_path("fraud", 6))}
+    why = {"by": "ben", "revoked": "2026-03-04T01:00:00Z", "reason": "trained on leaked labels"}
+    made.put(revocation_path("fraud", 6), dump(Revocation.model_validate(known | why)))
+    return made, Tenures({layout.pointer_path("fraud", "production"): tuple(found)})
+
+
+def move(kind: Kind, made: Made, tenures: Tenures, *, reason: str | None) -> MoveStory:
+    """The story of what is no promotion: it happens to production, at LATER, by anna."""
+    known = made.registry
+    if kind == "rollback":
+        decision: Decision | None = roll_back(
+            known, "fraud", 4, "production", by="anna", now=LATER, reason=reason, tenures=tenures
+        )
+    else:
+        decision = keep(known, "fraud", "production", kind, by="anna", now=LATER, reason=reason)
+    assert decision
+    return move_story(known, decision, ["promoter"], tenures, commit=COMMIT)
+
+
+def held(made: Made, tenures: Tenures) -> tuple[Made, Tenures]:
+    """The same, with production held since."""
+    time, path = "2026-03-04T03:00:00Z", layout.pointer_path("fraud", "production")
+    fields: dict[str, Any] = {"kind": "hold", "by": "ben", "decided": time, "reason": "declines every card from Spain"}
+    pointer = made.registry.pointer("fraud", "production")
+    assert pointer
+    baseline = pointer.baseline.model_dump() if pointer.baseline else None
+    made.pointer("fraud", "production", 5, baseline=baseline, **fields).approve("fraud", "production", "anna")
+    *earlier, last = tenures.by_path[path]
+    last = replace(last, landings=(*last.landings, _landing(made, "a", time)))
+    return made, Tenures({path: (*earlier, last)})
+
+
 def bodies() -> dict[str, str]:
     """The body of each pull request, by the name of its file."""
     told = {
@@ -134,7 +196,13 @@ def bodies() -> dict[str, str]:
         "pull_request_refused.md": story(registry(WORSE)),
         "pull_request_first.md": story(registry(NEW, first=True)),
     }
-    return {name: body(one, PAGE) for name, one in told.items()}
+    moves = {
+        "pull_request_rollback.md": move("rollback", *past(), reason="declines every card from Spain"),
+        "pull_request_hold.md": move("hold", *past(), reason="the audit runs until Friday"),
+        "pull_request_release.md": move("release", *held(*past()), reason="fraud@6 knows Spain"),
+    }
+    promotions = {name: body(one, PAGE) for name, one in told.items()}
+    return promotions | {name: move_body(one, PAGE) for name, one in moves.items()}
 
 
 if __name__ == "__main__":

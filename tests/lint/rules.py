@@ -30,8 +30,8 @@ OUTSIDE_EVENTS = {
 TRAINING = {"train", "sweep", "reproduce"}
 MEASURING = TRAINING | {"evaluate"}
 # What the training job must leave to other jobs: measuring, signing, moving stages, deleting.
-JUDGING = {"evaluate", "record", "register", "promote", "rollback", "hold", "release", "retention"}
-SIGNING = {"record", "register", "promote", "rollback", "hold", "release"}
+JUDGING = {"evaluate", "record", "register", "promote", "rollback", "hold", "release", "retention", "online-add"}
+SIGNING = {"record", "register", "promote", "rollback", "hold", "release", "online-add"}
 SIGNING_SECRET = re.compile(r"secrets\.\w*(SIGN|PRIVATE)", re.IGNORECASE)
 RETENTION_WORKFLOW = ".github/workflows/retention.yml"
 DELETING = re.compile(
@@ -238,10 +238,16 @@ def workflow_inputs(document: Document) -> dict[str, Any]:
 
 
 def only_retention_deletes(document: Document, tree: Tree) -> Iterator[str]:
-    """One workflow holds delete rights, and nobody outside can start it."""
-    if document.path == RETENTION_WORKFLOW:
-        for event in sorted(document.triggers - {"schedule", "workflow_dispatch"}):
+    """One workflow holds delete rights, nobody outside can start it, and it deletes what a merged plan lists."""
+    if document.path.endswith("retention.yml"):
+        for event in sorted(document.triggers - {"schedule", "workflow_dispatch", "workflow_call", "push"}):
             yield f"{event} starts the workflow that deletes"
+        push = (document.data.get("on") or {}).get("push") if "push" in document.triggers else None
+        if "push" in document.triggers and not str((push or {}).get("paths", "")).endswith("/prune.json']"):
+            yield "a push starts the workflow that deletes, and none of a plan"
+        for name, job in document.jobs.items():
+            if "push" not in str(job.get("if", "")) and re.search("prune.apply", json.dumps(job)):
+                yield f"job {name} deletes, and no merged plan started it"
         return
     for name, job in document.jobs.items():
         found = DELETING.search(json.dumps(job))

@@ -142,8 +142,16 @@ PLANTS = [
         rules.only_retention_deletes,
         RETENTION,
         "  schedule:",
-        "  workflow_call:\n  schedule:",
-        "workflow_call",
+        "  pull_request:\n  schedule:",
+        "pull_request",
+    ),
+    Plant(rules.only_retention_deletes, RETENTION, "  schedule:", "  push:\n  schedule:", "none of a plan"),
+    Plant(
+        rules.only_retention_deletes,
+        RETENTION,
+        "modelbook retention",
+        "modelbook prune apply plan.json",
+        "no merged plan",
     ),
 ]
 

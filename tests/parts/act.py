@@ -146,6 +146,11 @@ class Act:
         self.tokens.append(token)
         return token
 
+    @property
+    def next_run(self) -> int:
+        """The id that the next run will have."""
+        return 1001 + self._runs
+
     def _context(self, workflow: str, actor: str, ref: str, sha: str) -> dict[str, str]:
         """What GitHub says of a run to its steps, where act would say otherwise or nothing."""
         context = {

@@ -38,6 +38,34 @@ BEYOND: dict[tuple[str, str], tuple[Change, str]] = {
         lambda model: model["suites"]["default"].update(dataset="a" * 64 + "@1"),
         "a dataset's name has at most 63 characters",
     ),
+    ("online", BEYOND_SCHEMA["online"][0]): (
+        lambda online: online["arms"][0]["metrics"]["rate"].update(mean=0.5, stderr=0.1),
+        "it has one of `mean` and `count`",
+    ),
+    ("online", BEYOND_SCHEMA["online"][1]): (
+        lambda online: online["arms"][0]["metrics"]["seconds"].pop("stderr"),
+        "`mean` and `stderr` go together",
+    ),
+    ("online", BEYOND_SCHEMA["online"][2]): (
+        lambda online: online["arms"][0]["metrics"]["rate"].update(count=101),
+        "`count` is 101, of no more than n = 100",
+    ),
+    ("online", BEYOND_SCHEMA["online"][3]): (
+        lambda online: online.update(started=online["ended"]),
+        "an experiment starts, ends, and is recorded then",
+    ),
+    ("online", BEYOND_SCHEMA["online"][4]): (
+        lambda online: online["arms"][1].update(version=1),
+        "version 1 stands there twice",
+    ),
+    ("online", BEYOND_SCHEMA["online"][5]): (
+        lambda online: online["arms"][1].pop("assigned"),
+        "`assigned` is of every version, or of none",
+    ),
+    ("online", BEYOND_SCHEMA["online"][6]): (
+        lambda online: online["arms"][0]["metrics"].update({"rate.de": {"n": 5, "count": 1}}),
+        "'rate' cannot be a metric and hold 'rate.de' as well",
+    ),
     ("policy", BEYOND_SCHEMA["policy"][0]): (lambda policy: with_twin(policy, "stages"), "two stages are named"),
     ("policy", BEYOND_SCHEMA["policy"][1]): (
         lambda policy: with_twin(policy, "stages", name="latest"),

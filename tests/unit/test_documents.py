@@ -142,7 +142,7 @@ def examples() -> dict[str, Frozen]:
     made = (
         Made().dataset().version().pointer("digits", "staging", 1).version("digits", 2).pointer("digits", "staging", 2)
     )
-    registry = made.reproduction().put("models/digits/model.yaml", MODEL).registry
+    registry = made.reproduction().online().put("models/digits/model.yaml", MODEL).registry
     model = registry.model("digits")
     pointer = registry.pointer("digits", "staging")
     assert model
@@ -155,6 +155,7 @@ def examples() -> dict[str, Frozen]:
         "dataset": registry.dataset_card("digits", 1),
         "evaluation": registry.evaluation("models/digits/versions/1/evaluations/default.yaml"),
         "model": model,
+        "online": registry.online("digits", "spring"),
         "policy": registry.policy,
         "reproduction": registry.reproduction("models/digits/versions/1/reproductions/again.yaml"),
         "revocation": Revocation(

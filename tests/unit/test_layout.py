@@ -28,6 +28,8 @@ VERSION = version_folder("fraud", 5)
         (f"{VERSION}/provenance.sigstore.json", Place("provenance", "fraud", 5)),
         (f"{VERSION}/evaluations/default.yaml", Place("evaluation", "fraud", 5, "default")),
         (f"{VERSION}/revoked.yaml", Place("revocation", "fraud", 5)),
+        ("models/fraud/online/spring.yaml", Place("online", "fraud", None, "spring")),
+        ("models/fraud/online/spring.sigstore.json", Place("online signature", "fraud", None, "spring")),
         (f"{VERSION}/reproductions/again.yaml", Place("reproduction", "fraud", 5, "again")),
         (f"{VERSION}/reproductions/again.sigstore.json", Place("reproduction signature", "fraud", 5, "again")),
         (f"{VERSION}/evaluations/default.sigstore.json", Place("evaluation signature", "fraud", 5, "default")),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelbook.core.planning import Plan, Todo, is_outdated, plan
+from modelbook.core.planning import Held, Plan, Todo, is_outdated, plan
 from tests.made import POLICY, Made
 from tests.made_fields import NOW
 
@@ -64,6 +64,17 @@ def test_the_same_state_gives_the_same_plan() -> None:
     """Invariant 9: a lost or repeated event changes nothing."""
     made = Made().dataset().version().version("fraud", metrics=None)
     assert planned(made) == planned(made) == planned(made.copy())
+
+
+def test_what_waits_for_nothing_but_a_release_is_told_with_the_hold() -> None:
+    made = Made().dataset().version().pointer("digits", "staging", 1)
+    made.pointer("digits", "staging", 1, kind="hold", reason="audit", by="anna", baseline=None)
+    assert planned(made) == NOTHING, "it holds the stage"
+    better = made.copy().version("digits", 2, BETTER)
+    assert planned(better) == Plan((), (), held=(Held(Todo("digits", 2, "staging"), "anna", NOW, "audit"),))
+    assert planned(made.copy().version("digits", 2, {"accuracy": 0.5})) == NOTHING, "a gate refuses it as well"
+    assert planned(made.copy().version("digits", 2, BETTER, signer="mallory")) == NOTHING
+    assert planned(better.put("policy.yaml", POLICY.replace("  auto: true\n", ""))) == NOTHING
 
 
 POINTER = "models/digits/stages/staging.yaml"

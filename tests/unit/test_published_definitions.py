@@ -41,6 +41,7 @@ def everything() -> Made:
     metrics = {"accuracy": 0.95, "latency_ms": {"problem": "NaN"}}
     made.version(metrics=metrics, run=fields["run"], lineage=lineage)
     made.reproduction(repetitions=[{"files": {}}, {"error": "out of memory"}])
+    made.version("digits", 2).online()
     made.put("trust.yaml", trust_yaml(version=4))
     made.sign("trust.deputy.sigstore.json", trust_statement(made.registry.trust, made.files["trust.yaml"]), "deputy")
     return made.pointer("digits", "staging", 1)
@@ -62,6 +63,7 @@ SIGNED: dict[str, tuple[str, Callable[..., Any], type[Message] | None]] = {
         statements.reproduction_statement,
         MeasuredResult,
     ),
+    "online": ("models/digits/online/spring.sigstore.json", statements.online_statement, MeasuredResult),
     "trust": ("trust.deputy.sigstore.json", statements.trust_statement, None),
     "summary": (f"{STAGE}.promoter.sigstore.json", statements.summary_statement, VerificationSummary),
 }

@@ -9,7 +9,7 @@ from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
 from modelbook.core.history import Commit, History, Revision
 from modelbook.core.layout import STAGE_SIGNATURES, place_of
-from modelbook.core.planning import Plan, plan
+from modelbook.core.planning import Held, Plan, Todo, plan
 from modelbook.core.pointer import StagePointer
 from modelbook.core.promotion import decide
 from modelbook.core.report import change_report, promotion_report
@@ -200,7 +200,8 @@ def test_a_held_stage_is_left_alone_by_everybody_until_it_is_released() -> None:
     states = life(1, 2)
     states[-1].put("policy.yaml", auto).pointer("digits", "staging", 2)
     states.append(back(states, 1))
-    assert plan(states[-1].registry, now=NOW) == Plan((), ())
+    waits = Held(Todo("digits", 2, "production"), "alice", NOW, "it declines Spain")
+    assert plan(states[-1].registry, now=NOW) == Plan((), (), held=(waits,))
     decision = decide(states[-1].registry, "digits", 2, "production", by="bob", now=NOW)
     (finding,) = decision.findings
     assert (decision.passed, finding.code) == (False, "held")

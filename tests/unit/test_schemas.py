@@ -31,8 +31,14 @@ def by_model(document: str, data: object) -> list[str] | None:
     try:
         DOCUMENTS[document].model_validate_json(json.dumps(data))
     except ValidationError as error:
-        return [f"{problem['type']}: {problem['msg']}" for problem in error.errors()]
+        told = [problem for problem in error.errors() if not is_echo(problem)]
+        return [f"{problem['type']}: {problem['msg']}" for problem in told]
     return None
+
+
+def is_echo(problem: Any) -> bool:
+    """Whether a list is called too short only because items in it are wrong, which are told by themselves."""
+    return bool(problem["type"] == "too_short" and len(problem["input"]) >= problem["ctx"]["min_length"])
 
 
 @cache
@@ -54,6 +60,8 @@ def valid(document: str) -> str:
     metric: dict[str, Any] = {"value": 0.5, "n": 100, "stderr": 0.05, "problem": None, "hardware": True}
     metric |= {"interval": {"low": 0.4, "high": 0.6, "confidence": 0.95}}
     beside = {"version": 2, "card": digest("other"), "suite": "default", "rounds": 4, "metrics": {"accuracy": metric}}
+    gave = {"rate": {"n": 100, "count": 7}, "seconds": {"n": 100, "mean": 1.5, "stderr": 0.1}}
+    arm = {"assigned": 120, "share": 0.5, "metrics": gave}
     documents: dict[str, dict[str, Any]] = {
         "card": card,
         "dataset": made.registry.dataset_card("digits", 1).model_dump() | {"tags": ["a"], "source": "scans"},
@@ -69,7 +77,11 @@ def valid(document: str) -> str:
             "tags": ["vision"],
             "suites": {"default": {"entry_point": "evaluate.py", "dataset": "digits@1", "compare": "production"}},
             "gates": {"production": gates},
+            "better": {"loss": "lower_is_better"},
         },
+        "online": made.online(arms=dict.fromkeys((1, 2), arm), apart_from=["autumn"])
+        .registry.online("digits", "spring")
+        .model_dump(exclude_none=True),
         "policy": {
             "format": "modelbook/policy/v1",
             "store": STORE,
@@ -89,6 +101,7 @@ def valid(document: str) -> str:
                 }
             ],
             "reproduce": {"confidence": 0.9, "margins": {"accuracy": 0.01}},
+            "online": {"sources": ["https://metrics.example.org/exports/"]},
         },
         "reproduction": made.reproduction()
         .registry.reproduction("models/digits/versions/1/reproductions/again.yaml")

@@ -28,7 +28,7 @@ OURS = re.compile(r"https://github\.com/acme/models/(blob|commit|compare|actions
 PASSING, REFUSED, FIRST = story(registry(NEW)), story(registry(WORSE)), story(registry(NEW, first=True))
 
 
-@pytest.mark.parametrize("name", ["pull_request.md", "pull_request_refused.md", "pull_request_first.md"])
+@pytest.mark.parametrize("name", bodies())
 def test_the_body_is_the_one_that_was_looked_at(name: str) -> None:
     told = bodies()[name]
     assert told == (FOLDER / name).read_text(), "if that is meant: python -m tests.data.pull_requests"
@@ -152,7 +152,7 @@ def test_it_is_never_longer_than_github_allows_and_says_what_was_left_out(limit:
     told = body(big(), PAGE, limit=limit)
     assert len(told) <= limit
     assert told.startswith("❌ **200 of 200 gates refuse")
-    assert "Left out, because a pull request holds no more: metrics that no gate reads" in told
+    assert "Left out, because GitHub takes no more: metrics that no gate reads" in told
     assert told.count("<details>") == told.count("</details>")
     assert told.count("```") % 2 == 0
     assert all(line.endswith("|") for line in told.splitlines() if line.startswith("|"))
@@ -163,7 +163,7 @@ def test_what_matters_least_goes_first() -> None:
     told = body(REFUSED, PAGE, limit=len(whole) - 1)
     assert "### Gates" in told
     assert "fraud/train.py" in told
-    assert "Left out, because a pull request holds no more: metrics that no gate reads" in told
+    assert "Left out, because GitHub takes no more: metrics that no gate reads" in told
     assert "Left out" not in body(REFUSED, PAGE, limit=len(whole))
 
 

@@ -11,7 +11,7 @@ from modelbook.core.trust import Trust, allowed, unreachable
 from tests.made import RULES, SIGNERS, key, trust_yaml
 from tests.made_fields import NOW
 
-STATEMENTS = ("model", "provenance", "evaluation", "reproduction", "dataset")
+STATEMENTS = ("model", "provenance", "evaluation", "reproduction", "dataset", "online")
 
 
 def trust(*rules: dict[str, Any]) -> Trust:

@@ -88,3 +88,19 @@ def production_is_held(acme: Team, number: int) -> str:
     acme.accept(number)
     acme.leave("deploy.yml", "promote.yml")
     return str(pull["head_ref"])
+
+
+def others_are_told(acme: Team) -> None:
+    """A tag and a release of what was registered, and a tag of each stage; a second time there is nothing to do."""
+    acme.writes()
+    push = acme.events("push")[-1]
+    acme.run(push, "tag.yml").assert_jobs({"tag": "success"})
+    assert acme.writes() == [*("POST /git/refs 201" for _ in range(3)), "POST /releases 201"]
+    acme.run("workflow_dispatch", "tag.yml", inputs={"model": "digits"}).assert_jobs({"tag": "success"})
+    assert acme.writes() == []
+    folder = "registry/models/digits"
+    brought = {"digits@1": f"{folder}/versions/1/card.yaml"}
+    brought |= {f"digits/{stage}": f"{folder}/stages/{stage}.yaml" for stage in ("staging", "production")}
+    for tag, path in brought.items():
+        first = acme.git("log", "--first-parent", "--reverse", "--format=%H", "main", "--", path).splitlines()[0]
+        assert acme.state["refs"][f"refs/tags/{tag}"] == first

@@ -28,7 +28,12 @@ NOT_IN_CI = {
     "schema": "for editors",
     "demo": "for newcomers",
 }
-PARTS = {"env": ["env-check"], "export": ["export-hf", "export-cyclonedx"]}  # of a group, what makes sense in CI
+PARTS = {
+    "env": ["env-check"],
+    "export": ["export-hf", "export-cyclonedx"],
+    "prune": ["prune-plan", "prune-apply", "prune-restore"],
+    "online": ["online-add", "online-check"],
+}  # of a group, what makes sense in CI
 NO_INPUT = {
     "help": "for reading",
     "json": "a step's outputs are what the next step reads",

@@ -13,6 +13,7 @@ import yaml
 
 from tests.parts.act_run import JobKey
 from tests.workflows import asides
+from tests.workflows.experimenting import an_experiment_is_recorded_and_watched
 from tests.workflows.founding import Founded, found
 from tests.workflows.pull_request_body import assert_the_story_is_told
 from tests.workflows.team import CHECK, SCRIPT, VERSION, Team, team
@@ -50,6 +51,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(way: Way, begun: Foun
         if once:
             asides.a_machine_that_serves_has_it(acme)
             asides.anybody_pulls_and_checks_it(acme)
+            asides.others_are_told(acme)
 
         train_and_register(acme, 5, "hidden=8 epochs=5 label_noise=0.9")
         acme.verify_and_expect(5, passed=True)
@@ -63,6 +65,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(way: Way, begun: Foun
         if once:
             more[8] = asides.what_is_in_production_is_reproduced(acme, 8)
             more[9] = asides.production_is_held(acme, 9)
+            more[10] = an_experiment_is_recorded_and_watched(acme, 10)
         history_tells_it_all(acme, more)
         everybody_did_their_part(acme)
         acme.assert_no_secret_in_any_log()

@@ -74,6 +74,23 @@ class GitHubApi:
         """Where to grant this token a permission, as in `contents: write`."""
         return self._token.how_to_get(permission)
 
+    @staticmethod
+    def check_address(url: str) -> None:
+        """Raise BadInput where what goes to `url` would go in the clear."""
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+            raise BadInput(
+                "the token would be sent in the clear", where=url, remedy="Set GITHUB_API_URL to an https address."
+            )
+
+    def location(self, what: str, path: str) -> str:
+        """Where GitHub sends whoever asks for `path`: an address that is good for a minute, and a secret."""
+        headers, _ = self._call("GET", what, path)
+        if not (found := headers.get("location", "")):
+            raise self._malformed(what)
+        self.check_address(found)
+        return found
+
     def get_if_there(self, what: str, path: str, **query: str) -> Any | None:
         """What lies at `path`, or None where there is nothing."""
         try:
@@ -252,11 +269,7 @@ def open_api(repository: Repository, other: str | None = None, *, tokens: Sequen
             remedy="Set GITHUB_REPOSITORY=owner/name, or use plain git: --forge git.",
         )
     url = os.environ.get("GITHUB_API_URL") or api_of(remote)
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-        raise BadInput(
-            "the token would be sent in the clear", where=url, remedy="Set GITHUB_API_URL to an https address."
-        )
+    GitHubApi.check_address(url)
     return GitHubApi(full_name, url, os.environ[token_name], token_name=token_name, pause=_pause())
 
 

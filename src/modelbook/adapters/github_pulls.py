@@ -100,7 +100,7 @@ class GitHubPulls:
 
         def standing() -> Json | None:
             comments = self._api.pages("list comments", f"/issues/{number}/comments")
-            return next((each for each in comments if _ours(each) and _body(each).startswith(marker)), None)
+            return next((each for each in comments if is_ours(each) and _body(each).startswith(marker)), None)
 
         if (found := standing()) is None:
             found = self._api.post("comment", f"/issues/{number}/comments", {"body": text}, find=standing)
@@ -121,10 +121,10 @@ class GitHubPulls:
         return None
 
 
-def _ours(comment: Json) -> bool:
-    """A bot's or a member's: anybody may write a comment with our marker in a public repository."""
-    bot = (comment.get("user") or {}).get("type") == "Bot"
-    return bot or comment.get("author_association") in {"OWNER", "MEMBER", "COLLABORATOR"}
+def is_ours(written: Json) -> bool:
+    """A bot's or a member's: anybody may write a comment or an issue with our marker in a public repository."""
+    bot = (written.get("user") or {}).get("type") == "Bot"
+    return bot or written.get("author_association") in {"OWNER", "MEMBER", "COLLABORATOR"}
 
 
 def _body(comment: Json) -> str:

@@ -123,6 +123,21 @@ def _of_trust(repository: Repository, folder: str, history: History, trust_from:
 def read_tenures(repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()) -> Tenures:
     """What held each stage and since when, as the commits up to `commit` tell it."""
     history = repository.history(commit, [f"{folder}/{path}" for path in scope] or [folder]).below(folder)
+    return _tenures(repository, history, commit)
+
+
+def read_past(
+    repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()
+) -> tuple[History, Tenures, list[Finding]]:
+    """The history of the paths `scope` (relative to it below `folder`), what held each stage in it, and what it shows
+    to be wrong: as `read_tenures` and `read_history` read it, at once.
+    """
+    history = repository.history(commit, [f"{folder}/{path}" for path in scope] or [folder]).below(folder)
+    findings = check_history(history, repository.blobs(history.stage_files()), folder)
+    return history, _tenures(repository, history, commit), findings
+
+
+def _tenures(repository: Repository, history: History, commit: str) -> Tenures:
     listing = git(["rev-list", "--first-parent", "--reverse", "--timestamp", commit], repository.root)
     line = [(oid, time_of(seconds)) for seconds, oid in map(str.split, listing.splitlines())]
     return tenures(history, repository.blobs(history.stage_files()), no_older(line, now()))

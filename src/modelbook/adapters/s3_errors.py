@@ -21,6 +21,10 @@ _RIGHTS = {
     "ListParts": "s3:ListMultipartUploadParts",
     "ListObjectsV2": "s3:ListBucket",
     "DeleteObjects": "s3:DeleteObject",
+    "CopyObject": "s3:GetObject and s3:PutObject",
+    "GetBucketVersioning": "s3:GetBucketVersioning",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "DeleteObject": "s3:DeleteObject, and s3:DeleteObjectVersion for an older version",
 }
 # Codes of S3 (a bare status if an answer has no body) and classes of botocore's errors, and what to do then.
 _REMEDIES = (

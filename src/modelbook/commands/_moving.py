@@ -12,8 +12,10 @@ from modelbook.commands._workspace import Workspace
 from modelbook.core.approvals import signing
 from modelbook.core.documents import DocumentError, dump, load
 from modelbook.core.envelope import EnvelopeError, Statement, read_bundle
-from modelbook.core.layout import STAGE_SIGNATURES, place_of, pointer_path, summary_path
+from modelbook.core.layout import STAGE_SIGNATURES, model_folder, place_of, pointer_path, summary_path
 from modelbook.core.markdown import markdown
+from modelbook.core.move_markdown import move_body
+from modelbook.core.move_story import move_story
 from modelbook.core.pointer import StagePointer
 from modelbook.core.promotion import Decision
 from modelbook.core.promotion_story import story_of
@@ -79,10 +81,13 @@ def _change(
         if place.kind in STAGE_SIGNATURES and (place.name, place.part) == (model, stage)
     ]
     text = markdown(promotion_report(decision, next_steps=steps))
-    told = text
+    registry, page = workspace.registry, page_of(workspace.repository, forge_name)
     if decision.kind is None:
-        story = story_of(decision, workspace.registry.trust, [who], commit=workspace.commit)
-        told = body(story, page_of(workspace.repository, forge_name))
+        told = body(story_of(decision, registry.trust, [who], commit=workspace.commit), page)
+    else:
+        past = workspace.past(model_folder(model))
+        story = move_story(registry, decision, [who], past, commit=workspace.commit)
+        told = move_body(story, page)
     return Change(
         branch=move_branch(model, decision.version, stage, decision.kind),
         base=workspace.commit,

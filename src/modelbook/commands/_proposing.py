@@ -18,6 +18,11 @@ def reproduction_branch(model: str, version: int, number: str) -> str:
     return f"reproduce/{model}-{version}-{number}"
 
 
+def online_branch(model: str, experiment: str) -> str:
+    """The branch that proposes what an experiment found."""
+    return f"online/{model}-{experiment}"
+
+
 MOVES: Mapping[Kind | None, str] = {None: "promote", "rollback": "rollback", "hold": "hold", "release": "release"}
 """How the name of the branch begins that proposes each."""
 

@@ -8,6 +8,7 @@ from modelbook.adapters.artifact_check import check_artifact
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change, Forge, Proposal
 from modelbook.adapters.parallel import move_all
+from modelbook.adapters.prune_guard import check_model_kept
 from modelbook.adapters.signer import StatementSigner
 from modelbook.adapters.store import Progress, Store
 from modelbook.commands._console import progress, say
@@ -15,6 +16,7 @@ from modelbook.commands._numbering import next_number, proposed_numbers, submit_
 from modelbook.commands._signing import refuse_unverified
 from modelbook.commands._workspace import Workspace
 from modelbook.core.card import ModelCard
+from modelbook.core.card_markdown import registration_body
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import dump, load
 from modelbook.core.findings import Finding
@@ -66,6 +68,7 @@ def register_record(
         return number, forge.submit(change)
 
     number, proposal = submit_numbered(attempt)
+    check_model_kept(workspace.store, record.id, {file.path: file.size for file in record.artifacts})
     if proposal.merged:
         complete(workspace.at(proposal.commit), model, number)
     return number, proposal
@@ -76,8 +79,9 @@ def registered(workspace: Workspace, forge: Forge, model: str, run_id: str) -> t
     registry = workspace.registry
     for other in registry.models():
         for version in reversed(registry.versions(other)):
-            if registry.card(other, version).run.id == run_id:
+            if (known := registry.card(other, version)).run.id == run_id:
                 if other == model:
+                    _check_kept(workspace, known)
                     return version, Proposal("", workspace.commit, merged=True, created=False)
                 # Its folder in the store can prove itself as one version only.
                 raise Refused(
@@ -88,8 +92,14 @@ def registered(workspace: Workspace, forge: Forge, model: str, run_id: str) -> t
         path = workspace.path(f"{version_folder(model, number)}/card.yaml")
         data = forge.read(commit, path)
         if data and (card := load(ModelCard, data, path)).run.id == run_id:
-            return card.version, forge.resume(branch, labels=LABELS)
+            proposal = forge.resume(branch, labels=LABELS)
+            _check_kept(workspace, card)
+            return card.version, proposal
     return None
+
+
+def _check_kept(workspace: Workspace, card: ModelCard) -> None:
+    check_model_kept(workspace.store, card.run.id, {one.path: one.size for one in card.artifacts})
 
 
 def registered_runs(workspace: Workspace, forge: Forge, models: Iterable[str]) -> dict[str, str]:
@@ -151,14 +161,11 @@ def _check_artifacts(store: Store, record: RunRecord) -> None:
 def _change(base: Workspace, card: ModelCard, key: StatementSigner) -> Change:
     data = dump(card)
     folder = base.path(version_folder(card.model, card.version))
-    size = sum(file.size for file in card.artifacts)
-    lines = [f"Run {card.run.id}, experiment {card.run.experiment}, by {card.run.user}."]
-    lines += [f"Commit {card.lineage.code.commit or 'unknown'}, {len(card.artifacts)} files, {size:,} bytes."]
     return Change(
         branch=f"register/{card.model}-{card.version}",
         base=base.commit,
         title=f"Register {card.model}@{card.version}",
-        body="\n".join(lines),
+        body=registration_body(card),
         files={
             f"{folder}/card.yaml": data,
             f"{folder}/model.sig": key.sign(model_statement(card, data)),

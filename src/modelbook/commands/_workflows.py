@@ -25,6 +25,16 @@ _CALLED = r"/\.github/workflows/[a-z]+\.yml|/actions/[a-z-]+"
 _USES = re.compile(rf"(?m)^(    uses: )[^/\s]+/[^/\s]+({_CALLED})@[0-9a-f]{{40}}$")
 
 
+TEMPLATES = "src/modelbook/templates/github/workflows"
+"""Where the callers lie in a repository of Modelbook."""
+
+
+def own_templates() -> dict[str, bytes]:
+    """The callers that this modelbook writes, by path."""
+    folder = files("modelbook") / "templates" / "github" / "workflows"
+    return {f"{TEMPLATES}/{one.name}": one.read_bytes() for one in folder.iterdir() if one.is_file()}
+
+
 @dataclass(frozen=True)
 class Pin:
     """A repository of Modelbook, `owner/name`, at a commit of 40 hex digits."""

@@ -24,6 +24,7 @@ from modelbook.errors import BadInput
 if TYPE_CHECKING:  # only the commands that propose or deploy load them
     from modelbook.adapters.deployments import Deployments
     from modelbook.adapters.forge import Forge
+    from modelbook.adapters.tags import Tags
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -153,6 +154,17 @@ class Workspace:
         from modelbook.adapters.deployments import LocalDeployments
 
         return LocalDeployments(self.repository.git_dir / "modelbook" / "deployments")
+
+    def tags(self, name: str) -> "Tags":
+        """Where tags stand: `git` (in this clone) or `github`."""
+        if name == "github":
+            from modelbook.adapters.github_api import open_api
+            from modelbook.adapters.github_tags import GitHubTags
+
+            return GitHubTags(open_api(self.repository))
+        from modelbook.adapters.tags import LocalTags
+
+        return LocalTags(self.repository)
 
     def tenures(self, *scope: str) -> Tenures:
         """Since when each stage has held its version, below the paths `scope`: read where a stage asks for a soak."""

@@ -1,6 +1,6 @@
 """`modelbook doctor`: whether repository, settings and machine are as the promises need them. It only reads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import click
@@ -9,8 +9,10 @@ from modelbook.adapters.clock import now
 from modelbook.adapters.machine import look_at_machine
 from modelbook.adapters.open_store import open_store
 from modelbook.commands._console import console, print_json, say
-from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option
+from modelbook.commands._workflows import TEMPLATES, own_templates
+from modelbook.commands._workspace import Workspace, forge_option, json_option, open_workspace, registry_option
 from modelbook.core.branch_health import BranchFacts, check_branch, has_queue
+from modelbook.core.caller_health import check_callers
 from modelbook.core.code_owners import PLACES
 from modelbook.core.health import Check, Verdict, healthy
 from modelbook.core.local_health import check_machine, check_registry, check_store
@@ -30,11 +32,16 @@ _MARKS: dict[Verdict, tuple[str, str]] = {
 }
 
 
-@click.command(short_help="Check that repository, settings and machine are as they must be.")
+@click.group(
+    name="doctor",
+    short_help="Check that repository, settings and machine are as they must be.",
+    invoke_without_command=True,
+)
 @click.option("--store", is_flag=True, help="Look at the store too. Leaves one object of a few bytes in it.")
 @registry_option
 @json_option
-def command(store: bool, registry_folder: str | None, as_json: bool) -> int:
+@click.pass_context
+def command(context: click.Context, store: bool, registry_folder: str | None, as_json: bool) -> int:
     """Check what the promises rest upon: GitHub's rules and settings, workflows, code owners, keys, this machine.
 
     It changes nothing. What the token may not see is not known, and it says which permission that needs. Exit status 1
@@ -44,6 +51,8 @@ def command(store: bool, registry_folder: str | None, as_json: bool) -> int:
     Example:
       GITHUB_TOKEN=$(gh auth token) modelbook doctor --store
     """
+    if context.invoked_subcommand:
+        return Exit.YES
     workspace = open_workspace(registry_folder)
     policy, trust = _documents(workspace)
     files = workspace.repository.entries(workspace.commit, [])
@@ -54,11 +63,34 @@ def command(store: bool, registry_folder: str | None, as_json: bool) -> int:
         *check_machine(look_at_machine(workspace.repository.root)),
         *check_registry(workspace.registry, files, now()),
         *check_workflows(WorkflowFacts(workflows, owners, workspace.folder, policy, queue)),
+        *_callers(workspace, workflows),
         *(check_branch(branch) if branch else ()),
         *(check_settings(settings, workflows, policy, trust) if settings else ()),
         *missed,
         *(_look_at_store(workspace, policy) if store else ()),
     ]
+    _print(checks, as_json=as_json)
+    return Exit.YES if healthy(checks) else Exit.NO
+
+
+@command.command(name="store")
+@click.option("--repair", is_flag=True, help="Put right what can be: see above.")
+@forge_option
+@registry_option
+@json_option
+def compare(repair: bool, forge_name: str, registry_folder: str | None, as_json: bool) -> int:
+    """Compare store and registry both ways: files that a card names and that are gone, files that nothing names.
+
+    With --repair, named files that a plan deleted come back from the trash, and uploads that were broken off before
+    the grace period are discarded. What nothing names is for `modelbook prune plan`.
+
+    \b
+    Example:
+      modelbook doctor store --repair
+    """
+    from modelbook.commands._store_doctor import compare_store
+
+    checks = compare_store(open_workspace(registry_folder), forge_name, repair=repair)
     _print(checks, as_json=as_json)
     return Exit.YES if healthy(checks) else Exit.NO
 
@@ -82,6 +114,23 @@ def _github_files(workspace: Workspace) -> tuple[list[Workflow], tuple[str, str]
     workflows = [Workflow(path, text) for path, text in texts.items() if path.endswith((".yml", ".yaml"))]
     place = next((place for place in PLACES if place in texts), None)
     return workflows, (place, texts[place]) if place else None
+
+
+def _callers(workspace: Workspace, workflows: Sequence[Workflow]) -> list[Check]:
+    """Callers beside those that the pinned commit would write, or, where that cannot be read, this modelbook."""
+    pins = {(use.modelbook, use.ref) for workflow in workflows for use in workflow.uses() if use.modelbook}
+    if len(pins) != 1:
+        return []  # none, or several, which is told already
+    ((repository, commit),) = pins
+    found: Mapping[str, bytes] = {}
+    with suppress(BadInput, ForgeError):
+        from modelbook.adapters.github_api import open_api
+        from modelbook.adapters.github_objects import GitHubObjects
+
+        found = GitHubObjects(open_api(workspace.repository, repository)).folder(commit, TEMPLATES)
+    files = found or own_templates()
+    templates = {path.rpartition("/")[2]: Workflow(path, data.decode(errors="replace")) for path, data in files.items()}
+    return check_callers(workflows, templates, pinned=bool(found))
 
 
 def _from_github(workspace: Workspace) -> tuple[BranchFacts | None, SettingsFacts | None, list[Check]]:

@@ -23,7 +23,7 @@ from modelbook.core.statements import trust_statement
 from modelbook.core.trust import Root, Rule, Signer, Statement, Trust
 from modelbook.errors import BadInput
 
-EVERY_STATEMENT: tuple[Statement, ...] = ("model", "provenance", "evaluation", "reproduction", "dataset")
+EVERY_STATEMENT: tuple[Statement, ...] = ("model", "provenance", "evaluation", "reproduction", "dataset", "online")
 _IGNORED = ".modelbook/\n"
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")

@@ -19,7 +19,7 @@ from modelbook.commands._workspace import (
     rev_option,
 )
 from modelbook.commands.status import find_standings
-from modelbook.core.planning import is_outdated, plan
+from modelbook.core.planning import Held, is_outdated, plan
 
 if TYPE_CHECKING:
     from modelbook.adapters.github_pulls import Pull
@@ -36,6 +36,8 @@ def command(
     deployments: bool, verify: bool, rev: str, forge_name: str, registry_folder: str | None, as_json: bool
 ) -> None:
     """List evaluations that nobody made or proposed, and versions that an automatic stage may take.
+
+    What it may take only later, or only once somebody releases it, is listed as well.
 
     On GitHub also open pull requests that move a stage, or change trust, whose verdict may be stale: the policy,
     trust.yaml, or what stands of their model changed since they left the branch.
@@ -76,7 +78,7 @@ def command(
     ]
     set_outputs({name: json.dumps(value) for name, value in fields.items()})
     if as_json:
-        print_json(fields | {"later": later})
+        print_json(fields | {"later": later, "held": [_held(one) for one in todo.held]})
         return
     for one in fields["evaluate"]:
         say(f"modelbook evaluate {one['version']} --suite {one['suite']}")
@@ -86,8 +88,19 @@ def command(
         say(f"modelbook plan --verify  # pull request {one['pull-request']}")
     for one in later:
         say(f"modelbook promote {one['version']} --to {one['stage']}  # from {one['from']} on")
-    if not any(fields.values()) and not later:
+    for each in todo.held:
+        model, stage = each.todo.model, each.todo.name
+        after = f", then {model}@{each.todo.version} may enter" + (f" from {each.opens} on" if each.opens else "")
+        why = f"held by {each.by} since {each.since}: {' '.join(each.reason.split())}"
+        say(f"modelbook release {model} --stage {stage}  # {why}{after}")
+    if not any(fields.values()) and not later and not todo.held:
         say("Nothing waits.")
+
+
+def _held(one: Held) -> dict[str, str]:
+    fields = {"version": f"{one.todo.model}@{one.todo.version}", "stage": one.todo.name}
+    fields |= {"by": one.by, "since": one.since, "reason": one.reason}
+    return fields | ({"from": one.opens} if one.opens else {})
 
 
 def _outdated(workspace: Workspace, forge: str) -> list["Pull"]:

@@ -19,8 +19,18 @@ from modelbook.commands._workspace import Workspace, json_option, open_workspace
 from modelbook.core.documents import DocumentError
 from modelbook.core.examples import Results
 from modelbook.core.findings import Finding
-from modelbook.core.layout import IMMUTABLE, POLICY, STAGE_SIGNATURES, TRUST, model_folder, place_of, pointer_path
+from modelbook.core.layout import (
+    EXPERIMENT_FILES,
+    IMMUTABLE,
+    POLICY,
+    STAGE_SIGNATURES,
+    TRUST,
+    model_folder,
+    place_of,
+    pointer_path,
+)
 from modelbook.core.names import parse_reference
+from modelbook.core.online_evidence import verify_online
 from modelbook.core.pointer import StagePointer
 from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
@@ -196,9 +206,11 @@ def _contents(
         return findings  # nothing can be judged by rules that cannot be read
     findings += check_expiry(registry, now())
     stages = {(p.name or "", p.part or "") for p in registry.places.values() if p.kind in STAGE_SIGNATURES | {"stage"}}
+    experiments = {(p.name or "", p.part or "") for p in registry.places.values() if p.kind in EXPERIMENT_FILES}
     checks: list[Callable[[], Iterable[Finding]]] = [partial(_dataset, registry, *one) for one in datasets]
     checks += [partial(_version, registry, *one) for one in versions]
     checks += [partial(_stage, registry, *one) for one in sorted(stages)]
+    checks += [partial(_online, registry, *one) for one in sorted(experiments)]
     with counted("verifying", len(checks)) as told:
         found = spread(lambda check: list(check()), checks, jobs=jobs, progress=told)
     return [*findings, *(finding for part in found for finding in part)]
@@ -216,6 +228,10 @@ def _stage(registry: Registry, model: str, stage: str) -> Iterable[Finding]:
     verdict = verify_stage(registry, model, stage)
     held = in_use(registry, model, verdict.pointer.version) if verdict.pointer else ()
     return (*verdict.findings, *held)
+
+
+def _online(registry: Registry, model: str, experiment: str) -> Iterable[Finding]:
+    return verify_online(registry, model, experiment).findings
 
 
 def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:

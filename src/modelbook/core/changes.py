@@ -11,8 +11,9 @@ from modelbook.core import layout
 from modelbook.core.documents import DocumentError
 from modelbook.core.examples import Results
 from modelbook.core.findings import Finding, blocks
-from modelbook.core.layout import IMMUTABLE, STAGE_SIGNATURES, Place, place_of
+from modelbook.core.layout import EXPERIMENT_FILES, IMMUTABLE, STAGE_SIGNATURES, Place, place_of
 from modelbook.core.numbers import NONE
+from modelbook.core.online_evidence import verify_online
 from modelbook.core.pointer import StagePointer
 from modelbook.core.promotion import NO_HISTORY, Decision, decide
 from modelbook.core.registry import Registry
@@ -26,7 +27,7 @@ from modelbook.core.verification import verify_dataset, verify_stage, verify_ver
 _RULES = JUDGING | {"trust signature", "trusted root"}
 _TOLD = JUDGING | {"trusted root"}
 _OF_DATASETS = {"dataset", "dataset signature"}
-_OF_VERSIONS = IMMUTABLE.keys() - _OF_DATASETS
+_OF_VERSIONS = IMMUTABLE.keys() - _OF_DATASETS - EXPERIMENT_FILES
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,9 @@ def check_change(
         findings += verify_version(judged, model, version).findings
     for dataset, version in datasets:
         findings += verify_dataset(judged, dataset, version)[1]
-    stages = sorted(
-        {
-            (place.name or "", place.part or "")
-            for place in places.values()
-            if place and place.kind in STAGE_SIGNATURES | {"stage"}
-        }
-    )
+    for model, experiment in _parts(places.values(), EXPERIMENT_FILES):
+        findings += verify_online(judged, model, experiment).findings
+    stages = _parts(places.values(), STAGE_SIGNATURES | {"stage"})
     promotions = []
     for model, stage in stages:
         decision, found = _promotion(base, judged, model, stage, now, tenures, results)
@@ -105,7 +102,9 @@ def _words(head: Registry, path: str, place: Place | None) -> str | None:
         "evaluation": f"adds the evaluation {place.part} of {place.name}@{place.version}",
         "reproduction": f"adds the reproduction {place.part} of {place.name}@{place.version}",
         "revocation": f"revokes {place.name}@{place.version}",
+        "online": f"adds what the experiment {place.part} found of {place.name}",
         "dataset": f"adds the dataset {place.name}@{place.version}",
+        "prune plan": "deletes from the store what prune.json lists",
         "stage": _move(head, place),
     }
     return texts.get(place.kind) or (f"changes {path}" if place.kind in _TOLD else None)
@@ -142,6 +141,10 @@ def _unreadable_rules(judged: Registry) -> list[Finding]:
 
 def _touched(places: Iterable[Place | None], kinds: Set[str]) -> list[tuple[str, int]]:
     return sorted({(place.name or "", place.version or 0) for place in places if place and place.kind in kinds})
+
+
+def _parts(places: Iterable[Place | None], kinds: Set[str]) -> list[tuple[str, str]]:
+    return sorted({(place.name or "", place.part or "") for place in places if place and place.kind in kinds})
 
 
 def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> list[Finding]:
@@ -189,6 +192,10 @@ def _allowed(base: Registry, head: Registry, path: str, place: Place | None) -> 
                 "Promote another version into the stage instead.",
             )
         ]
+    if place.kind == "prune plan" and path in head.files:
+        from modelbook.core.prune_plan import check_plan  # late: most changes bring none
+
+        return check_plan(head.files[path], shown)
     if place.kind in JUDGING | {"trusted root"} and (path in head.files or place.kind == "trusted root"):
         return check_rules(head, path, place)
     return []

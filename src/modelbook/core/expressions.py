@@ -14,8 +14,8 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
-from modelbook.core.claims import FORMS, Claim, claim_of
-from modelbook.core.reproduction import LEVELS
+from modelbook.core.calls import PROXY, REPRODUCED, claims_in, levels_in, proxies_in, text_in
+from modelbook.core.claims import FORMS, Claim
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
@@ -29,8 +29,6 @@ _TOKEN = re.compile(
 _COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
 _OPENING, _CLOSING = {"(", "[", "{"}, {")", "]", "}"}
 VARIABLES = frozenset({"metrics", "baseline", "tags", "params"})
-REPRODUCED = "reproduced"
-"""The function that says how well a version was trained again: `reproduced("identical")`."""
 
 
 class ExpressionError(ValueError):
@@ -51,7 +49,8 @@ class Expression:
     """A condition that has been checked: the metrics that it reads of candidate and baseline, and its comparisons.
 
     `operands` are all its parts between operators that compare or combine, at any depth: what must be a finite number.
-    `levels` are those of reproduction that it asks for, `claims` what it claims of metrics beyond noise.
+    `levels` are those of reproduction that it asks for, `claims` what it claims of metrics beyond noise, `proxies` the
+    pairs of an offline and an online metric whose agreement it asks for.
     """
 
     text: str
@@ -61,6 +60,7 @@ class Expression:
     operands: tuple[str, ...]
     levels: frozenset[str] = frozenset()
     claims: tuple[Claim, ...] = ()
+    proxies: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def reads_baseline(self) -> bool:
@@ -73,18 +73,20 @@ def parse(text: str) -> Expression:
     """Check a condition. Raises ExpressionError."""
     tokens = _tokens(text)
     metrics, baseline, others = _references(tokens)
-    levels, claims = _levels(tokens), _claims(tokens)
+    try:
+        levels, claims, proxies = levels_in(tokens), claims_in(tokens), proxies_in(tokens)
+    except ValueError as error:
+        raise ExpressionError(str(error)) from None
     claimed = {claim.metric for claim in claims}
-    if not (metrics or baseline or others or levels or claims):
-        known = [*VARIABLES, REPRODUCED, *FORMS]
+    if not (metrics or baseline or others or levels or claims or proxies):
+        known = [*VARIABLES, REPRODUCED, PROXY, *FORMS]
         near = {name for word in _names(tokens) for name in get_close_matches(word, known, n=1)}
         hint = f"; did you mean {' or '.join(sorted(near))}?" if near else ""
         raise ExpressionError(f"it reads nothing of the model, so its verdict would always be the same{hint}")
     _compile(text)
     comparisons, operands = _comparisons(text, tokens), _operands(text, tokens)
-    return Expression(
-        text, frozenset(metrics | claimed), frozenset(baseline | claimed), comparisons, operands, levels, claims
-    )
+    read, compared = frozenset(metrics | claimed), frozenset(baseline | claimed)
+    return Expression(text, read, compared, comparisons, operands, levels, claims, proxies)
 
 
 def evaluate(text: str, variables: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None) -> Any:
@@ -165,65 +167,16 @@ def _references(tokens: list[tuple[str, str, int]]) -> tuple[set[str], set[str],
     return metrics, baseline, others
 
 
+def free_names(text: str) -> list[str]:
+    """The names that a condition reads, members left out. Raises ExpressionError where it is not CEL."""
+    tokens = _tokens(text)
+    _compile(text)
+    return _names(tokens)
+
+
 def _names(tokens: list[tuple[str, str, int]]) -> list[str]:
     """The names that stand by themselves, not as a member of another."""
     return [word for i, (kind, word, _) in enumerate(tokens) if kind == "name" and (not i or tokens[i - 1][1] != ".")]
-
-
-def _levels(tokens: list[tuple[str, str, int]]) -> frozenset[str]:
-    """The levels of reproduction that are asked for. Like a metric's name, a level is written, never computed."""
-    found = set()
-    for i, (kind, word, at) in enumerate(tokens):
-        follows = [text for _, text, _ in tokens[i + 1 : i + 4]]
-        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
-        if (kind, word) != ("name", REPRODUCED) or (member and follows[:1] != ["("]):
-            continue
-        called = not member and len(follows) == 3 and (follows[0], follows[2]) == ("(", ")")
-        level = follows[1].strip("rR")[1:-1] if called else ""
-        if level not in LEVELS:
-            known = " or ".join(f'{REPRODUCED}("{one}")' for one in LEVELS)
-            raise ExpressionError(f"at character {at + 1}: write {known}")
-        found.add(level)
-    return frozenset(found)
-
-
-def _claims(tokens: list[tuple[str, str, int]]) -> tuple[Claim, ...]:
-    """What the functions of FORMS are asked, in the order in which it stands there."""
-    found = []
-    for i, (kind, word, at) in enumerate(tokens):
-        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
-        called = [text for _, text, _ in tokens[i + 1 : i + 2]] == ["("]
-        if kind != "name" or word not in FORMS or (member and not called):
-            continue
-        try:
-            found.append(claim_of(word, [] if member or not called else _arguments(tokens, i + 2)))
-        except ValueError as error:
-            raise ExpressionError(f"at character {at + 1}: {error}") from None
-    return tuple(dict.fromkeys(found))
-
-
-def _arguments(tokens: list[tuple[str, str, int]], at: int) -> list[str | float]:
-    """The literals from `at` to the closing bracket; none where anything else stands between them."""
-    found: list[str | float] = []
-    for (kind, word, _), (_, comma, _) in zip(tokens[at::2], tokens[at + 1 :: 2], strict=False):
-        if kind not in {"string", "number"} or comma not in {",", ")"}:
-            return []
-        found.append(_text_in(word) if kind == "string" else _number_in(word))
-        if comma == ")":
-            return found
-    return []
-
-
-def _text_in(word: str) -> str:
-    """What stands between the quotes; a name needs no escapes, so that one with a backslash fits none."""
-    return word.lstrip("rR")[1:-1]
-
-
-def _number_in(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:  # 0x1f, 7u
-        raise ExpressionError(f"{word}: write the number with a point, as in 0.95") from None
 
 
 def _begins_a_name(tokens: list[tuple[str, str, int]], dot: int) -> bool:
@@ -244,7 +197,7 @@ def _member(tokens: list[tuple[str, str, int]], at: int, what: str) -> str:
             parts.append(words[1])
             at += 2
         elif words[:1] == ["["] and len(follows) == 3 and follows[1][0] == "string" and words[2] == "]":
-            parts.append(_text_in(words[1]))
+            parts.append(text_in(words[1]))
             at += 3
         elif parts and words[:1] != ["["] and not (words[:1] == ["."] and follows[1:] and follows[1][0] != "name"):
             break

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from modelbook.core.calls import PROXY, REPRODUCED
 from modelbook.core.claims import FORMS, Claim, claim_of
-from modelbook.core.expressions import REPRODUCED, Expression, ExpressionError, evaluate, parse
+from modelbook.core.expressions import Expression, ExpressionError, evaluate, parse
 from modelbook.core.numbers import Numbers, not_a_number
 from modelbook.core.pairing import paired
 from modelbook.core.policy import PlacedGate
@@ -18,13 +19,16 @@ Verdict = Literal["passed", "failed", "first"]
 
 @dataclass(frozen=True)
 class Facts:
-    """What gates may read of a version."""
+    """What gates may read of a version. `proxies` are those of its model, by offline and online metric: numbers, or why
+    there are none.
+    """
 
     candidate: Numbers
     baseline: Numbers | None
     tags: Sequence[str] = ()
     params: Mapping[str, Any] | None = None
     reproduction: ReproductionVerdict | None = None
+    proxies: Mapping[tuple[str, str], Mapping[str, float] | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,10 @@ def _judge(placed: PlacedGate, facts: Facts, first: str) -> GateResult:
     if untold := "; ".join(dict.fromkeys(one for one in tested if isinstance(one, str))):
         return result("failed", untold)
     compared = tuple(one for one in tested if isinstance(one, Compared))
-    variables = _variables(facts)
-    if infinite := _infinite(expression, variables):
+    variables, functions = _variables(facts), _functions(facts, compared)
+    if infinite := _infinite(expression, variables, functions):
         return result("failed", f"`{infinite}` is not a finite number")
-    measured = _measure(expression, variables)
+    measured = _measure(expression, variables, functions)
     if expression.reads_baseline and facts.baseline is None:
         # What does not name the baseline can be judged already.
         if not all(holds(one) for one in measured) or expression.levels - _reached(facts):
@@ -99,7 +103,7 @@ def _judge(placed: PlacedGate, facts: Facts, first: str) -> GateResult:
             "failed", "the stage is empty, so there is no baseline to compare with (`first: refuse`)", measured
         )
     try:
-        value = evaluate(expression.text, variables, _functions(facts, compared))
+        value = evaluate(expression.text, variables, functions)
     except ExpressionError as error:
         return result("failed", f"it cannot be judged: {error}")
     if value is True:
@@ -139,14 +143,17 @@ def _test(claim: Claim, facts: Facts) -> Compared | str | None:
     return welch(claim, candidate, baseline) or f"{claim.metric} is too large, or too small, to be tested"
 
 
-def _functions(facts: Facts, compared: Sequence[Compared]) -> dict[str, Callable[..., bool]]:
+def _functions(facts: Facts, compared: Sequence[Compared]) -> dict[str, Callable[..., Any]]:
     """What CEL calls. Whatever it hands in was read before the condition ran, or there is no answer to it."""
     held = {one.claim: one.holds for one in compared}
 
     def asks(function: str) -> Callable[..., bool]:
         return lambda *arguments: held[claim_of(function, arguments)]
 
-    return {REPRODUCED: lambda level: level in _reached(facts)} | {function: asks(function) for function in FORMS}
+    read: dict[str, Callable[..., Any]] = {REPRODUCED: lambda level: level in _reached(facts)}
+    known = {pair: dict(numbers) for pair, numbers in facts.proxies.items() if not isinstance(numbers, str)}
+    read[PROXY] = lambda offline, online: known[offline, online]
+    return read | {function: asks(function) for function in FORMS}
 
 
 def _reached(facts: Facts) -> frozenset[str]:
@@ -159,6 +166,10 @@ def _missing(expression: Expression, facts: Facts) -> str | None:
     candidate, baseline = facts.candidate, facts.baseline
     if expression.levels and not facts.reproduction:
         return "nobody has trained the candidate again: `modelbook reproduce`"
+    for offline, online in sorted(expression.proxies):
+        known = facts.proxies.get((offline, online), "no experiment is on record")
+        if isinstance(known, str):
+            return f"{offline} is no proxy for {online}: {known}"
     for name in sorted(expression.metrics):
         if why := candidate.why_not(name, "the candidate"):
             return why
@@ -188,11 +199,13 @@ def _nested(values: Mapping[str, float]) -> dict[str, Any]:
     return found
 
 
-def _infinite(expression: Expression, variables: Mapping[str, Any]) -> str | None:
+def _infinite(
+    expression: Expression, variables: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
+) -> str | None:
     """The first part of the expression that comes out as infinity or NaN, by a division by zero, say."""
     for operand in expression.operands:
         try:
-            value = evaluate(operand, variables)
+            value = evaluate(operand, variables, functions)
         except ExpressionError:
             continue  # no expression by itself, or not one that CEL can answer: the whole decides
         if isinstance(value, float) and not math.isfinite(value):
@@ -200,12 +213,14 @@ def _infinite(expression: Expression, variables: Mapping[str, Any]) -> str | Non
     return None
 
 
-def _measure(expression: Expression, variables: Mapping[str, Any]) -> tuple[Measured, ...]:
+def _measure(
+    expression: Expression, variables: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
+) -> tuple[Measured, ...]:
     found = []
     for comparison in expression.comparisons:
         try:
-            value = evaluate(comparison.left, variables)
-            limit = evaluate(comparison.right, variables)
+            value = evaluate(comparison.left, variables, functions)
+            limit = evaluate(comparison.right, variables, functions)
         except ExpressionError:
             continue
         if not_a_number(value) or not_a_number(limit):

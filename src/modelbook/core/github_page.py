@@ -40,6 +40,10 @@ class GitHubPage:
         """A file of this repository at a commit, at one line of it."""
         return f"{self.server}/{self.name}/blob/{quote(commit)}/{quote(path)}" + (f"#L{line}" if line else "")
 
+    def landed(self, commit: str) -> str:
+        """A commit of this repository itself."""
+        return f"{self.server}/{self.name}/commit/{quote(commit)}"
+
     def run(self, job: str) -> str | None:
         """The workflow run of a job, such as `github:acme/models/42/train`; None for a job elsewhere."""
         found = _JOB.fullmatch(job)

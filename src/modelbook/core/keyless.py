@@ -11,7 +11,8 @@ What is proved of a thing that a GitHub workflow run made, and a workflow of the
   registered it, as with a key, and nothing of the training;
 - an evaluation or a reproduction: the run that measured is the run that signed, and it is neither the run that trained
   nor, whatever the training says of itself, one that signed the model or its provenance. A certificate names the run
-  and not the job, so a measurement in such a run would prove no separation.
+  and not the job, so a measurement in such a run would prove no separation. So it is with what an experiment found, of
+  each version in it.
 
 Source: https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md
 """

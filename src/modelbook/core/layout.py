@@ -7,11 +7,13 @@ from functools import lru_cache
 from modelbook.core.names import NAME_PATTERN
 
 POLICY, TRUST, TRUSTED_ROOT = "policy.yaml", "trust.yaml", "trusted_root.json"
+PRUNE = "prune.json"  # what `modelbook prune plan` proposes to delete
 _NAME = f"(?:{NAME_PATTERN[1:-1]})"
 _VERSION = r"[1-9][0-9]{0,9}"
 _FORMS = {
     "policy": r"policy\.yaml",
     "trust": r"trust\.yaml",
+    "prune plan": r"prune\.json",
     "trust signature": rf"trust\.(?P<signer>{_NAME})\.(?:sigstore\.json|sshsig)",
     "trusted root": r"trusted_root\.json",
     "model": rf"models/(?P<name>{_NAME})/model\.yaml",
@@ -27,6 +29,8 @@ _FORMS = {
     "reproduction signature": (
         rf"models/(?P<name>{_NAME})/versions/(?P<version>{_VERSION})/reproductions/(?P<part>{_NAME})\.sigstore\.json"
     ),
+    "online": rf"models/(?P<name>{_NAME})/online/(?P<part>{_NAME})\.yaml",
+    "online signature": rf"models/(?P<name>{_NAME})/online/(?P<part>{_NAME})\.sigstore\.json",
     "stage": rf"models/(?P<name>{_NAME})/stages/(?P<part>{_NAME})\.yaml",
     "verification summary": (
         rf"models/(?P<name>{_NAME})/stages/(?P<part>{_NAME})\.(?P<signer>{_NAME})\.sigstore\.json"
@@ -37,6 +41,7 @@ _FORMS = {
 }
 # What stands beside a stage's pointer: who signed that it may stand there.
 STAGE_SIGNATURES = frozenset({"verification summary", "approval"})
+EXPERIMENT_FILES = frozenset({"online", "online signature"})
 # What never changes once it is registered, in words. What is learnt later is a new file beside it.
 IMMUTABLE = {
     "card": "a model card",
@@ -47,6 +52,8 @@ IMMUTABLE = {
     "revocation": "a revocation",
     "reproduction": "a reproduction",
     "reproduction signature": "a reproduction's signature",
+    "online": "an experiment's result",
+    "online signature": "the signature of an experiment's result",
     "dataset": "a dataset card",
     "dataset signature": "a dataset's signature",
 }
@@ -59,7 +66,7 @@ for _kind, _form in _FORMS.items():
 class Place:
     """What a path is: its kind, and the model (or dataset) and version that it belongs to.
 
-    `part` is the suite, the stage or the reproduction's id, `signer` who signed.
+    `part` is the suite, the stage, the reproduction's id or the experiment, `signer` who signed.
     """
 
     kind: str
@@ -99,6 +106,11 @@ def version_folder(model: str, version: int) -> str:
 def dataset_folder(dataset: str, version: int) -> str:
     """`datasets/<dataset>/versions/<n>`."""
     return f"datasets/{dataset}/versions/{version}"
+
+
+def online_path(model: str, experiment: str) -> str:
+    """`models/<model>/online/<experiment>.yaml`."""
+    return f"models/{model}/online/{experiment}.yaml"
 
 
 def pointer_path(model: str, stage: str) -> str:

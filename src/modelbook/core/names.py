@@ -25,7 +25,8 @@ def check_name(text: str, what: str) -> str:
     """`text` itself, if it is a name; `what` says in the error what was to be named. Raises BadInput otherwise."""
     if len(text) > MAX_NAME or not re.fullmatch(NAME_PATTERN[1:-1], text):
         shown = text if len(text) <= 80 else text[:60] + f"… ({len(text)} characters)"
-        raise BadInput(f"{shown!r} is not a name for a {what}", remedy=_RULE)
+        article = "an" if what[0] in "aeiou" else "a"
+        raise BadInput(f"{shown!r} is not a name for {article} {what}", remedy=_RULE)
     if text in RESERVED:
         raise BadInput(f"{text!r} is reserved and cannot name a {what}", remedy="Choose another name.")
     return text

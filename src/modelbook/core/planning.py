@@ -1,13 +1,14 @@
 """What waits to be done in a registry. Read off its state, not off events, so that a lost event loses nothing."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelbook.core.beside import compared_with, evaluation_name
 from modelbook.core.examples import Results
 from modelbook.core.layout import STAGE_SIGNATURES, place_of
 from modelbook.core.numbers import NONE
-from modelbook.core.promotion import NO_HISTORY, decide
+from modelbook.core.pointer import holds
+from modelbook.core.promotion import HELD, NO_HISTORY, decide
 from modelbook.core.registered_model import Suite
 from modelbook.core.registry import Registry
 from modelbook.core.tenure import Tenures
@@ -17,7 +18,7 @@ _RULES = _TRUST | {"policy"}
 _POINTER = STAGE_SIGNATURES | {"stage"}
 # What a verdict on a stage rests on, of its model: what is held where, its own gates, and the evidence.
 _GROUNDS = _POINTER | {"model", "evaluation", "evaluation signature", "reproduction", "reproduction signature"}
-_GROUNDS |= {"revocation"}
+_GROUNDS |= {"revocation", "online", "online signature"}
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,27 @@ class Later:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A version that an automatic stage may take once somebody releases it, and not before `opens`, if that is set.
+
+    `by`, `since` (UTC, with Z) and `reason` are those of the hold.
+    """
+
+    todo: Todo
+    by: str
+    since: str
+    reason: str
+    opens: str | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
-    """All that waits: to be done now, and, of promotions, `later`."""
+    """All that waits: to be done now, and, of promotions, `later`, or for nothing but a release (`held`)."""
 
     evaluations: tuple[Todo, ...]
     promotions: tuple[Todo, ...]
     later: tuple[Later, ...] = ()
+    held: tuple[Held, ...] = ()
 
 
 def _waiting(registry: Registry, model: str, version: int, name: str, suite: Suite) -> str | None:
@@ -59,7 +75,7 @@ def _waiting(registry: Registry, model: str, version: int, name: str, suite: Sui
 
 def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results: Results = NONE) -> Plan:
     """Of the latest version of each model: suites that have not measured it, automatic stages whose gates it passes."""
-    evaluations, promotions, later = [], [], []
+    evaluations, promotions, later, held = list[Todo](), list[Todo](), list[Later](), list[Held]()
     for model in registry.models():
         versions = registry.versions(model)
         if not versions:
@@ -82,7 +98,10 @@ def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results
                     promotions.append(todo)
                 elif decision.opens and not decision.already:
                     later.append(Later(todo, decision.opens))
-    return Plan(tuple(evaluations), tuple(promotions), tuple(later))
+                elif not decision.already and (hold := holds(registry.stages_of(model)).get(stage.name)):
+                    free = replace(decision, findings=tuple(one for one in decision.findings if one.code != HELD))
+                    held += [Held(todo, **hold, opens=free.opens)] if free.passed or free.opens else []
+    return Plan(tuple(evaluations), tuple(promotions), tuple(later), tuple(held))
 
 
 def is_outdated(proposed: Iterable[str], moved: Iterable[str]) -> bool:

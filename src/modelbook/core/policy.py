@@ -7,9 +7,10 @@ from pydantic import Field, StringConstraints, model_validator
 
 from modelbook.core.documents import repeated
 from modelbook.core.freeze import Freeze
+from modelbook.core.keep import Keep
 from modelbook.core.names import RESERVED, Name
-from modelbook.core.patterns import SPAN_PATTERN, STORE_PATTERN
-from modelbook.core.records import FiniteFloat, Frozen, MetricName, Text
+from modelbook.core.patterns import STORE_PATTERN
+from modelbook.core.records import FiniteFloat, Frozen, MetricName, Span, Text
 
 GateText = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"[^ ]")]
 StoreUri = Annotated[
@@ -19,8 +20,6 @@ StoreUri = Annotated[
         max_length=500,
     ),
 ]
-
-Span = Annotated[str, StringConstraints(pattern=SPAN_PATTERN)]
 
 
 class Gate(Frozen):
@@ -71,14 +70,31 @@ class ReproductionRule(Frozen):
     sources: Annotated[tuple[Source, ...], Field(max_length=100)] = ()
 
 
+# As a Source, and https alone: what is fetched there is signed as it came.
+WebSource = Annotated[
+    str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/([A-Za-z0-9._~-]+/)*$", max_length=500)
+]
+
+
+class OnlineRule(Frozen):
+    """`sources` are beginnings of addresses from which `modelbook online add --url` may fetch results."""
+
+    sources: Annotated[tuple[WebSource, ...], Field(max_length=100)] = ()
+
+
 class Policy(Frozen):
-    """`policy.yaml`. Stages stand in the order in which a version passes them; `freeze`: windows without promotions."""
+    """`policy.yaml`. Stages stand in the order in which a version passes them; `freeze`: windows without promotions.
+
+    `keep` says how long what lies in the store is kept; without it nothing is ever deleted.
+    """
 
     format: Literal["modelbook/policy/v1"] = "modelbook/policy/v1"
     store: StoreUri
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=50)]
     freeze: Annotated[tuple[Freeze, ...], Field(max_length=100)] = ()
     reproduce: ReproductionRule = ReproductionRule()
+    keep: Keep | None = None
+    online: OnlineRule = OnlineRule()
 
     @model_validator(mode="after")
     def _holds_together(self) -> "Policy":

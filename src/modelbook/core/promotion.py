@@ -15,6 +15,7 @@ from modelbook.core.gates import Facts, GateResult, judge
 from modelbook.core.numbers import NONE, Numbers, numbers_of
 from modelbook.core.pointer import Evidence, Holder, Kind, StagePointer
 from modelbook.core.policy import PlacedGate, Stage
+from modelbook.core.proxy_evidence import proxies_asked
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import standing
 from modelbook.core.revocation import in_use
@@ -23,6 +24,8 @@ from modelbook.core.timing import NOTHING, UNKNOWN, Override, Timing, check_time
 from modelbook.core.verification import VersionVerdict, verify_stage, verify_version
 
 NO_HISTORY = Tenures()
+HELD = "held"
+"""The code of the finding that a release takes away, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +124,11 @@ def decide(
     if verdict.card:
         card, rule = verdict.card, registry.policy.reproduce
         met = standing(card, verdict.evaluations, verdict.reproductions.values(), rule)
-        facts = Facts(numbers, baseline, card.tags, card.run.params, met)
-        gates = judge(registry.gates(model, stage), facts, first=stage.first)
+        asked = registry.gates(model, stage)
+        proxies, about_proxies = proxies_asked(registry, model, asked)
+        findings += about_proxies
+        facts = Facts(numbers, baseline, card.tags, card.run.params, met, proxies)
+        gates = judge(asked, facts, first=stage.first)
     already = current is not None and current.version == version
     pointer, timing = None, UNKNOWN
     if verdict.card:
@@ -234,7 +240,7 @@ def _held(registry: Registry, current: StagePointer) -> list[Finding]:
     model, stage = current.model, current.stage
     message = f"{current.by} holds {stage} at {model}@{current.version} since {current.decided}: {current.reason}"
     remedy = f"Release it first: `modelbook release {model} --stage {stage}`."
-    return [Finding(registry.shown(layout.pointer_path(model, stage)), None, "held", message, remedy)]
+    return [Finding(registry.shown(layout.pointer_path(model, stage)), None, HELD, message, remedy)]
 
 
 def next_pointer(

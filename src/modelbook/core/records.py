@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from modelbook.core.digests import Digest
-from modelbook.core.patterns import METRIC_PATTERN
+from modelbook.core.patterns import METRIC_PATTERN, SPAN_PATTERN
 
 
 def _on_the_calendar(text: str) -> str:
@@ -35,6 +35,7 @@ def instant(time: str) -> str:
     return f"{whole}.{fraction:0<6}"
 
 
+Span = Annotated[str, StringConstraints(pattern=SPAN_PATTERN)]  # `90m`, `24h`, `7d`
 Size = Annotated[int, Field(ge=0, le=2**53 - 1)]
 FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
 # `accuracy`, or that of a slice: `by_country.de.accuracy`.

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from modelbook.core.names import Name
 from modelbook.core.patterns import DATASET_PATTERN
 from modelbook.core.policy import Gate, GateText
-from modelbook.core.records import FilePath, Frozen, Tag, Text
+from modelbook.core.records import FilePath, Frozen, MetricName, Tag, Text
 
 DatasetReference = Annotated[str, Field(pattern=DATASET_PATTERN, max_length=80)]
 
@@ -24,7 +24,10 @@ class Suite(Frozen):
 
 
 class RegisteredModel(Frozen):
-    """`models/<model>/model.yaml`. Its gates are added to those of policy.yaml, so it can only be stricter."""
+    """`models/<model>/model.yaml`. Its gates are added to those of policy.yaml, so it can only be stricter.
+
+    `better` says of metrics, offline and online ones, which way is better, where no gate says it.
+    """
 
     format: Literal["modelbook/model/v1"] = "modelbook/model/v1"
     model: Name
@@ -34,6 +37,7 @@ class RegisteredModel(Frozen):
     tags: tuple[Tag, ...] = ()
     suites: dict[Name, Suite] = {}
     gates: dict[Name, Annotated[tuple[Gate | GateText, ...], Field(min_length=1)]] = {}
+    better: dict[MetricName, Literal["higher_is_better", "lower_is_better"]] = {}
 
     @model_validator(mode="after")
     def _dataset_names_fit(self) -> "RegisteredModel":

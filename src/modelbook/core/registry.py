@@ -12,6 +12,7 @@ from modelbook.core.documents import Files, load, load_lines
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.keyless import KeylessCheck, TrustedRoot
 from modelbook.core.names import Reference
+from modelbook.core.online import OnlineResults
 from modelbook.core.pointer import StagePointer
 from modelbook.core.policy import PlacedGate, Policy, Stage, as_gate
 from modelbook.core.records import Frozen, instant
@@ -52,6 +53,10 @@ class Registry:
     def signed_at(self, path: str, claimed: str) -> str:
         """When the signature at `path` was made, as far as can be known: the time that it claims, or now."""
         return max(self._now, claimed, key=instant) if self._now and path in self._arriving else claimed
+
+    def arrives(self, path: str) -> bool:
+        """Whether a change under judgement brings the file."""
+        return path in self._arriving
 
     def shown(self, path: str) -> str:
         """`path` as a person would name it: from the top of the repository."""
@@ -166,6 +171,14 @@ class Registry:
     def reproduction(self, path: str) -> Reproduction:
         """The reproduction at `path`."""
         return self.load(Reproduction, path)
+
+    def experiments(self, model: str) -> list[str]:
+        """The experiments of a model whose results are here, sorted."""
+        return sorted(place.part for _, place in self.beside("online", model) if place.part)
+
+    def online(self, model: str, experiment: str) -> OnlineResults:
+        """The results of an experiment."""
+        return self.load(OnlineResults, layout.online_path(model, experiment))
 
     def pointer(self, model: str, stage: str) -> StagePointer | None:
         """What stands in a stage, or None while it is empty."""

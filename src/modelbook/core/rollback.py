@@ -53,7 +53,12 @@ def roll_back(
         serials = [each.pointer.serial for one in tenures.of(model, stage) for each in one.landings]
         pointer = pointer.model_copy(update={"serial": max([current.serial, *serials]) + 1})
     held = current.holder() if current else None
-    return Decision(model, version, stage, held, (), tuple(findings), pointer, already, kind="rollback", facts=facts)
+    against = verify_version(registry, model, current.version) if current else None
+    told = tuple(findings)
+    return Decision(
+        model, version, stage, held, (), told, pointer, already,
+        kind="rollback", facts=facts, candidate=verdict, against=against,
+    )  # fmt: skip
 
 
 def previous(registry: Registry, model: str, stage: str, tenures: Tenures) -> int | None:

@@ -4,6 +4,7 @@ from modelbook.core import layout
 from modelbook.core.documents import DocumentError, load_lines
 from modelbook.core.expressions import ExpressionError, parse
 from modelbook.core.findings import Finding
+from modelbook.core.keep_conditions import check_keep
 from modelbook.core.layout import Place
 from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.registry import Registry
@@ -26,7 +27,7 @@ def check_rules(registry: Registry, path: str, place: Place) -> list[Finding]:
             return findings
         if place.kind == "model" and layout.POLICY not in registry.files:
             return []
-        findings = _overriders(registry, path) if place.kind == "policy" else []
+        findings = _overriders(registry, path) + _conditions(registry, path) if place.kind == "policy" else []
         gates = [gate for stage in registry.policy.stages for gate in registry.gates(place.name or "", stage)]
     except DocumentError as error:
         return list(error.findings)
@@ -62,6 +63,19 @@ def _overriders(registry: Registry, path: str) -> list[Finding]:
         for at, one in enumerate(registry.policy.freeze)
         for number, name in enumerate(one.override or ())
         if name not in known
+    ]
+
+
+def _conditions(registry: Registry, path: str) -> list[Finding]:
+    """Conditions of `keep` that cannot be judged: what they speak of would be kept for good, and nobody would know."""
+    return [
+        Finding(
+            registry.shown(path),
+            registry.line_in_policy(("keep", *spot)),
+            "invalid-condition",
+            f"a condition of `keep` is invalid: {problem}",
+        )
+        for spot, problem in (check_keep(registry.policy.keep) if registry.policy.keep else ())
     ]
 
 

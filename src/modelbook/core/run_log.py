@@ -104,6 +104,10 @@ class FileStored(_Event):
     file: StoredFile
 
 
+CHECKPOINT_FOLDER = r"[0-9]{10}(-[0-9]+(\.[0-9]+)?)?"
+"""What the folder of a checkpoint is called: its step, and what makes a later save of that step another one."""
+
+
 class CheckpointStored(_Event):
     """A checkpoint lies whole in the store. Paths are relative to `runs/<id>/checkpoints/<folder>/`.
 
@@ -112,7 +116,7 @@ class CheckpointStored(_Event):
 
     kind: Literal["checkpoint"] = "checkpoint"
     step: Step
-    folder: Annotated[str, StringConstraints(pattern=r"^[0-9]{10}(-[0-9]+(\.[0-9]+)?)?$")] = ""
+    folder: Annotated[str, StringConstraints(pattern=f"^{CHECKPOINT_FOLDER}$")] = ""
     files: tuple[StoredFile, ...]
     metric: MetricValue | None = None
     metric_name: str | None = None

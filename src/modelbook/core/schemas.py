@@ -10,6 +10,7 @@ from typing import Any
 from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.evaluation import Evaluation
+from modelbook.core.online import OnlineResults
 from modelbook.core.pointer import StagePointer
 from modelbook.core.policy import Policy
 from modelbook.core.records import Frozen
@@ -24,6 +25,7 @@ DOCUMENTS: dict[str, type[Frozen]] = {
     "dataset": DatasetCard,
     "evaluation": Evaluation,
     "model": RegisteredModel,
+    "online": OnlineResults,
     "policy": Policy,
     "reproduction": Reproduction,
     "revocation": Revocation,
@@ -42,6 +44,15 @@ BEYOND_SCHEMA: dict[str, tuple[str, ...]] = {
     "dataset": (),
     "evaluation": ("a metric that holds another one", "the name of what was measured once more beside a version"),
     "model": ("the name in a dataset reference has at most 63 characters",),
+    "online": (
+        "a metric with both a mean and a count",
+        "a mean without its standard error",
+        "more than all of the units",
+        "an experiment that ends before it starts",
+        "one version twice",
+        "assigned units of some versions only",
+        "a metric that holds another one",
+    ),
     "policy": (
         "two stages of one name",
         "a stage named `latest`",

@@ -40,7 +40,7 @@ def fitted(sections: Sequence[Section], limit: int) -> str:
     def text() -> str:
         lines = [line for one in kept for line in one.lines]
         if cut:
-            lines += [f"*Left out, because a pull request holds no more: {', '.join(cut.values())}.*", ""]
+            lines += [f"*Left out, because GitHub takes no more: {', '.join(cut.values())}.*", ""]
         return "\n".join(lines)
 
     lightest = sorted(range(len(kept)), key=lambda at: kept[at].weight)

@@ -15,6 +15,8 @@ KEY, TOKEN = "MODELBOOK_SIGNING_KEY", "MODELBOOK_TOKEN"
 _OPTIONAL = {
     TOKEN: "jobs start the verification of what they propose themselves",
     "MODELBOOK_WEBHOOK": "nobody but GitHub is told of a deployment",
+    "MODELBOOK_DELETE_ACCESS_KEY_ID": "what a merged plan lists is not deleted",
+    "MODELBOOK_DELETE_SECRET_ACCESS_KEY": "what a merged plan lists is not deleted",
 }
 _STORE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 

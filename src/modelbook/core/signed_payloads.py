@@ -10,6 +10,7 @@ _BESIDE = {
     "evaluation": ("evaluation signature",),
     "reproduction": ("reproduction signature",),
     "dataset": ("dataset signature",),
+    "online": ("online signature",),
     "stage": ("verification summary", "approval"),
     "trust": ("trust signature",),
 }

@@ -12,6 +12,7 @@ from modelbook.core.dataset import DatasetCard
 from modelbook.core.digests import digest_of, hex_of
 from modelbook.core.envelope import Statement, statement
 from modelbook.core.evaluation import Evaluation
+from modelbook.core.online import OnlineResults
 from modelbook.core.pointer import StagePointer
 from modelbook.core.reproduction import Reproduction
 from modelbook.core.trust import Trust
@@ -187,6 +188,28 @@ def reproduction_statement(reproduction: Reproduction, reproduction_bytes: bytes
             "configuration": [_resource(f"{reproduction.model}@{reproduction.version}", reproduction.card)],
             "passedTests": [name for name in names if name not in failed],
             "warnedTests": failed,
+        },
+    )
+
+
+def online_statement(results: OnlineResults, results_bytes: bytes) -> Statement:
+    """in-toto test-result v0.1: what users gave each version stands in the file that is the subject.
+
+    {"_type": "https://in-toto.io/Statement/v1",
+     "subject": [{"name": "online/spring.yaml", "digest": {"sha256": "<hex>"}}],
+     "predicateType": "https://in-toto.io/attestation/test-result/v0.1",
+     "predicate": {"result": "PASSED",
+                   "configuration": [{"name": "digits@1", "digest": {"sha256": "<hex>"}},
+                                     {"name": "digits@2", "digest": {"sha256": "<hex>"}}],
+                   "passedTests": ["satisfaction"]}}
+    """
+    return statement(
+        TEST_RESULT,
+        [_resource(f"online/{results.experiment}.yaml", digest_of(results_bytes))],
+        {
+            "result": "PASSED",
+            "configuration": [_resource(f"{results.model}@{arm.version}", arm.card) for arm in results.arms],
+            "passedTests": sorted({name for arm in results.arms for name in arm.metrics}),
         },
     )
 

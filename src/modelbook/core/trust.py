@@ -11,7 +11,7 @@ from modelbook.core.documents import repeated
 from modelbook.core.names import Name
 from modelbook.core.records import Frozen, Text, Timestamp
 
-Statement = Literal["model", "provenance", "evaluation", "reproduction", "dataset"]
+Statement = Literal["model", "provenance", "evaluation", "reproduction", "dataset", "online"]
 PublicKey = Annotated[
     str,
     StringConstraints(

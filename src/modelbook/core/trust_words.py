@@ -14,6 +14,7 @@ _PLURAL = {
     "evaluation": "evaluations",
     "reproduction": "reproductions",
     "dataset": "datasets",
+    "online": "what experiments found of users",
 }
 
 

@@ -9,11 +9,25 @@ from typing import Any
 from modelbook.core import strict_yaml
 
 FOLDER = ".github/workflows"
-CALLED = ("train", "register", "evaluate", "reproduce", "verify", "promote", "rollback", "deploy")
+CALLED = (
+    "train",
+    "register",
+    "evaluate",
+    "reproduce",
+    "verify",
+    "promote",
+    "rollback",
+    "deploy",
+    "tag",
+    "retention",
+    "online",
+    "watch",
+)
 """The workflows of Modelbook that another repository calls."""
 
 _USES = re.compile(r"(?m)^\s*(?:-\s+)?uses:\s*[\"']?([^\s\"'#]+)")
 _CALL = re.compile(r"(?P<what>[^@]+?)/(?:\.github/workflows/(?:" + "|".join(CALLED) + r")\.yml|actions/[a-z-]+)")
+_CALLED = re.compile(r"[^@\s]+/\.github/workflows/((?:" + "|".join(CALLED) + r")\.yml)@\S+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SECRET = re.compile(r"\bsecrets\.([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -37,6 +51,12 @@ class Use:
         """The repository of Modelbook that it calls, or None where it calls something else."""
         found = _CALL.fullmatch(self.what)
         return found["what"] if found and self.ref else None
+
+
+def called_in(job: Mapping[str, Any]) -> str | None:
+    """The file name of Modelbook's workflow that a job calls in another repository; None where it calls none."""
+    found = _CALLED.fullmatch(str(job.get("uses", "")))
+    return found[1] if found else None
 
 
 @dataclass(frozen=True)

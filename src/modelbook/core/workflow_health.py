@@ -11,7 +11,17 @@ from modelbook.core.workflow_files import FOLDER, Use, Workflow
 AREA = "workflows"
 _INIT = "modelbook init --github OWNER/modelbook@COMMIT"
 _OWN = f"{_INIT} --owner @ORGANISATION/TEAM"
-_READS_HISTORY = ("verify", "gate", "plan", "promote", "rollback", "deploy")
+_READS_HISTORY = (
+    "verify",
+    "gate",
+    "plan",
+    "promote",
+    "rollback",
+    "deploy",
+    "prune-plan",
+    "prune-apply",
+    "online-check",
+)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ and it refuses what GitHub refuses, in GitHub's words (`refusals.py`).
 
     server.py        one connection: faults, log, and which of git, REST, OIDC or the tests' own paths answers
     rest.py          one REST call: who asks, may they, is the body right, what does the endpoint say
-    graphql.py       the one GraphQL mutation, and the merges that it asks for
+    graphql.py       the GraphQL mutations: auto-merge, and by moving_refs.py refs that move from where they are
     endpoints/       what each REST operation does
     answers/         how each GitHub object looks in JSON
     world.py         everything the server remembers

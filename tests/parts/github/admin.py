@@ -28,6 +28,7 @@ _SETTINGS = (
     "organization_secrets",
     "environments",
     "strangers",
+    "artifacts",
 )
 
 

@@ -1,7 +1,7 @@
-"""The GraphQL API's one mutation that clients use here: auto-merge, which REST lacks.
+"""The GraphQL API's mutations that clients use here, which REST lacks: auto-merge, and refs moved from where they are.
 
-What it takes is GitHub's published schema (npm @octokit/graphql-schema 15.26.1), copied by hand; how it refuses is what
-GitHub answers: status 200, and a list of errors.
+What they take is GitHub's published schema (npm @octokit/graphql-schema 15.26.1), copied by hand; how
+it refuses is what GitHub answers: status 200, and a list of errors.
 """
 
 import base64
@@ -9,6 +9,7 @@ import json
 import re
 
 from tests.parts.github.answers.pulls import mergeable_state
+from tests.parts.github.moving_refs import update_refs
 from tests.parts.github.rest import token_of
 from tests.parts.github.routes import Answer, Request
 from tests.parts.github.world import Json, Pull, Repository, World
@@ -28,6 +29,8 @@ def answer(world: World, request: Request) -> Answer:
     token = token_of(world, request)
     body = json.loads(request.body)
     asked = MUTATION.fullmatch(body["query"].strip())
+    if asked and asked.groups()[:2] == ("UpdateRefsInput", "updateRefs"):
+        return update_refs(world, token, body["variables"]["input"])
     if asked is None or asked[2] != "enablePullRequestAutoMerge" or asked[1] != "EnablePullRequestAutoMergeInput":
         return _refused("undefinedField", f"Field is not served here: {body['query'][:100]}")
     if unknown := set(asked[3].split()) - OUTPUTS:

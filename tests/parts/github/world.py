@@ -233,6 +233,7 @@ class Repository:
     secrets: list[str] = field(default_factory=list)  # names
     organization_secrets: list[str] = field(default_factory=list)
     environments: list[Json] = field(default_factory=list)  # name, guarded (bool), secrets (names)
+    artifacts: list[Json] = field(default_factory=list)  # name, run, url (where the zip lies)
     strangers: list[str] = field(default_factory=list)  # who is no member
     created_at: str = field(default_factory=now)
     issues: dict[int, Issue] = field(default_factory=dict)

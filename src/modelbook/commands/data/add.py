@@ -11,6 +11,7 @@ from modelbook.adapters.data_folder import found_files
 from modelbook.adapters.dvc_data import SUFFIX, DvcData
 from modelbook.adapters.forge import Change, Proposal
 from modelbook.adapters.hash_cache import HashCache
+from modelbook.adapters.prune_guard import check_dataset_kept
 from modelbook.commands._dataset_upload import upload
 from modelbook.commands._numbering import next_number, proposed_numbers, submit_numbered
 from modelbook.commands._proposing import tell
@@ -23,6 +24,7 @@ from modelbook.commands._workspace import (
     registry_option,
     signer_option,
 )
+from modelbook.core.card_markdown import dataset_body
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import dump
 from modelbook.core.layout import dataset_folder
@@ -108,7 +110,7 @@ def command(
             branch=f"dataset/{name}-{version}",
             base=base.commit,
             title=f"Add dataset {name}@{version}",
-            body=f"{added.files} files, {added.size:,} bytes. {description or ''}".strip(),
+            body=dataset_body(card),
             files={
                 f"{folder}/card.yaml": data,
                 f"{folder}/dataset.sig": key.sign(dataset_statement(card, data)),
@@ -118,6 +120,7 @@ def command(
         return version, forge.submit(change)
 
     version, proposal = submit_numbered(attempt)
+    check_dataset_kept(workspace.store, added.manifest)
     tell(f"{name}@{version}", f"{added.files} files, {added.size:,} bytes", proposal, as_json=as_json, key="dataset")
 
 

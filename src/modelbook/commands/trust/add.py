@@ -21,7 +21,7 @@ from modelbook.core.trust_edit import Grant
 @click.option("--issuer", metavar="URL", help="With --workflow: who vouches for it.  [default: GitHub Actions]")
 @click.option("--person", metavar="NAME", help="Whose key it is: all keys of one person count once.  [default: NAME]")
 @click.option("--expires", metavar="TIME", help="When it ends: 2027-01-31, or 365d from now.")
-@click.option("--may-sign", metavar="KIND,…", help="model, provenance, evaluation, reproduction, dataset.")
+@click.option("--may-sign", metavar="KIND,…", help="model, provenance, evaluation, reproduction, dataset, online.")
 @click.option("--may-promote", metavar="STAGE,…", help="The stages that NAME may promote into; * is every stage.")
 @click.option("--models", metavar="GLOB", default="*", show_default=True, help="Of which models that is true.")
 @click.option("--root", is_flag=True, help="NAME may sign new versions of trust.yaml as well.")

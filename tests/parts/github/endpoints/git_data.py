@@ -105,6 +105,26 @@ def get_commit(call: Call) -> Answer:
     return Answer(200, git_commit(call.world, call.repository, call.repository.git.commit(sha)))
 
 
+@endpoint("GET", _REPO + "/git/tags/{tag_sha}", "contents:read")
+def get_tag(call: Call) -> Answer:
+    git, sha = call.repository.git, call.arguments["tag_sha"]
+    if git.kind(sha) != "tag":
+        raise refusals.not_found()
+    head, _, message = git.git("cat-file", "tag", sha).decode().partition("\n\n")
+    fields = dict(line.split(" ", 1) for line in head.splitlines())
+    named, kind = fields["object"], fields["type"]
+    shown = {
+        "node_id": node_id("Tag", sha),
+        "tag": fields["tag"],
+        "sha": sha,
+        "url": api(call.world, call.repository, f"/git/tags/{sha}"),
+        "message": message,
+        "tagger": {"name": "somebody", "email": "somebody@example.org", "date": now()},
+        "object": {"type": kind, "sha": named, "url": api(call.world, call.repository, f"/git/{kind}s/{named}")},
+    }
+    return Answer(200, shown)
+
+
 def person(given: Json, login: str) -> Person:
     """Who a body says wrote a commit; the token's owner, now, where it says nothing."""
     return Person(given.get("name", login), given.get("email", email(login)), given.get("date", now()))

@@ -56,3 +56,14 @@ def release_of_tag(call: Call) -> Answer:
         if release.tag_name == call.arguments["tag"] and not release.draft:
             return Answer(200, release_shape(call.world, call.repository, release))
     raise refusals.not_found()
+
+
+@endpoint("PATCH", _RELEASES + "/{release_id}", "contents:write")
+def update_release(call: Call) -> Answer:
+    release = call.repository.releases.get(call.number("release_id"))
+    if release is None:
+        raise refusals.not_found()
+    for name in ("name", "body", "draft", "prerelease", "tag_name"):
+        if name in call.body:
+            setattr(release, name, call.body[name])
+    return Answer(200, release_shape(call.world, call.repository, release))

@@ -1,0 +1,83 @@
+"""A listing of a bucket from S3 Inventory (Parquet), for stores that are too large to be listed object by object.
+
+DuckDB sorts it on disk, with a bound on its memory. It takes the extra `inventory`.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from modelbook.adapters.store import ObjectInfo
+from modelbook.adapters.store_contract import is_key
+from modelbook.errors import BadInput
+
+MEMORY = "256MB"
+_ROWS = 10_000
+
+
+def inventory_listing(manifest: Path, store: str) -> Iterator[ObjectInfo]:
+    """The objects of `store` (its URI) as an inventory has them, in order of their keys.
+
+    `manifest` is the inventory's manifest.json, with the files that it names in `data/` beside it. Raises BadInput
+    where one is missing or not what the manifest says, or it is another bucket's: part of an inventory is none.
+    """
+    bucket, _, prefix = store.removeprefix("s3://").partition("/")
+    files = _files(manifest, bucket)
+    top = f"{prefix}/" if prefix else ""
+    for name, size, modified in _rows(files, bucket, top):
+        key = name.removeprefix(top)
+        if is_key(key):
+            yield ObjectInfo(key, size, datetime.fromtimestamp(modified / 1e6, UTC))
+
+
+def _files(manifest: Path, bucket: str) -> list[str]:
+    try:
+        told = json.loads(manifest.read_bytes())
+        source, form, listed = told["sourceBucket"], told["fileFormat"], told["files"]
+        names = [(Path(one["key"]).name, one["MD5checksum"]) for one in listed]
+    except OSError as error:
+        raise BadInput(f"cannot be read: {error.strerror}", where=str(manifest)) from None
+    except (ValueError, KeyError, TypeError):
+        raise BadInput("is no manifest.json of an S3 Inventory", where=str(manifest)) from None
+    if source != bucket or form != "Parquet":
+        raise BadInput(f"is an inventory of {source} as {form}, and {bucket} as Parquet is wanted", where=str(manifest))
+    found = []
+    for name, digest in names:
+        path = manifest.parent / "data" / name
+        if not path.is_file():
+            raise BadInput("a file of the inventory is missing, and part of one is none", where=str(path))
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() != digest:
+                raise BadInput("is not the file that the manifest names", where=str(path), remedy="Fetch it again.")
+        found.append(str(path))
+    if not found:
+        raise BadInput("names no file, so it says nothing of the bucket", where=str(manifest))
+    return found
+
+
+def _rows(files: list[str], bucket: str, prefix: str) -> Iterator[tuple[str, int, int]]:
+    try:
+        import duckdb
+    except ImportError:
+        raise BadInput(
+            "an inventory is read with DuckDB, which is not installed", remedy="pip install 'modelbook[inventory]'"
+        ) from None
+    with tempfile.TemporaryDirectory(prefix="modelbook-inventory-") as scratch, duckdb.connect() as database:
+        database.execute(f"SET memory_limit = '{MEMORY}'; SET temp_directory = '{scratch}'; SET threads = 2")
+        database.execute("SET TimeZone = 'UTC'")
+        try:
+            columns = {row[0] for row in database.execute("DESCRIBE SELECT * FROM read_parquet(?)", [files]).fetchall()}
+            now = [name for name in ("is_latest", "NOT is_delete_marker") if name.split()[-1] in columns]
+            where = " AND ".join(["bucket = ?", "starts_with(key, ?)", *now])
+            found = database.execute(
+                f"SELECT key, size, epoch_us(last_modified_date) FROM read_parquet(?) WHERE {where} ORDER BY key",  # noqa: S608
+                [files, bucket, prefix],
+            )
+            while rows := found.fetchmany(_ROWS):
+                yield from rows
+        except duckdb.Error as error:
+            said = str(error).splitlines()[0]
+            raise BadInput(f"the inventory cannot be read: {said}", where=files[0]) from None

@@ -1,0 +1,256 @@
+"""Deleting what can be brought back: an object is put aside before it goes, and purged days later.
+
+Three ways, chosen by what the store can: a folder renames; a bucket copies to `trash/<plan>/` on the server and deletes
+then; a bucket with versions only marks, and keeps the bytes as an older version.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from modelbook.adapters.directory_store import DirectoryStore
+from modelbook.adapters.directory_walk import folder, made_folder
+from modelbook.adapters.file_errors import explained
+from modelbook.adapters.s3_client import LazyClient
+from modelbook.adapters.s3_errors import code_of, explained_s3, status_of
+from modelbook.adapters.store import Store
+from modelbook.core.storage import check_key
+from modelbook.core.stored import TRASH
+from modelbook.errors import StoreError
+
+TRIES = 4
+FIRST_PAUSE = 0.2  # seconds; four times as long each time
+_COPY_AT_ONCE = 5 * 1024**3  # bytes: S3 copies larger objects in parts alone, which not every server can
+_PART = 512 * 1024 * 1024
+
+
+class Trash(Protocol):
+    """Where the objects of one plan are put aside. Each method can be repeated; errors are StoreErrors."""
+
+    how: str
+
+    def put_aside(self, keys: Sequence[str]) -> None:
+        """See to it that the bytes of these survive their deletion. They stay where they are."""
+        ...
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Take away what was put aside."""
+        ...
+
+    def bring_back(self, key: str) -> bool:
+        """Put an object back where it was; False where nothing of it is left."""
+        ...
+
+    def purge(self, keys: Sequence[str]) -> dict[str, str]:
+        """Delete for good what is put aside; by key why something could not be."""
+        ...
+
+
+def open_trash(store: Store, plan: str) -> Trash:
+    """The trash of a plan in `store`. Raises StoreError where a bucket does not say if it keeps versions."""
+    if isinstance(store, DirectoryStore):
+        return FolderTrash(store, plan)
+    bucket, _, prefix = store.uri.removeprefix("s3://").partition("/")
+    client = LazyClient(store.uri)
+    kind = VersionTrash if _versioned(client, bucket, store.uri) else CopyTrash
+    return kind(client, bucket, f"{prefix}/" if prefix else "", plan, store)
+
+
+def place(plan: str, key: str) -> str:
+    """Where an object lies that was put aside: `trash/<plan>/objects/<key>`."""
+    return f"{TRASH}{plan}/objects/{check_key(key)}"
+
+
+def _versioned(client: LazyClient, bucket: str, where: str) -> bool:
+    with explained_s3(where):
+        try:
+            # "Suspended" as well: what was written before still has its versions, and a marker is still made.
+            return bool(client.get().get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled")
+        except Exception as error:
+            if code_of(error) in {"NotImplemented", "MethodNotAllowed"} or status_of(error) == 501:
+                return False
+            raise
+
+
+class FolderTrash:
+    """In a folder, one rename takes an object away whole, and one brings it back."""
+
+    how = "renamed into trash/"
+
+    def __init__(self, store: DirectoryStore, plan: str) -> None:
+        self._store = store
+        self._plan = plan
+
+    def put_aside(self, keys: Sequence[str]) -> None:
+        """See `Trash.put_aside`: nothing to do, since a rename loses no byte."""
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """See `Trash.remove`."""
+        for key in keys:
+            self._move(key, place(self._plan, key))
+            self._tidy(key.split("/")[:-1])
+
+    def bring_back(self, key: str) -> bool:
+        """See `Trash.bring_back`. It is as young as anything that was just written."""
+        if self._store.stat(key) is None and not self._move(place(self._plan, key), key):
+            return False
+        os.utime(self._store.root / key)
+        return True
+
+    def purge(self, keys: Sequence[str]) -> dict[str, str]:
+        """See `Trash.purge`."""
+        self._store.delete([place(self._plan, key) for key in keys])
+        return {}
+
+    def _tidy(self, parts: list[str]) -> None:
+        """Take away the folders that are empty now; the first that is not ends it."""
+        with suppress(OSError):
+            while parts:
+                name = parts.pop()
+                with folder(self._store.root, parts) as above:
+                    if above is None:
+                        return
+                    os.rmdir(name, dir_fd=above)
+
+    def _move(self, source: str, target: str) -> bool:
+        root = self._store.root
+        (*above, name), (*below, new) = source.split("/"), target.split("/")
+        with folder(root, above) as here, explained(root / source, "move"):
+            if here is None:
+                return False
+            with made_folder(root, below) as there:
+                try:
+                    os.rename(name, new, src_dir_fd=here, dst_dir_fd=there)
+                except FileNotFoundError:
+                    return False
+                os.fsync(there)
+        return True
+
+
+class _BucketTrash:
+    def __init__(self, client: LazyClient, bucket: str, prefix: str, plan: str, store: Store) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._prefix = prefix
+        self._plan = plan
+        self._store = store
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """See `Trash.remove`. What fails is tried again."""
+        with_retries(lambda: self._store.delete(keys))
+
+
+class CopyTrash(_BucketTrash):
+    """In a bucket without versions the server copies each object, and the copy is looked at before anything goes."""
+
+    how = "copied to trash/ by the server"
+
+    def put_aside(self, keys: Sequence[str]) -> None:
+        """See `Trash.put_aside`."""
+        for key in keys:
+            self._copy(key, place(self._plan, key))
+
+    def bring_back(self, key: str) -> bool:
+        """See `Trash.bring_back`."""
+        if self._store.stat(key) is not None:
+            return True
+        return self._copy(place(self._plan, key), key)
+
+    def purge(self, keys: Sequence[str]) -> dict[str, str]:
+        """See `Trash.purge`."""
+        self.remove([place(self._plan, key) for key in keys])
+        return {}
+
+    def _copy(self, source: str, target: str) -> bool:
+        """Copy on the server. False where there is no such object."""
+        from boto3.s3.transfer import TransferConfig
+
+        there = self._store.stat(source)
+        if there is None:
+            return False
+        copied = self._store.stat(target)
+        if copied is None or copied.size != there.size:
+            config = TransferConfig(multipart_threshold=_COPY_AT_ONCE, multipart_chunksize=_PART)
+            what = {"Bucket": self._bucket, "Key": self._prefix + source}
+            try:
+                with explained_s3(f"{self._store.uri}/{target}"):
+                    self._client.get().copy(what, self._bucket, self._prefix + target, Config=config)
+            except KeyError as error:  # boto3's answer to a part without an ETag
+                raise StoreError(
+                    "the server cannot copy in parts, so the object was left where it is",
+                    where=f"{self._store.uri}/{source}",
+                    remedy="Switch versions on for the bucket: then nothing has to be copied.",
+                ) from error
+            copied = self._store.stat(target)
+        if copied is None or copied.size != there.size:
+            raise StoreError(
+                "the server's copy is not of the same size, so the object was left where it is",
+                where=f"{self._store.uri}/{source}",
+                remedy="Run it again; it continues.",
+            )
+        return True
+
+
+class VersionTrash(_BucketTrash):
+    """In a bucket with versions a deletion is a marker, and the bytes stay beneath it until they are purged."""
+
+    how = "marked as deleted: the bucket keeps versions, so their bytes stay, and cost, until they are purged"
+
+    def put_aside(self, keys: Sequence[str]) -> None:
+        """See `Trash.put_aside`: the bucket does it."""
+
+    def bring_back(self, key: str) -> bool:
+        """See `Trash.bring_back`: the marker goes."""
+        if self._store.stat(key) is not None:
+            return True
+        versions, markers = self._versions(key)
+        if not versions:
+            return False
+        with explained_s3(f"{self._store.uri}/{key}"):
+            for one in markers:
+                self._client.get().delete_object(Bucket=self._bucket, Key=self._prefix + key, VersionId=one)
+        return True
+
+    def purge(self, keys: Sequence[str]) -> dict[str, str]:
+        """See `Trash.purge`. What a retention or a legal hold of the bucket locks stays, and is told."""
+        failed: dict[str, str] = {}
+        for key in keys:
+            if self._store.stat(key) is not None:
+                continue  # written anew since, or restored
+            versions, markers = self._versions(key)
+            for one in (*versions, *markers):
+                try:
+                    self._client.get().delete_object(Bucket=self._bucket, Key=self._prefix + key, VersionId=one)
+                except Exception as error:
+                    if code_of(error) not in {"AccessDenied", "ObjectLocked", "InvalidRequest"}:
+                        with explained_s3(f"{self._store.uri}/{key}"):
+                            raise
+                    failed[key] = "locked by the bucket, or s3:DeleteObjectVersion is missing"
+                    break
+        return failed
+
+    def _versions(self, key: str) -> tuple[list[str], list[str]]:
+        """The ids of the versions of an object, and those of its deletion markers."""
+        versions, markers = list[str](), list[str]()
+        with explained_s3(f"{self._store.uri}/{key}"):
+            pages = self._client.get().get_paginator("list_object_versions")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + key):
+                for name, ids in (("Versions", versions), ("DeleteMarkers", markers)):
+                    found: list[dict[str, Any]] = page.get(name, [])
+                    ids += [one["VersionId"] for one in found if one["Key"] == self._prefix + key]
+        return versions, markers
+
+
+def with_retries(act: Callable[[], None]) -> None:
+    """Do it, several times where the store fails. Raises the last StoreError."""
+    pause = FIRST_PAUSE
+    for left in range(TRIES - 1, -1, -1):
+        try:
+            return act()
+        except StoreError:
+            if not left:
+                raise
+            time.sleep(pause)
+            pause *= 4

@@ -1,0 +1,94 @@
+"""What a condition asks of functions. Like the names of metrics, their arguments are written out, never computed."""
+
+from collections.abc import Sequence
+
+from modelbook.core.claims import FORMS, Claim, claim_of
+from modelbook.core.reproduction import LEVELS
+
+Tokens = Sequence[tuple[str, str, int]]
+"""Kind, text and offset of each part of a condition."""
+
+REPRODUCED = "reproduced"
+"""The function that says how well a version was trained again: `reproduced("identical")`."""
+
+PROXY = "proxy"
+"""The function that says how well an offline metric stands for an online one, by one of PROXY_FIELDS."""
+
+PROXY_FIELDS = ("sign_agreement", "sign_agreement_low", "spearman", "kendall", "versions")
+_PROXY_FORM = 'proxy("perplexity", "satisfaction").sign_agreement'
+
+
+def levels_in(tokens: Tokens) -> frozenset[str]:
+    """The levels of reproduction that are asked for. Like a metric's name, a level is written, never computed.
+
+    Raises ValueError.
+    """
+    found = set()
+    for i, (kind, word, at) in enumerate(tokens):
+        follows = [text for _, text, _ in tokens[i + 1 : i + 4]]
+        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
+        if (kind, word) != ("name", REPRODUCED) or (member and follows[:1] != ["("]):
+            continue
+        called = not member and len(follows) == 3 and (follows[0], follows[2]) == ("(", ")")
+        level = follows[1].strip("rR")[1:-1] if called else ""
+        if level not in LEVELS:
+            known = " or ".join(f'{REPRODUCED}("{one}")' for one in LEVELS)
+            raise ValueError(f"at character {at + 1}: write {known}")
+        found.add(level)
+    return frozenset(found)
+
+
+def claims_in(tokens: Tokens) -> tuple[Claim, ...]:
+    """What the functions of FORMS are asked, in the order in which it stands there. Raises ValueError."""
+    found = []
+    for i, (kind, word, at) in enumerate(tokens):
+        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
+        called = [text for _, text, _ in tokens[i + 1 : i + 2]] == ["("]
+        if kind != "name" or word not in FORMS or (member and not called):
+            continue
+        try:
+            found.append(claim_of(word, [] if member or not called else _arguments(tokens, i + 2)))
+        except ValueError as error:
+            raise ValueError(f"at character {at + 1}: {error}") from None
+    return tuple(dict.fromkeys(found))
+
+
+def proxies_in(tokens: Tokens) -> frozenset[tuple[str, str]]:
+    """The offline and the online metric of each proxy that is asked for. Raises ValueError."""
+    found = set()
+    for i, (kind, word, at) in enumerate(tokens):
+        kinds, words, _ = zip(*tokens[i + 1 : i + 8], ("end", "", 0), strict=True)
+        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
+        if (kind, word) != ("name", PROXY) or (member and words[0] != "("):
+            continue
+        shape = [text if sort == "operator" else sort for sort, text in zip(kinds, words, strict=True)]
+        if member or shape[:7] != ["(", "string", ",", "string", ")", ".", "name"]:
+            raise ValueError(f"at character {at + 1}: write {_PROXY_FORM}")
+        if words[6] not in PROXY_FIELDS:
+            raise ValueError(f"at character {at + 1}: a proxy has {', '.join(PROXY_FIELDS)}, as in {_PROXY_FORM}")
+        found.add((text_in(words[1]), text_in(words[3])))
+    return frozenset(found)
+
+
+def _arguments(tokens: Tokens, at: int) -> list[str | float]:
+    """The literals from `at` to the closing bracket; none where anything else stands between them."""
+    found: list[str | float] = []
+    for (kind, word, _), (_, comma, _) in zip(tokens[at::2], tokens[at + 1 :: 2], strict=False):
+        if kind not in {"string", "number"} or comma not in {",", ")"}:
+            return []
+        found.append(text_in(word) if kind == "string" else _number_in(word))
+        if comma == ")":
+            return found
+    return []
+
+
+def text_in(word: str) -> str:
+    """What stands between the quotes; a name needs no escapes, so that one with a backslash fits none."""
+    return word.lstrip("rR")[1:-1]
+
+
+def _number_in(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:  # 0x1f, 7u
+        raise ValueError(f"{word}: write the number with a point, as in 0.95") from None
