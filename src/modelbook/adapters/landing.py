@@ -22,7 +22,7 @@ from modelbook.adapters.store_contract import not_as_promised
 from modelbook.core.digests import hex_of, prefixed
 from modelbook.errors import IntegrityError, Interrupted, StoreError
 
-_PART = ".modelbook-"
+PART = ".modelbook-*.part"  # the names, as a pattern, of files that wait here to be whole
 _WRITTEN_AT_ONCE = 64 * 1024  # bytes
 Opener = Callable[[], AbstractContextManager[Fill]]
 """Opens the object of the promised size, for as long as its block lasts. Raises IntegrityError for another size."""
@@ -46,14 +46,14 @@ def land(opened: Opener, target: Path, *, digest: str, size: int, where: str, pr
             temporary.replace(target)
             _sync_folder(target.parent)
         except BaseException as error:
-            if landing.arrived < RANGE or not _may_go_on(error):
+            if landing.arrived < RANGE or not may_go_on(error):
                 with suppress(OSError):
                     temporary.unlink()
             raise
 
 
-def _may_go_on(error: BaseException) -> bool:
-    """Whether what arrived is of use to whoever tries again."""
+def may_go_on(error: BaseException) -> bool:
+    """Whether what had arrived before this ended a fetch is of use to whoever tries again."""
     if isinstance(error, KeyboardInterrupt | Interrupted):
         return True
     disk = isinstance(error.__cause__, OSError) or isinstance(error, OSError)
@@ -63,17 +63,22 @@ def _may_go_on(error: BaseException) -> bool:
 @contextmanager
 def _part(target: Path, digest: str) -> Iterator[tuple[int, Path]]:
     """The temporary file, open, and alone in the hand of this process: by a name that the next one finds again."""
-    known = target.parent / f"{_PART}{hex_of(digest)[:32]}.part"
+    known = part_beside(target, hex_of(digest)[:32])
     descriptor = os.open(known, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         temporary = known
         if not _is_ours(descriptor, known):  # the same bytes are on their way to another name here
             os.close(descriptor)
-            temporary = target.parent / f"{_PART}{secrets.token_hex(16)}.part"
+            temporary = part_beside(target)
             descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         yield descriptor, temporary
     finally:
         os.close(descriptor)
+
+
+def part_beside(target: Path, name: str | None = None) -> Path:
+    """A temporary name beside `target`: one that nothing has, unless it is to be found again by a name of 32 digits."""
+    return target.parent / PART.replace("*", name or secrets.token_hex(16))
 
 
 def _is_ours(descriptor: int, path: Path) -> bool:

@@ -3,6 +3,7 @@
 Memory is touched once and not per range: fresh pages cost a system more than all the rest of a transfer.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -53,6 +54,15 @@ class _Buffers:
 
 _BUFFERS = _Buffers(12)
 _CREW = Crew(8)
+
+
+def _begin_anew() -> None:
+    """In a process that was forked, no thread of the crew lives, and what they held is lost."""
+    global _BUFFERS, _CREW
+    _BUFFERS, _CREW = _Buffers(12), Crew(8)
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def in_order(fill: Fill, start: int, size: int) -> Generator[memoryview]:
