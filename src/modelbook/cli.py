@@ -41,6 +41,7 @@ VERBS = {
     "status": "Compare what should serve with what does.",
     "prune": "Delete from the store what nobody names.",
     "pull": "Write a verified copy of a model's files.",
+    "cache": "Show, check and clear what pulls keep on this machine.",
     "show": "Show one model, version, dataset or run.",
     "diff": "Compare two versions: code, data, parameters, environment, metrics.",
     "compare": "Put many versions side by side.",
