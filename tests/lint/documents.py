@@ -107,3 +107,11 @@ def permissions(tree: Tree) -> dict[str, dict[str, Any]]:
         for path, document in tree.items()
         if document.is_workflow
     }
+
+
+def mappings(node: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping in a document, itself included."""
+    if isinstance(node, dict):
+        yield node
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from mappings(each)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.lint.documents import Document, Tree, local_target, steps_of, verbs
+from tests.lint.documents import Document, Tree, local_target, mappings, steps_of, verbs
 
 Rule = Callable[[Document, Tree], Iterator[str]]
 
@@ -243,14 +243,6 @@ def an_app_goes_before_a_token(document: Document, tree: Tree) -> Iterator[str]:
             lacks |= {"MODELBOOK_APP_ID"} - given.keys()
         if lacks:
             yield f"MODELBOOK_TOKEN is handed on without {', '.join(sorted(lacks))}"
-
-
-def mappings(node: Any) -> Iterator[dict[str, Any]]:
-    """Every mapping in a document, itself included."""
-    if isinstance(node, dict):
-        yield node
-    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from mappings(each)
 
 
 def workflow_inputs(document: Document) -> dict[str, Any]:

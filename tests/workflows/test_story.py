@@ -19,7 +19,7 @@ from tests.workflows.pull_request_body import assert_the_story_is_told
 from tests.workflows.team import BOB, CHECK, SCRIPT, VERSION, Team, team
 from tests.workflows.ways import ACTIONS, APP, DEFAULT, Way
 
-pytestmark = [pytest.mark.workflow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.workflow, pytest.mark.timeout(1200)]
 
 STAGING = json.dumps({"stage": "staging", "version": "digits@1"})
 # The registry was looked at, and nothing waits.
