@@ -33,7 +33,7 @@ def main(verb: str, installed: bool) -> int:
     """Install this checkout's modelbook where it is missing, and run `verb`. Gives the exit code."""
     if sys.version_info < (3, 11):  # noqa: UP036 - it starts on whatever python3 is
         fail(f"modelbook needs Python 3.11 or newer, and python3 is {sys.version.split()[0]}: use actions/setup-python")
-    missing = [extra for extra in extras() if importlib.util.find_spec(extra) is None]
+    missing = [extra for extra, package in extras(verb) if importlib.util.find_spec(package) is None]
     if same_as_checkout(importlib.util.find_spec("modelbook")) and not missing:
         return run(verb)
     if externally_managed():
@@ -60,18 +60,19 @@ def digests(package: Path) -> dict[str, str]:
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in own.items()}
 
 
-def extras() -> list[str]:
-    """What modelbook needs here beside itself: sigstore, where this step signs keyless or the registry trusts it, and
-    matplotlib, where it draws.
+def extras(verb: str) -> list[tuple[str, str]]:
+    """What modelbook needs here beside itself: the names of extras, each with a package that it brings.
 
-    An extra is named as the package that it brings.
+    Sigstore, where this step signs keyless or the registry trusts it; Optuna, where a sweep asks for it;
+    matplotlib, where it draws.
     """
     signer = os.environ.get(f"{PREFIX}SIGNER") or os.environ.get("MODELBOOK_SIGNER") or ""
     registry = os.environ.get(f"{PREFIX}REGISTRY") or "registry"
     places = (Path.cwd(), *Path.cwd().parents)
     trusts = any((place / registry / "trusted_root.json").is_file() for place in places)
-    wanted = ["sigstore"] if trusts or signer.startswith("sigstore:") else []
-    return wanted + (["matplotlib"] if os.environ.get(f"{PREFIX}PLOTS") else [])
+    wanted = [("sigstore", "sigstore")] if trusts or signer.startswith("sigstore:") else []
+    wanted += [("sweep", "optuna")] if verb in ("sweep-trial", "sweep-report") else []
+    return wanted + ([("matplotlib", "matplotlib")] if os.environ.get(f"{PREFIX}PLOTS") else [])
 
 
 def externally_managed() -> bool:

@@ -19,8 +19,12 @@ def main() -> None:
     lr = run.param("lr", 0.01)
     weight_decay = run.param("weight_decay", 0.01)
     label_noise = run.param("label_noise", 0.0)  # the share of training labels that are replaced at random
+    held_back = run.param("held_back", 0.0)  # the share that is not trained on, for a sweep to choose by
 
     pixels, labels = read_digits(run.dataset("digits") / "train.csv")
+    kept = len(labels) - round(held_back * len(labels))
+    unseen_pixels, unseen_labels = pixels[kept:], labels[kept:]
+    pixels, labels = pixels[:kept], labels[:kept]
     wrong = torch.rand(len(labels)) < label_noise
     labels[wrong] = torch.randint(0, 10, (int(wrong.sum()),))
 
@@ -35,7 +39,11 @@ def main() -> None:
             loss.backward()
             optimizer.step()
             total += loss.item() * len(batch)
-        run.log({"loss": total / len(labels)}, step=epoch)
+        metrics = {"loss": total / len(labels)}
+        if len(unseen_labels):
+            hits = network(unseen_pixels).argmax(dim=1) == unseen_labels
+            metrics["validation_accuracy"] = hits.double().mean().item()
+        run.log(metrics, step=epoch)
         saver.step(epoch)
 
     run.save_weights(network.state_dict())

@@ -15,6 +15,7 @@ VERBS = {
     "init": "Make a registry in a git repository.",
     "data": "Add, show, pull and compare dataset versions.",
     "train": "Train a model and keep all that it was made from.",
+    "sweep": "Search for the best parameters.",
     "runs": "List runs, or follow one.",
     "register": "Make a model version of a finished run.",
     "evaluate": "Measure a version in a job that did not train it.",
@@ -43,6 +44,8 @@ VERBS = {
     "cache": "Show, check and clear what pulls keep on this machine.",
     "show": "Show one model, version, dataset or run.",
     "diff": "Compare two versions: code, data, parameters, environment, metrics.",
+    "find": "Find model versions by their metrics, parameters, tags, data and stages.",
+    "site": "Make a static site of the registry.",
     "list": "List models and what is in production.",
     "env": "Compare environments.",
     "schema": "Print the JSON Schema of a document.",
@@ -137,7 +140,7 @@ def run(arguments: list[str]) -> int:
 
 def _fail(kind: str, message: str, code: int, arguments: list[str]) -> int:
     from modelbook.commands._console import print_json
-    from modelbook.core.markdown import plain
+    from modelbook.core.unseen import plain
 
     if "--json" in arguments:
         print_json({"error": {"kind": kind, "message": message, "exit_code": int(code)}})

@@ -192,11 +192,15 @@ AWAY = (
         "    for step in range",
         """
     store = run_store()
-    def gone(): store.rename(store.with_name("away")); store.write_text("no folder")
-    def back(): store.unlink(); store.with_name("away").rename(store)
+    away = store.with_name("away")
+    def swap():  # at once: a write between two steps would make the folder anew
+        done = ctypes.CDLL(None).renameat2(-100, os.fsencode(store), -100, os.fsencode(away), 2)  # RENAME_EXCHANGE
+        assert done == 0
+    def gone(): away.write_text("no folder"); swap()
+    def back(): swap(); away.unlink()
     for step in range""",
     )
-    .replace("import os, time", "import os, pathlib, time")
+    .replace("import os, time", "import ctypes, os, pathlib, time")
     .replace(
         "    run = modelbook.run()",
         """

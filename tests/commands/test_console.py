@@ -7,7 +7,7 @@ import pytest
 
 from modelbook.cli import run
 from modelbook.commands._console import print_json, print_table, say
-from modelbook.core.markdown import plain
+from modelbook.core.unseen import plain
 from tests.commands.workbench import Workbench
 
 

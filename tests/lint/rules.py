@@ -27,7 +27,7 @@ OUTSIDE_EVENTS = {
     "pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment",
     "issues", "issue_comment", "discussion", "discussion_comment", "fork", "watch",
 }  # fmt: skip
-TRAINING = {"train", "sweep", "reproduce"}
+TRAINING = {"train", "sweep", "sweep-trial", "reproduce"}
 MEASURING = TRAINING | {"evaluate"}
 # What the training job must leave to other jobs: measuring, signing, moving stages, deleting.
 JUDGING = {"evaluate", "record", "register", "promote", "rollback", "hold", "release", "retention", "online-add"}
@@ -231,6 +231,24 @@ def signers_are_chosen_alike(document: Document, tree: Tree) -> Iterator[str]:
             yield f"{where} does not choose its signer as {SIGNER}"
 
 
+def an_app_goes_before_a_token(document: Document, tree: Tree) -> Iterator[str]:
+    """What is given a token may ask by the team's App as well: who has set one up expects it everywhere."""
+    for given in mappings(document.data):
+        lacks = {"MODELBOOK_APP_PRIVATE_KEY"} - given.keys() if "MODELBOOK_TOKEN" in given else set()
+        if "GITHUB_TOKEN" in given and "MODELBOOK_TOKEN" in given:  # of a step: the App's number is a variable
+            lacks |= {"MODELBOOK_APP_ID"} - given.keys()
+        if lacks:
+            yield f"MODELBOOK_TOKEN is handed on without {', '.join(sorted(lacks))}"
+
+
+def mappings(node: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping in a document, itself included."""
+    if isinstance(node, dict):
+        yield node
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from mappings(each)
+
+
 def workflow_inputs(document: Document) -> dict[str, Any]:
     """What a called workflow may be given."""
     called = (document.data.get("on") or {}).get("workflow_call") or {}
@@ -270,6 +288,7 @@ RULES: tuple[Rule, ...] = (
     training_judges_nothing,
     our_name_is_for_our_code,
     signers_are_chosen_alike,
+    an_app_goes_before_a_token,
     only_retention_deletes,
 )
 

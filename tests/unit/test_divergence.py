@@ -5,8 +5,9 @@ from typing import Literal
 import pytest
 
 from modelbook.core.better import better_of
+from modelbook.core.cel import ExpressionError
 from modelbook.core.divergence import Divergence, Step, divergences, promotions
-from modelbook.core.expressions import ExpressionError, parse
+from modelbook.core.expressions import parse
 from modelbook.core.gates import Facts, judge
 from modelbook.core.numbers import Numbers
 from modelbook.core.online_history import History, Measurement, history_of

@@ -8,7 +8,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from modelbook.core.strict_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES, UNSEEN, Parsed, YamlError, read, write
+from modelbook.core.strict_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES, Parsed, YamlError, read, write
+from modelbook.core.unseen import UNSEEN
 
 QUIET = settings(max_examples=150, derandomize=True, deadline=None)
 LARGEST = 2**53 - 1

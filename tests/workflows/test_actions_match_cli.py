@@ -34,6 +34,7 @@ PARTS = {
     "export": ["export-hf", "export-cyclonedx"],
     "prune": ["prune-plan", "prune-apply", "prune-restore"],
     "online": ["online-add", "online-check"],
+    "sweep": ["sweep-plan", "sweep-report", "sweep-trial"],
 }  # of a group, what makes sense in CI
 NO_INPUT = {
     "help": "for reading",

@@ -1,36 +1,18 @@
-"""git, run with a cleaned environment, and the repository that holds the registry."""
+"""The git repository that holds the registry."""
 
-import os
 import re
-import subprocess
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from modelbook.core.history import Commit, History, Revision
+from modelbook.adapters.git_process import git, git_bytes, run_git
 from modelbook.errors import BadInput, ForgeError
 
-# A hook, an alias or a caller's GIT_DIR must not lead git elsewhere than `cwd`.
-_KEPT = {
-    "GIT_AUTHOR_NAME",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_AUTHOR_DATE",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL",
-}
-_KEPT |= {
-    "GIT_COMMITTER_DATE",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_ASKPASS",
-    "GIT_CONFIG_NOSYSTEM",
-    "GIT_EXEC_PATH",
-}
-_KEPT |= {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
+if TYPE_CHECKING:  # whoever asks for history loads what a history is
+    from modelbook.core.history import Commit, History
 
 SYMLINK, SUBMODULE = "120000", "160000"
 _LATEST = 253402300799  # the end of the year 9999, in seconds since 1970
@@ -39,79 +21,6 @@ _COMMIT = "--format=%H%n%P%n%ct%n%an%n%ae%n%cn%n%s"
 _LOG = ["-c", "log.showSignature=false", "-c", "log.follow=false", "log"]
 _LOG += ["--first-parent", "-m", "--root", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none"]
 _LOG += ["--reverse", "--no-color", "--no-decorate", "--no-notes", "--encoding=UTF-8", "-z", _COMMIT]
-
-
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment that git gets: the caller's, less what would redirect it, and never a prompt or a pager."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in _KEPT}
-    kept |= {"GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
-    # Else a file in .git could put one object, or one parent, in the place of another.
-    kept |= {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
-    return kept | dict(extra or {})
-
-
-def run_git(
-    args: Iterable[str], cwd: Path, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    """Run git and return what it said, whatever its exit status. Raises BadInput where git is missing."""
-    try:
-        # Without input, standard input is empty rather than the terminal.
-        return subprocess.run(
-            _command(args), cwd=cwd, input=stdin or b"", env=environment(env), capture_output=True, check=False
-        )
-    except FileNotFoundError:
-        if not cwd.is_dir():
-            raise BadInput("no such folder", where=str(cwd), remedy="Name a folder that exists.") from None
-        raise BadInput("git is not installed", remedy="Install git 2.31 or newer.") from None
-
-
-def _command(args: Iterable[str]) -> list[str]:
-    return ["git", "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *args]
-
-
-def git_bytes(
-    args: Iterable[str], cwd: Path, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
-) -> bytes:
-    """What `git args` prints. Raises ForgeError with git's own words if it fails."""
-    args = list(args)
-    done = run_git(args, cwd, stdin=stdin, env=env)
-    if done.returncode:
-        words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
-        raise ForgeError(f"git {args[0]} failed: {words}", where=str(cwd))
-    return done.stdout
-
-
-def git_at_most(limit: int, args: Iterable[str], cwd: Path, *, env: Mapping[str, str] | None = None) -> bytes | None:
-    """What `git args` prints, or None if that is more than `limit` bytes: git is ended then, and memory spared.
-
-    Raises ForgeError with git's own words if it fails.
-    """
-    args = list(args)
-    with (
-        tempfile.TemporaryFile() as words,
-        subprocess.Popen(
-            _command(args),
-            cwd=cwd,
-            env=environment(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=words,
-        ) as process,
-    ):
-        data = process.stdout.read(limit + 1) if process.stdout else b""
-        if len(data) > limit:
-            process.kill()
-            return None
-        if process.wait():
-            words.seek(0)
-            said = words.read().decode(errors="replace").strip() or f"exit status {process.returncode}"
-            raise ForgeError(f"git {args[0]} failed: {said}", where=str(cwd))
-    return data
-
-
-def git(args: Iterable[str], cwd: Path) -> str:
-    """What `git args` prints, as text without the last line's end. Raises ForgeError if it fails."""
-    return git_bytes(args, cwd).decode(errors="surrogateescape").rstrip("\n")
 
 
 class Entry(NamedTuple):
@@ -168,6 +77,17 @@ class Repository:
             )
         return done.stdout.decode().strip()
 
+    def tree(self, commit: str, folder: str) -> str | None:
+        """The object id of a folder's tree at `commit`, which names its whole contents; None where it is none."""
+        done = run_git(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{folder}"], self.root)
+        return done.stdout.decode().strip() or None
+
+    def branches(self) -> dict[str, str]:
+        """The commit of each branch, local and remote, by its name; the local ones first."""
+        asked = ["for-each-ref", "--format=%(objectname) %(refname:short)", "refs/heads", "refs/remotes"]
+        pairs = (line.partition(" ")[::2] for line in git(asked, self.root).splitlines())
+        return {name: commit for commit, name in pairs}
+
     def branch(self) -> str | None:
         """The branch that is checked out, or None on a detached HEAD."""
         done = run_git(["symbolic-ref", "--quiet", "--short", "HEAD"], self.root)
@@ -213,19 +133,21 @@ class Repository:
             at = end + size + 2
         return found
 
-    def history(self, commit: str, prefixes: Iterable[str]) -> History:
+    def history(self, commit: str, prefixes: Iterable[str]) -> "History":
         """What each commit did to the paths below `prefixes`, along first parents up to `commit`, oldest first.
 
         A merge counts as the one commit that it is for its first parent. One git process, whatever the prefixes.
         """
         return self._history(commit, [f":(literal){prefix}" for prefix in prefixes])
 
-    def history_of_files(self, commit: str, start: str) -> History:
+    def history_of_files(self, commit: str, start: str) -> "History":
         """As `history`, of the files whose path begins with `start`, and of no folder's: git looks into none for it."""
         literal = re.sub(r"([\\*?\[])", r"\\\1", start)
         return self._history(commit, [f":(glob){literal}*"])
 
-    def _history(self, commit: str, pathspecs: Iterable[str]) -> History:
+    def _history(self, commit: str, pathspecs: Iterable[str]) -> "History":
+        from modelbook.core.history import History, Revision
+
         printed = git_bytes([*_LOG, commit, "--", *pathspecs], self.root).decode(errors="surrogateescape")
         revisions, by = [], None
         parts = iter(printed.split("\0"))
@@ -239,7 +161,7 @@ class Repository:
                 by = _commit(part)
         return History(tuple(revisions), complete=not self._is_cut(commit))
 
-    def about(self, commit: str) -> Commit:
+    def about(self, commit: str) -> "Commit":
         """Who made `commit`, when, and what it says."""
         _, _, text = git(["rev-list", "--max-count=1", "--encoding=UTF-8", _COMMIT, commit], self.root).partition("\n")
         return _commit(text)
@@ -289,7 +211,9 @@ class Repository:
         return done.stdout.decode().strip() or None if done.returncode == 0 else None
 
 
-def _commit(text: str) -> Commit:
+def _commit(text: str) -> "Commit":
+    from modelbook.core.history import Commit
+
     name, parents, seconds, author, email, committer, subject = text.split("\n", 6)
     return Commit(name, time_of(seconds), tuple(parents.split()), author, email, subject, committer)
 

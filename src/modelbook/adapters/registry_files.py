@@ -1,10 +1,10 @@
 """Reads the registry's files from a commit: what is decided upon is what is committed, never what lies about."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from modelbook.adapters.clock import now
-from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository, git, time_of
+from modelbook.adapters.git import SUBMODULE, SYMLINK, Entry, Repository, time_of
+from modelbook.adapters.git_process import git
 from modelbook.adapters.sigstore_check import check_keyless
 from modelbook.adapters.trust_files import read_trust, trust_history
 from modelbook.core.envelope import MAX_BUNDLE
@@ -15,37 +15,8 @@ from modelbook.core.registry import Registry
 from modelbook.core.strict_yaml import MAX_BYTES
 from modelbook.core.tenure import Tenures, no_older, tenures
 from modelbook.core.trust_change import verify_trust_history
-from modelbook.errors import BadInput
 
-FOLDER = "registry"
 _OF_TRUST = "trust"  # with it begin trust.yaml, its signatures and trusted_root.json, and nothing else
-
-
-def find_registry(start: Path, named: str | None) -> tuple[Repository, str]:
-    """The repository that holds the registry, and the registry's folder below its top.
-
-    That is the folder `named` (in whatever repository it lies), or the nearest `registry` above `start`. Raises
-    BadInput where there is none.
-    """
-    folder = start / named if named else start
-    repository = Repository.find(folder if folder.is_dir() else start)
-    if repository.bare:
-        return repository, (named or FOLDER).strip("/")
-    root = repository.root.resolve()
-    if named:
-        if not (folder / "policy.yaml").is_file():
-            raise BadInput("no policy.yaml in this folder, so it is no registry", where=str(folder))
-        return repository, folder.resolve().relative_to(root).as_posix()
-    for above in [start.resolve(), *start.resolve().parents]:
-        if (above / FOLDER / "policy.yaml").is_file():
-            return repository, (above / FOLDER).relative_to(root).as_posix()
-        if above == root:
-            break
-    raise BadInput(
-        "there is no registry here (no registry/policy.yaml)",
-        where=str(root),
-        remedy="Make one with `modelbook init`, or name its folder with --registry or MODELBOOK_REGISTRY.",
-    )
 
 
 def read_registry(
@@ -61,24 +32,24 @@ def read_registry(
     entries = repository.entries(commit, inside)
     findings, oids = [], {}
     for path, entry in entries.items():
-        if entry.mode in {SYMLINK, SUBMODULE}:
-            what = "a symbolic link" if entry.mode == SYMLINK else "a submodule"
-            findings.append(
-                Finding(
-                    path,
-                    None,
-                    "not-a-file",
-                    f"{what} is not allowed in the registry",
-                    "Replace it by the file itself.",
-                )
-            )
-        elif entry.size > (MAX_BYTES if path.endswith(".yaml") else MAX_BUNDLE):
-            findings.append(Finding(path, None, "too-large", f"{entry.size:,} bytes is too large for a registry file"))
+        if problem := unsound(path, entry):
+            findings.append(problem)
         else:
             oids[path.removeprefix(folder + "/")] = entry.oid
     blobs = repository.blobs(oids.values())
     files = {path: blobs[oid] for path, oid in oids.items()}
     return Registry(files, folder, keyless=check_keyless), findings
+
+
+def unsound(path: str, entry: Entry) -> Finding | None:
+    """What git shows to be wrong with a file of the registry: a link, a submodule, too large."""
+    if entry.mode in {SYMLINK, SUBMODULE}:
+        what = "a symbolic link" if entry.mode == SYMLINK else "a submodule"
+        message = f"{what} is not allowed in the registry"
+        return Finding(path, None, "not-a-file", message, "Replace it by the file itself.")
+    if entry.size > (MAX_BYTES if path.endswith(".yaml") else MAX_BUNDLE):
+        return Finding(path, None, "too-large", f"{entry.size:,} bytes is too large for a registry file")
+    return None
 
 
 def read_history(
@@ -138,6 +109,10 @@ def read_past(
 
 
 def _tenures(repository: Repository, history: History, commit: str) -> Tenures:
+    return tenures(history, repository.blobs(history.stage_files()), read_times(repository, commit))
+
+
+def read_times(repository: Repository, commit: str) -> dict[str, str]:
+    """When each commit that led to `commit` came to its branch, as `no_older` has it."""
     listing = git(["rev-list", "--first-parent", "--reverse", "--timestamp", commit], repository.root)
-    line = [(oid, time_of(seconds)) for seconds, oid in map(str.split, listing.splitlines())]
-    return tenures(history, repository.blobs(history.stage_files()), no_older(line, now()))
+    return no_older([(oid, time_of(seconds)) for seconds, oid in map(str.split, listing.splitlines())], now())

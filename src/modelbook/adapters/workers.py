@@ -31,14 +31,20 @@ def cores() -> int:
 
 
 def spread(
-    work: Callable[[T], R], items: Sequence[T], *, jobs: int | None = None, progress: Progress | None = None
+    work: Callable[[T], R],
+    items: Sequence[T],
+    *,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    worth: int = WORTH,
 ) -> list[R]:
     """`work` of each item, in their order, by at most `jobs` processes (None: as many as there are processors).
 
-    `work` must be pure, and its answers such that they can be pickled. `progress` counts items. The first exception
+    `work` must be pure, and its answers such that they can be pickled. `progress` counts items; `worth` is how many of
+    them one more process must have to do. The first exception
     is raised again here; a process that ends before its work does is a WorkerError, never a shorter list.
     """
-    processes = min(jobs or cores(), max(1, len(items) // WORTH))
+    processes = min(jobs or cores(), max(1, len(items) // worth))
     if processes == 1 or sys.platform != "linux":
         return list(_one_by_one(work, items, progress))
     answers: dict[int, R] = {}
@@ -67,6 +73,21 @@ def _one_by_one(work: Callable[[T], R], items: Sequence[T], progress: Progress |
         yield work(item)
         if progress:
             progress(1)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """A block in which nothing looks for cycles of objects to free: for what makes millions, and keeps nearly all.
+
+    Looking through them again and again would take a third of its time.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 @contextmanager

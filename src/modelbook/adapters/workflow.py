@@ -1,5 +1,6 @@
 """What a step of a GitHub Actions workflow may leave behind: outputs, a summary, annotations, masked secrets."""
 
+import json
 import os
 import secrets
 import sys
@@ -29,6 +30,28 @@ def set_outputs(values: Mapping[str, str]) -> None:
         file.write("".join(lines))
 
 
+def mask(secret: str) -> None:
+    """Let no log of this job show `secret` from now on. Outside a workflow nothing happens."""
+    if in_workflow():
+        sys.stderr.write(f"::add-mask::{secret}\n")
+        sys.stderr.flush()
+
+
+def note(text: str) -> None:
+    """Say in the job's log what nobody has to act upon. Outside a workflow nothing happens."""
+    if in_workflow():
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+def event_inputs() -> dict[str, str]:
+    """What this workflow was started with by hand, as text; nothing where something else started it."""
+    path = os.environ.get("GITHUB_EVENT_PATH")
+    inputs = json.loads(Path(path).read_bytes()).get("inputs") if in_workflow() and path else None
+    known = {name: value for name, value in (inputs or {}).items() if value is not None}
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in known.items()}
+
+
 def publish(report: "Report") -> None:
     """Write the report as the job's summary and as annotations. Outside a workflow nothing happens."""
     if not in_workflow():
@@ -36,14 +59,18 @@ def publish(report: "Report") -> None:
     # Every training asks this module for its job: it need not bring the gates and all that is told of them.
     from modelbook.core.markdown import annotations, markdown
 
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown(report) + "\n")
+    publish_text(markdown(report))
     for line in annotations(report):
         # A path may hold bytes that are no UTF-8.
         sys.stderr.write(line.encode(errors="backslashreplace").decode() + "\n")
     sys.stderr.flush()
+
+
+def publish_text(markdown: str) -> None:
+    """Write Markdown as the job's summary. Outside a workflow nothing happens."""
+    if in_workflow() and (summary := os.environ.get("GITHUB_STEP_SUMMARY")):
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(markdown + "\n")
 
 
 def job_identity() -> str | None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelbook.adapters.store import Progress
-from modelbook.core.markdown import plain
-from modelbook.core.report import Report, gate_values
+from modelbook.core.unseen import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from modelbook.core.report import Report
 
 _ESCAPED = re.compile("[\ud800-\udfff]|#(?=#\\[)")
 _LAST = 24  # what the last column of a table needs at least: its cells may be folded, the others never
@@ -36,7 +37,7 @@ def print_json(data: Any) -> None:
     sys.stdout.write(_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
-def print_report(report: Report, *, as_json: bool, also: Mapping[str, object] | None = None) -> None:
+def print_report(report: "Report", *, as_json: bool, also: Mapping[str, object] | None = None) -> None:
     """The report on standard output, and as a summary and annotations where this is a workflow's step.
 
     `also` joins it in JSON.
@@ -62,10 +63,12 @@ def print_report(report: Report, *, as_json: bool, also: Mapping[str, object] | 
         click.secho(f"  next: {plain(step)}", fg="cyan")
 
 
-def _print_gates(report: Report) -> None:
+def _print_gates(report: "Report") -> None:
     # Only tables need Rich, and it takes longer to import than most checks take to run.
     from rich.table import Table
     from rich.text import Text
+
+    from modelbook.core.report import gate_values
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("gate", "value", "limit", "margin", "verdict"):
@@ -96,7 +99,8 @@ def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: s
     cells = [["-" if value is None else plain(str(value)) for value in row.values()] for row in rows]
     widths = [max(cell_len(line[at]) for line in (headings, *cells)) for at in range(len(headings))]
     if sum(widths[:-1]) + 2 * len(widths) + min(widths[-1], _LAST) > console().width:
-        _print_stacked(headings, cells, widths, console().width)
+        for text in table_lines([headings, *cells], console().width):
+            say(text)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
@@ -106,17 +110,22 @@ def print_table(rows: Sequence[Mapping[str, object]], *, as_json: bool, empty: s
     console().print(table)
 
 
-def _print_stacked(headings: list[str], cells: list[list[str]], widths: list[int], room: int) -> None:
-    """A table that is too wide: the columns that fit stand in a line, the others by name in a line below it."""
-    from rich.cells import set_cell_size
+def table_lines(cells: Sequence[Sequence[str]], room: int) -> Iterator[str]:
+    """Lines of a table whose first row are the headings; quick for any number of rows.
 
-    fit = max(1, sum(sum(widths[:at]) + 2 * (at - 1) <= room for at in range(1, len(widths))))
-    for line in (headings, *cells):
+    Where it is wider than `room`, the columns that fit stand in a line, the others by name in a line below it.
+    """
+    from rich.cells import cell_len, set_cell_size
+
+    headings = cells[0]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    fit = max(1, sum(sum(widths[:at]) + 2 * (at - 1) <= room for at in range(1, len(widths) + 1)))
+    for line in cells:
         shown = [set_cell_size(cell, width) for cell, width in zip(line[:fit], widths, strict=False)]
-        say("  ".join(shown).rstrip())
+        yield "  ".join(shown).rstrip()
         rest = [f"{name}: {cell}" for name, cell in zip(headings[fit:], line[fit:], strict=True) if cell != "-"]
         if rest and line is not headings:
-            say("    " + "  ".join(rest))
+            yield "    " + "  ".join(rest)
 
 
 def print_nested(data: Any) -> None:

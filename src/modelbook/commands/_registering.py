@@ -13,7 +13,8 @@ from modelbook.adapters.signer import StatementSigner
 from modelbook.adapters.store import Progress, Store
 from modelbook.commands._console import progress, say
 from modelbook.commands._numbering import next_number, proposed_numbers, submit_numbered
-from modelbook.commands._signing import refuse_unverified
+from modelbook.commands._proposing import tell
+from modelbook.commands._signing import open_allowed_signer, refuse_unverified
 from modelbook.commands._workspace import Workspace
 from modelbook.core.card import ModelCard
 from modelbook.core.card_markdown import registration_body
@@ -30,6 +31,43 @@ from modelbook.errors import BadInput, ObjectExists, ObjectMissing, Refused
 
 LABELS = ("modelbook", "registration")
 RECORD_LIMIT = 16 * 1024 * 1024  # bytes
+
+
+def register_run(
+    workspace: Workspace,
+    model: str,
+    run_id: str,
+    *,
+    signer: str,
+    forge_name: str,
+    digest: str | None = None,
+    description: str | None = None,
+    tags: Sequence[str] = (),
+    as_json: bool = False,
+) -> None:
+    """Register a run that completed, or find the version that it became, and tell of it.
+
+    Raises Refused where its record has not the `digest`, or the run may not be registered.
+    """
+    workspace.refuse_uncommitted()
+    key, _ = open_allowed_signer(workspace, signer, model, statement="model")
+    open_allowed_signer(workspace, signer, model, statement="provenance")
+    forge = workspace.forge(forge_name)
+    if found := registered(workspace, forge, model, run_id):
+        version, proposal = found
+        if proposal.merged:
+            complete(workspace, model, version)
+        tell(f"{model}@{version}", "this run is that version already", proposal, as_json=as_json)
+        return
+    record = read_finished(workspace.store, run_id, digest)
+    number, proposal = register_record(workspace, forge, key, model, record, description=description, tags=tags)
+    size = sum(file.size for file in record.artifacts)
+    tell(
+        f"{model}@{number}",
+        f"{len(record.artifacts)} files, {size:,} bytes, signed",
+        proposal,
+        as_json=as_json,
+    )
 
 
 def register_record(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from modelbook.adapters.registry_files import FOLDER as REGISTRY
+from modelbook.adapters.registry_folder import FOLDER as REGISTRY
 from modelbook.core.code_owners import PLACES, is_owner
 from modelbook.core.workflow_files import FOLDER
 

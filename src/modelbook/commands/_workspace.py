@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from modelbook.adapters.example_results import read_results
 from modelbook.adapters.git import Repository
-from modelbook.adapters.registry_files import find_registry, read_registry, read_tenures, read_trust_history
+from modelbook.adapters.registry_folder import find_registry
 from modelbook.adapters.store import Store
 from modelbook.adapters.workflow import job_identity
-from modelbook.core.examples import Results
 from modelbook.core.findings import Finding
-from modelbook.core.registry import Registry
-from modelbook.core.tenure import Tenures
 from modelbook.errors import BadInput
 
-if TYPE_CHECKING:  # only the commands that propose or deploy load them
+if TYPE_CHECKING:  # what reads and judges the documents is loaded by whoever reads one; `find` reads none
     from modelbook.adapters.deployments import Deployments
     from modelbook.adapters.forge import Forge
     from modelbook.adapters.tags import Tags
+    from modelbook.core.examples import Results
+    from modelbook.core.registry import Registry
+    from modelbook.core.tenure import Tenures
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -110,7 +109,7 @@ class Workspace:
     repository: Repository
     folder: str
     commit: str
-    registry: Registry
+    registry: "Registry"
     findings: tuple[Finding, ...]
     is_head: bool = False
     trust_from: str | None = None
@@ -122,6 +121,8 @@ class Workspace:
         Whoever merged one that its root did not sign must gain nothing by it. What comes with no more than the latest
         commits, as in a workflow, is checked as far as these go back.
         """
+        from modelbook.adapters.registry_files import read_trust_history
+
         start = self.repository.commit(self.trust_from) if self.trust_from else None
         return (*self.findings, *read_trust_history(self.repository, self.folder, self.commit, start))
 
@@ -146,8 +147,9 @@ class Workspace:
     def deployments(self, name: str) -> "Deployments":
         """Where deployments are recorded: `git` (in this clone) or `github`."""
         if name == "github":
-            from modelbook.adapters.github_api import TOKENS, open_api
             from modelbook.adapters.github_deployments import GitHubDeployments
+            from modelbook.adapters.github_tokens import TOKENS
+            from modelbook.adapters.open_github import open_api
 
             # What a job's own token writes starts no workflow, and a deployment has none to start.
             return GitHubDeployments(open_api(self.repository, tokens=TOKENS[::-1]))
@@ -158,16 +160,18 @@ class Workspace:
     def tags(self, name: str) -> "Tags":
         """Where tags stand: `git` (in this clone) or `github`."""
         if name == "github":
-            from modelbook.adapters.github_api import open_api
             from modelbook.adapters.github_tags import GitHubTags
+            from modelbook.adapters.open_github import open_api
 
-            return GitHubTags(open_api(self.repository))
+            return GitHubTags(open_api(self.repository, permissions={"contents": "write"}))
         from modelbook.adapters.tags import LocalTags
 
         return LocalTags(self.repository)
 
-    def tenures(self, *scope: str) -> Tenures:
+    def tenures(self, *scope: str) -> "Tenures":
         """Since when each stage has held its version, below the paths `scope`: read where a stage asks for a soak."""
+        from modelbook.core.tenure import Tenures
+
         try:
             asked = any(stage.soak for stage in self.registry.policy.stages)
         except BadInput:  # whoever judges by this policy says what is wrong with it
@@ -176,15 +180,18 @@ class Workspace:
             return Tenures()
         return self.past(*scope)
 
-    def past(self, *scope: str) -> Tenures:
+    def past(self, *scope: str) -> "Tenures":
         """What held each stage below the paths `scope`, from when to when: read whoever asks."""
+        from modelbook.adapters.registry_files import read_tenures
+
         return read_tenures(self.repository, self.folder, self.commit, scope)
 
-    def results(self, model: str, *versions: int, files: Registry | None = None) -> Results:
+    def results(self, model: str, *versions: int, files: "Registry | None" = None) -> "Results":
         """What suites found for each example of these versions, and of those in a stage now, where gates may ask.
 
         The rules are those of this registry, the evaluations those in `files`, or in this one.
         """
+        from modelbook.adapters.example_results import read_results
         from modelbook.core.promotion import results_needed  # late: most commands judge no gate
 
         try:
@@ -210,12 +217,16 @@ class Workspace:
 
     def at(self, commit: str, scope: Iterable[str] = ()) -> "Workspace":
         """The same registry at another commit."""
+        from modelbook.adapters.registry_files import read_registry
+
         registry, findings = read_registry(self.repository, self.folder, commit, scope)
         return Workspace(self.repository, self.folder, commit, registry, tuple(findings), trust_from=self.trust_from)
 
 
 def open_workspace(folder: str | None, *, rev: str = "HEAD", scope: Iterable[str] = ()) -> Workspace:
     """Gather the registry around the working directory. Raises BadInput where there is none."""
+    from modelbook.adapters.registry_files import read_registry
+
     repository, found = find_registry(Path.cwd(), folder)
     commit = repository.commit(rev)
     registry, findings = read_registry(repository, found, commit, scope)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
-from modelbook.adapters.git import Repository, git, run_git
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import git, run_git
 from modelbook.adapters.key_signer import KeySigner, create_key, open_key
-from modelbook.adapters.registry_files import FOLDER as REGISTRY
+from modelbook.adapters.registry_folder import FOLDER as REGISTRY
 from modelbook.commands._console import print_json, say
 from modelbook.commands._workflows import GUIDE, Pin, Planned, plan_workflows, read_owners, read_pin
 from modelbook.commands._workspace import default_key, json_option

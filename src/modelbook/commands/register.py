@@ -2,9 +2,7 @@
 
 import click
 
-from modelbook.commands._proposing import tell
-from modelbook.commands._registering import complete, read_finished, register_record, registered
-from modelbook.commands._signing import open_allowed_signer
+from modelbook.commands._registering import complete, register_run
 from modelbook.commands._workspace import (
     forge_option,
     json_option,
@@ -58,22 +56,14 @@ def command(
         raise click.UsageError("Give MODEL and --run ID, or --complete.")
     check_name(model, "registered model")
     run_id = run_id.removeprefix("run:")  # as references write it
-    workspace.refuse_uncommitted()
-    key, _ = open_allowed_signer(workspace, signer, model, statement="model")
-    open_allowed_signer(workspace, signer, model, statement="provenance")
-    forge = workspace.forge(forge_name)
-    if found := registered(workspace, forge, model, run_id):
-        version, proposal = found
-        if proposal.merged:
-            complete(workspace, model, version)
-        tell(f"{model}@{version}", "this run is that version already", proposal, as_json=as_json)
-        return
-    record = read_finished(workspace.store, run_id, digest)
-    number, proposal = register_record(workspace, forge, key, model, record, description=description, tags=tags)
-    size = sum(file.size for file in record.artifacts)
-    tell(
-        f"{model}@{number}",
-        f"{len(record.artifacts)} files, {size:,} bytes, signed",
-        proposal,
+    register_run(
+        workspace,
+        model,
+        run_id,
+        signer=signer,
+        forge_name=forge_name,
+        digest=digest,
+        description=description,
+        tags=tags,
         as_json=as_json,
     )

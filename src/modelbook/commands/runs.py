@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from pydantic import JsonValue
 
-from modelbook.adapters.registry_files import FOLDER
+from modelbook.adapters.registry_folder import FOLDER
 from modelbook.adapters.store import Store
 from modelbook.commands._console import print_json, print_table, say
 from modelbook.commands._pulling import fetch_all, whole_folder
@@ -36,7 +36,9 @@ POLL = 2.0  # seconds between two looks at a run that is followed: about as ofte
 
 @click.group(name="runs", short_help="List runs, or follow one.", invoke_without_command=True)
 @click.option("--experiment", metavar="NAME", help="Only runs of this experiment.")
-@click.option("--status", type=click.Choice(["running", "completed", "failed", "killed"]), help="Only such runs.")
+@click.option(
+    "--status", type=click.Choice(["running", "completed", "failed", "killed", "pruned"]), help="Only such runs."
+)
 @registry_option
 @json_option
 @click.pass_context

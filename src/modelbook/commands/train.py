@@ -2,44 +2,24 @@
 
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import click
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from modelbook.adapters.person import person
-from modelbook.adapters.workflow import set_outputs
-from modelbook.commands._console import print_json, say, to_stderr
-from modelbook.commands._dataset_files import resolve_dataset
-from modelbook.commands._dataset_pull import pull_datasets
 from modelbook.commands._pulling import refuse
-from modelbook.commands._workspace import (
-    Workspace,
-    json_option,
-    open_workspace,
-    registry_option,
-    this_job,
-)
-from modelbook.core.digests import digest_of
-from modelbook.core.documents import repeated
-from modelbook.core.layout import dataset_folder
+from modelbook.commands._training import Asked, report_run, train_run
+from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option
 from modelbook.core.names import check_name
 from modelbook.core.records import RunId, Tag
-from modelbook.core.registry import Registry
 from modelbook.core.run_log import RunStarted
-from modelbook.core.run_record import DatasetUse
 from modelbook.core.run_state import replay
 from modelbook.core.storage import run_key
-from modelbook.errors import BadInput, Exit
-from modelbook.training.launch import LaunchPlan, LaunchResult, launch
-from modelbook.training.provenance import provenance
-from modelbook.training.run_config import RunPlan
+from modelbook.errors import BadInput
 from modelbook.training.run_id import new_run_id
 from modelbook.training.run_reader import read_events
 from modelbook.training.torchrun import gpus
 
-ROLES = ("train", "validation", "test")
 _MOST_PROCESSES = 1024  # on one machine
 
 
@@ -125,46 +105,26 @@ def command(
         experiment, tags = experiment or began.experiment, tags or began.tags
         deterministic = deterministic or began.deterministic
     processes = _processes(nproc) if nproc or not began else began.processes
-    cwd = Path.cwd()
-    if not (cwd / entry_point).is_file():
-        raise BadInput("there is no such training script", where=entry_point, remedy="Name the file that trains.")
-    uses = _datasets(workspace.registry, datasets)
-    origin = provenance(cwd, entry_point, allow_dirty=allow_dirty)
-    plan = RunPlan(
-        run=resume or (_run_id(run_id) if run_id else new_run_id(os.environ)),
-        experiment=experiment or _experiment(entry_point),
-        job=this_job(),
-        user=person(workspace.repository.root),
-        params=(began.params if began else {}) | _params(params),
-        seed=seed,
-        tags=_tags(tags),
-        code=origin.code,
-        datasets=tuple(uses),
-        environment=origin.environment,
-        arguments=arguments,
-        deterministic=deterministic,
-        processes=processes,
+    result = train_run(
+        workspace,
+        Asked(
+            run=resume or (_run_id(run_id) if run_id else new_run_id(os.environ)),
+            entry_point=entry_point,
+            experiment=experiment or _experiment(entry_point),
+            datasets=datasets,
+            params=(began.params if began else {}) | _params(params),
+            seed=seed,
+            tags=_tags(tags),
+            arguments=arguments,
+            deterministic=deterministic,
+            processes=processes,
+            trial=began.trial if began else None,
+        ),
+        force=force,
+        allow_dirty=allow_dirty,
+        as_json=as_json,
     )
-    scratch = workspace.repository.main_root / ".modelbook" / "runs"
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="modelbook-data-") as folder:
-        folders = pull_datasets(workspace, uses, Path(folder))
-        say(f"run {plan.run}", as_json=as_json)
-        result = launch(
-            LaunchPlan(
-                run=plan,
-                entry_point=entry_point,
-                cwd=cwd,
-                scratch=scratch,
-                dataset_folders=folders,
-                force=force,
-                files=origin.files,
-                notes=origin.notes,
-            ),
-            workspace.store,
-            terminal=to_stderr if as_json else None,
-        )
-    return _report(workspace, result, as_json)
+    return report_run(workspace, result, as_json=as_json)
 
 
 def _began(workspace: Workspace, run: str, run_id: str | None) -> RunStarted:
@@ -176,63 +136,6 @@ def _began(workspace: Workspace, run: str, run_id: str | None) -> RunStarted:
     if not events:
         raise BadInput(f"there is no run {run} in the store", where=workspace.store.uri, remedy="See `modelbook runs`.")
     return replay(events).start
-
-
-def _report(workspace: Workspace, result: LaunchResult, as_json: bool) -> int:
-    digest = ""
-    if result.record:
-        digest = digest_of(workspace.store.read_bytes(run_key(result.run_id), limit=16 * 1024 * 1024))
-    set_outputs({"run": result.run_id, "digest": digest})
-    if as_json:
-        metrics = result.record.metrics if result.record else {}
-        print_json(
-            {
-                "run": result.run_id,
-                "status": result.status,
-                "digest": digest,
-                "metrics": metrics,
-                "warnings": list(result.warnings),
-            }
-        )
-    for warning in result.warnings:
-        say(f"warning: {warning}", as_json=as_json)
-    if result.record is None:
-        how = f"exit status {result.exit_code}" if result.exit_code is not None else f"signal {result.signal}"
-        say(
-            f"run {result.run_id} {result.status} ({how}); its log and checkpoints are in {workspace.store.uri}",
-            as_json=True,
-        )
-        say(f"  See: modelbook show run:{result.run_id}", as_json=True)
-        if result.state and result.state.checkpoints:
-            step = result.state.checkpoints[-1].step
-            say(f"  It can go on from step {step}: modelbook train --resume {result.run_id}", as_json=True)
-        return Exit.NO
-    if result.repeated:
-        say(f"run {result.run_id} had completed before: nothing was trained", as_json=as_json)
-    elif not as_json:
-        files, size = len(result.record.artifacts), sum(file.size for file in result.record.artifacts)
-        say(f"run {result.run_id} completed: {files} files, {size:,} bytes in {workspace.store.uri}")
-    if not as_json:
-        say(f"  next: modelbook register MODEL --run {result.run_id}")
-    return Exit.YES
-
-
-def _datasets(registry: Registry, texts: tuple[str, ...]) -> list[DatasetUse]:
-    uses: list[DatasetUse] = []
-    for text in texts:
-        reference, _, role = text.partition(":")
-        role = role or "train"
-        if role not in ROLES:
-            raise BadInput(f"{role!r} is not a role for a dataset", remedy=f"Roles are {', '.join(ROLES)}.")
-        name, version = resolve_dataset(registry, reference)
-        digest = registry.digest(f"{dataset_folder(name, version)}/card.yaml")
-        uses.append(DatasetUse(dataset=name, version=version, role=role, digest=digest))
-    if twin := repeated([f"{use.dataset}:{use.role}" for use in uses]):
-        raise BadInput(
-            f"the dataset {twin.partition(':')[0]!r} is given twice for {twin.partition(':')[2]}",
-            remedy="Give each version a role of its own: --data digits@1 --data digits@2:test.",
-        )
-    return uses
 
 
 def _processes(text: str | None) -> int | None:

@@ -13,8 +13,19 @@ from modelbook.core.evaluation import Evaluation, Metric, inside_another, of_the
 from modelbook.core.hardware import hardware_class
 from modelbook.core.numbers import Numbers, not_a_number
 from modelbook.core.pointer import Holder
+from modelbook.core.registered_model import Suite
 
 Kept = TypeVar("Kept")
+
+
+def counts(suites: Mapping[str, Suite], evaluation: Evaluation) -> bool:
+    """Whether it is by a suite that model.yaml names now, on the dataset version that it pins for it.
+
+    Where model.yaml names no suite at all, each counts.
+    """
+    suite = suites.get(evaluation.ran)
+    used = f"{evaluation.dataset.dataset}@{evaluation.dataset.version}"
+    return not suites or (suite is not None and suite.dataset == used)
 
 
 def that_count(evaluations: Mapping[str, Evaluation], baseline: Holder | None) -> dict[str, Evaluation]:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from modelbook.core.expressions import ExpressionError, parse
+from modelbook.core.cel import ExpressionError
+from modelbook.core.expressions import parse
 from modelbook.core.policy import PlacedGate
 
 Direction = Literal[1, -1]

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
+from modelbook.core.cel import Token, text_in
 from modelbook.core.claims import FORMS, Claim, claim_of
 from modelbook.core.reproduction import LEVELS
-
-Tokens = Sequence[tuple[str, str, int]]
-"""Kind, text and offset of each part of a condition."""
 
 REPRODUCED = "reproduced"
 """The function that says how well a version was trained again: `reproduced("identical")`."""
@@ -18,7 +16,7 @@ PROXY_FIELDS = ("sign_agreement", "sign_agreement_low", "spearman", "kendall", "
 _PROXY_FORM = 'proxy("perplexity", "satisfaction").sign_agreement'
 
 
-def levels_in(tokens: Tokens) -> frozenset[str]:
+def levels_in(tokens: Sequence[Token]) -> frozenset[str]:
     """The levels of reproduction that are asked for. Like a metric's name, a level is written, never computed.
 
     Raises ValueError.
@@ -38,7 +36,7 @@ def levels_in(tokens: Tokens) -> frozenset[str]:
     return frozenset(found)
 
 
-def claims_in(tokens: Tokens) -> tuple[Claim, ...]:
+def claims_in(tokens: Sequence[Token]) -> tuple[Claim, ...]:
     """What the functions of FORMS are asked, in the order in which it stands there. Raises ValueError."""
     found = []
     for i, (kind, word, at) in enumerate(tokens):
@@ -53,7 +51,7 @@ def claims_in(tokens: Tokens) -> tuple[Claim, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def proxies_in(tokens: Tokens) -> frozenset[tuple[str, str]]:
+def proxies_in(tokens: Sequence[Token]) -> frozenset[tuple[str, str]]:
     """The offline and the online metric of each proxy that is asked for. Raises ValueError."""
     found = set()
     for i, (kind, word, at) in enumerate(tokens):
@@ -70,7 +68,7 @@ def proxies_in(tokens: Tokens) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
-def _arguments(tokens: Tokens, at: int) -> list[str | float]:
+def _arguments(tokens: Sequence[Token], at: int) -> list[str | float]:
     """The literals from `at` to the closing bracket; none where anything else stands between them."""
     found: list[str | float] = []
     for (kind, word, _), (_, comma, _) in zip(tokens[at::2], tokens[at + 1 :: 2], strict=False):
@@ -80,11 +78,6 @@ def _arguments(tokens: Tokens, at: int) -> list[str | float]:
         if comma == ")":
             return found
     return []
-
-
-def text_in(word: str) -> str:
-    """What stands between the quotes; a name needs no escapes, so that one with a backslash fits none."""
-    return word.lstrip("rR")[1:-1]
 
 
 def _number_in(word: str) -> float:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from modelbook.core.calls import PROXY, REPRODUCED
+from modelbook.core.cel import ExpressionError, evaluate, nested
 from modelbook.core.claims import FORMS, Claim, claim_of
-from modelbook.core.expressions import Expression, ExpressionError, evaluate, parse
+from modelbook.core.expressions import Expression, parse
 from modelbook.core.numbers import Numbers, not_a_number
 from modelbook.core.pairing import paired
 from modelbook.core.policy import PlacedGate
@@ -180,23 +181,11 @@ def _missing(expression: Expression, facts: Facts) -> str | None:
 
 
 def _variables(facts: Facts) -> dict[str, Any]:
-    variables: dict[str, Any] = {"metrics": _nested(facts.candidate.values), "tags": list(facts.tags)}
+    variables: dict[str, Any] = {"metrics": nested(facts.candidate.values), "tags": list(facts.tags)}
     variables["params"] = dict(facts.params or {})
     if facts.baseline is not None:
-        variables["baseline"] = {"metrics": _nested(facts.baseline.values)}
+        variables["baseline"] = {"metrics": nested(facts.baseline.values)}
     return variables
-
-
-def _nested(values: Mapping[str, float]) -> dict[str, Any]:
-    """`{"by_country.de.accuracy": 0.9}` as `{"by_country": {"de": {"accuracy": 0.9}}}`, as CEL reads it."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        *outer, last = name.split(".")
-        inner = found
-        for part in outer:
-            inner = inner.setdefault(part, {})
-        inner[last] = value
-    return found
 
 
 def _infinite(

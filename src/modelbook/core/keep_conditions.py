@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelbook.core.expressions import ExpressionError, evaluate, free_names
+from modelbook.core.cel import ExpressionError, evaluate
+from modelbook.core.expressions import free_names
 from modelbook.core.keep import KINDS, Keep, KeepRule
 
 NAMES = frozenset({"tags", "metrics", "params", "stage", "stages", "status", "experiment", "age"})

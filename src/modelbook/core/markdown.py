@@ -3,7 +3,7 @@
 import re
 
 from modelbook.core.report import Report, gate_values
-from modelbook.core.strict_yaml import UNSEEN
+from modelbook.core.unseen import named
 
 # As numeric entities these are plain characters to every Markdown renderer: no link, mention, image, table or tag.
 _ACTIVE = re.compile(r"[&<>@|`*_\[\]()!~$\\#:\u200b]|^[-+](?=[-\s]|$)|^[0-9](?=[0-9]*\.(?:\s|$))|(?<=\bwww)\.")
@@ -11,8 +11,6 @@ _ACTIVE = re.compile(r"[&<>@|`*_\[\]()!~$\\#:\u200b]|^[-+](?=[-\s]|$)|^[0-9](?=[
 _REFERRING = re.compile(
     r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])|@(?=[A-Za-z0-9_-]+\.[A-Za-z0-9])|#(?=[0-9])|\bGH-(?=[0-9])", re.IGNORECASE
 )
-# In a log, a line that begins with two colons is a command to GitHub's runner, and so is what follows ##[ anywhere.
-_OBEYED = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
 MARKER = "<!-- modelbook:{} -->"
 _CUT = "\n\n(cut here: the whole is in the job's summary and its JSON output)\n"
 LIMIT = 60_000  # characters; GitHub accepts 65,536 in a comment
@@ -20,17 +18,8 @@ LIMIT = 60_000  # characters; GitHub accepts 65,536 in a comment
 
 def inert(text: str) -> str:
     """`text` so that Markdown shows exactly it, on one line; what could not be seen is named, as in [U+202E]."""
-    line = _named(" ".join(text.split()))
+    line = named(" ".join(text.split()))
     return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", _REFERRING.sub("\\g<0>\u200b", line))
-
-
-def _named(text: str, kept: str = "") -> str:
-    return UNSEEN.sub(lambda found: found[0] if found[0] in kept else f"[U+{ord(found[0]):04X}]", text)
-
-
-def plain(text: str) -> str:
-    """`text` without what a terminal or a workflow's log would obey or hide; such a character is named: [U+001B]."""
-    return _OBEYED.sub(lambda found: f"{found[1] or ''}[U+{ord(found[0][-1]):04X}]", _named(text, "\n"))
 
 
 def markdown(report: Report) -> str:

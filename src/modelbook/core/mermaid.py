@@ -31,6 +31,37 @@ def relative_bars(title: str, bars: Sequence[tuple[str, float]]) -> list[str]:
     ]
 
 
+def bars(title: str, found: Sequence[tuple[str, float]]) -> list[str]:
+    """Lines of a chart of bars (a label and a finite number >= 0) that begin at 0."""
+    top = _round_up(max([1e-9, *(value for _, value in found)]))
+    return [
+        "```mermaid",
+        f"%%{{init: {{'xyChart': {{'width': 780, 'height': {90 + 34 * len(found)}}}}}}}%%",
+        "xychart-beta horizontal",
+        f'    title "{_label(title)}"',
+        f"    x-axis [{', '.join(_quoted(label) for label, _ in found)}]",
+        f"    y-axis 0 --> {top:.10g}",
+        f"    bar [{', '.join(f'{value:.6g}' for _, value in found)}]",
+        "```",
+    ]
+
+
+def lines(title: str, across: tuple[int, int], found: Sequence[Sequence[float]]) -> list[str]:
+    """Lines of a chart of one or more series of finite numbers, from the first to the last of `across`."""
+    low, high = (pick(value for each in found for value in each) for pick in (min, max))
+    room = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
+    return [
+        "```mermaid",
+        "%%{init: {'themeVariables': {'xyChart': {'plotColorPalette': '#8c959f, #cf222e'}}}}%%",
+        "xychart-beta",
+        f'    title "{_label(title)}"',
+        f"    x-axis {across[0]} --> {across[1]}",
+        f"    y-axis {low - room:.6g} --> {high + room:.6g}",
+        *(f"    line [{', '.join(f'{value:.6g}' for value in each)}]" for each in found),
+        "```",
+    ]
+
+
 def _quoted(label: str) -> str:
     return f'"{_label(label)}"'
 

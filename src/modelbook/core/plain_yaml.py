@@ -4,10 +4,14 @@ Most of what verifying costs is reading cards, and nearly every card is of a few
 plain word or one in single quotes, and the same after a dash. Such a text is read here, several times as quickly. What
 is not surely of these lines (a comment, a block of text, an escape, odd indents, a key that stands twice, a number out
 of range) is none of its business: `read` returns None, and libyaml reads it, or says what is wrong and where.
+
+Half of a document is the environment that it was made in, which it shares with many others: that is read once.
 """
 
+import marshal
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 _DEEP = 10  # containers; libyaml's part says where too deep begins
@@ -23,11 +27,34 @@ _LINE = re.compile(
 )
 
 
+_SHARED = re.compile(r"^((?:  )?)environment:\n((?:\1  .*\n)+)", re.MULTILINE)
+_PLACE = "environment-which-is-read-once"  # what stands for it meanwhile
+
+
 def read(text: str, scalar: Callable[[str], Any]) -> dict[str, Any] | None:
     """The mapping that `text` holds, or None if it is not surely of the plain kind.
 
     `scalar` makes a value of a plain word; a ValueError of it means None too.
     """
+    shared = _SHARED.search(text)
+    if shared and _PLACE not in text and (block := _block(shared[2], len(shared[1]) + 2, scalar)):
+        # A block of plain lines means the same wherever it stands, so it is read by itself and put where it belongs.
+        whole = _read(f"{text[: shared.start(2) - 1]} {_PLACE}\n{text[shared.end() :]}", scalar)
+        holder = whole.get("lineage") if whole and shared[1] else whole
+        if whole and type(holder) is dict and holder.get("environment") == _PLACE:
+            holder["environment"] = marshal.loads(block)  # noqa: S302 - of this process's own making
+            return whole
+    return _read(text, scalar)
+
+
+@lru_cache(maxsize=64)
+def _block(lines: str, indent: int, scalar: Callable[[str], Any]) -> bytes | None:
+    """The mapping in `lines`, which are indented, as bytes of which each reader gets a copy of its own."""
+    found = _read("".join(line[indent:] for line in lines.splitlines(keepends=True)), scalar)
+    return None if found is None else marshal.dumps(found)
+
+
+def _read(text: str, scalar: Callable[[str], Any]) -> dict[str, Any] | None:
     lines = _LINE.findall(text)
     if len(lines) != text.count("\n") or text[-1:] != "\n" or max(map(len, text.split("\n"))) > _LONG:
         return None

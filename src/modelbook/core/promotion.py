@@ -5,11 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from modelbook.core import layout
-from modelbook.core.alike import like_with_like, that_count
+from modelbook.core.alike import counts, like_with_like, that_count
+from modelbook.core.cel import ExpressionError
 from modelbook.core.documents import DocumentError
 from modelbook.core.evaluation import Evaluation, Examples
 from modelbook.core.examples import Results
-from modelbook.core.expressions import ExpressionError, parse
+from modelbook.core.expressions import parse
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.gates import Facts, GateResult, judge
 from modelbook.core.numbers import NONE, Numbers, numbers_of
@@ -198,18 +199,18 @@ def _as_named(registry: Registry, verdict: VersionVerdict) -> tuple[dict[str, Ev
     suites = model.suites if model else {}
     kept, findings = {}, []
     for name, evaluation in verdict.evaluations.items():
-        suite = suites.get(evaluation.ran)
-        used = f"{evaluation.dataset.dataset}@{evaluation.dataset.version}"
         path = f"{layout.version_folder(verdict.model, verdict.version)}/evaluations/{name}.yaml"
-        if suite is None and suites:
+        suite = suites.get(evaluation.ran)
+        if counts(suites, evaluation):
+            kept[name] = evaluation
+        elif suite is None:
             message = f"model.yaml names no suite {evaluation.ran!r}, so what it measured counts for nothing"
             findings.append(Finding(registry.shown(path), None, "no-such-suite", message, level="warning"))
-        elif suite and suite.dataset != used:
+        else:
+            used = f"{evaluation.dataset.dataset}@{evaluation.dataset.version}"
             message = f"suite {name} measured it on {used}, but model.yaml pins {suite.dataset} for it"
             remedy = "Evaluations never change: give the suite on the other dataset a name of its own."
             findings.append(Finding(registry.shown(path), None, "not-pinned", message, remedy))
-        else:
-            kept[name] = evaluation
     return kept, findings
 
 

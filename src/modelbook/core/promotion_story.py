@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modelbook.core.approvals import Signing, signing
+from modelbook.core.cel import ExpressionError
 from modelbook.core.differences import Differences, MetricPair, differences, metric_pairs
 from modelbook.core.evaluation import Metric
-from modelbook.core.expressions import ExpressionError, parse
+from modelbook.core.expressions import parse
 from modelbook.core.gates import GateResult
 from modelbook.core.promotion import Decision
 from modelbook.core.trust import Trust

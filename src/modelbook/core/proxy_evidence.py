@@ -57,7 +57,8 @@ def proxies_asked(
 
     Where no gate asks, nothing is read.
     """
-    from modelbook.core.expressions import ExpressionError, parse
+    from modelbook.core.cel import ExpressionError
+    from modelbook.core.expressions import parse
 
     asked: set[tuple[str, str]] = set()
     for placed in gates:

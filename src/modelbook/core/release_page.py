@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from modelbook.core.card_markdown import cell, origin_rows
 from modelbook.core.documents import DocumentError
 from modelbook.core.github_page import GitHubPage
-from modelbook.core.markdown import LIMIT, inert, plain
+from modelbook.core.markdown import LIMIT, inert
 from modelbook.core.registry import Registry
 from modelbook.core.revocation import is_revoked, revocation_of
 from modelbook.core.sections import NEVER_CUT, Section, fitted, table
 from modelbook.core.tags import Tag
+from modelbook.core.unseen import plain
 
 _REVOKED = " (revoked)"
 _TICKS = re.compile("`+")

@@ -1,8 +1,9 @@
 """Whether the files by which everything is judged can judge: policy.yaml, trust.yaml and each model.yaml."""
 
 from modelbook.core import layout
+from modelbook.core.cel import ExpressionError
 from modelbook.core.documents import DocumentError, load_lines
-from modelbook.core.expressions import ExpressionError, parse
+from modelbook.core.expressions import parse
 from modelbook.core.findings import Finding
 from modelbook.core.keep_conditions import check_keep
 from modelbook.core.layout import Place

@@ -21,11 +21,11 @@ from pydantic import (
 )
 
 from modelbook.core.records import Frozen, RunId, StoredFile, Timestamp
-from modelbook.core.run_record import Code, DatasetUse, Environment
+from modelbook.core.run_record import Code, DatasetUse, Environment, Trial
 from modelbook.errors import BadInput
 
 Ending = Literal["completed", "failed", "killed"]
-Status = Literal["running", "completed", "failed", "killed"]
+Status = Literal["running", "completed", "failed", "killed", "pruned"]
 _NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
@@ -69,6 +69,7 @@ class RunStarted(_Event):
     arguments: tuple[str, ...] = ()
     deterministic: bool = False
     processes: Annotated[int, Field(ge=1)] | None = None
+    trial: Trial | None = None
     differs: tuple[str, ...] = ()
 
 
@@ -158,6 +159,14 @@ class SeedsSet(_Event):
     not_held: dict[str, str]
 
 
+class StoppedEarly(_Event):
+    """The sweep gave the trial up at this step: it ends, with the status `killed`, and is not gone on with."""
+
+    kind: Literal["stop"] = "stop"
+    step: Step
+    reason: str
+
+
 class NoteWritten(_Event):
     """Something that a person should know about this run."""
 
@@ -195,6 +204,7 @@ _KINDS: dict[str, type[_Event]] = {
         CheckpointRestored,
         TagsAdded,
         SeedsSet,
+        StoppedEarly,
         NoteWritten,
         RunEnded,
     )
@@ -216,6 +226,7 @@ Event = Annotated[
     | Annotated[CheckpointRestored, Tag("restore")]
     | Annotated[TagsAdded, Tag("tags")]
     | Annotated[SeedsSet, Tag("seeds")]
+    | Annotated[StoppedEarly, Tag("stop")]
     | Annotated[NoteWritten, Tag("note")]
     | Annotated[RunEnded, Tag("end")]
     | Annotated[UnknownEvent, Tag("unknown")],

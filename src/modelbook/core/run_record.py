@@ -104,6 +104,18 @@ class Imported(Frozen):
     tags: dict[str, str] = {}
 
 
+class Trial(Frozen):
+    """Which trial of which sweep a run is. `file` is the digest of the sweep's file.
+
+    With `repeat` it trains trial `number` again, with the `repeat`-th other seed.
+    """
+
+    sweep: Name
+    file: Digest
+    number: Annotated[int, Field(ge=1, le=9999)]
+    repeat: Annotated[int, Field(ge=1, le=99)] | None = None
+
+
 class RunRecord(Frozen):
     """`runs/<id>/run.json`: written once, when the run has completed. JSON, UTF-8.
 
@@ -126,6 +138,7 @@ class RunRecord(Frozen):
     processes: Annotated[int, Field(ge=1)] | None = None
     metrics: dict[str, float] = {}
     imported: Imported | None = None
+    trial: Trial | None = None
     code: Code
     datasets: tuple[DatasetUse, ...] = ()
     environment: Environment

@@ -21,6 +21,7 @@ from modelbook.core.run_log import (
     SeedsSet,
     Status,
     Step,
+    StoppedEarly,
     TagsAdded,
     UnknownEvent,
 )
@@ -55,6 +56,7 @@ class RunState(Frozen):
     `metrics` are the last values of the last attempt, `non_finite` the first point at which a metric was NaN
     or infinite. `artifacts` are the files of the model as the last attempt left it, `files` those of the run from all
     its attempts. `checkpoints` are those that are kept, the latest last; `best` is the step of the best one.
+    `pruned` is a trial that its sweep gave up (`stopped`).
     `running` means that no end was logged: `last_event` tells whether the process is likely to live.
     """
 
@@ -77,6 +79,7 @@ class RunState(Frozen):
     restored: tuple[CheckpointRestored, ...]
     differs: tuple[str, ...]
     seeds: SeedsSet | None
+    stopped: StoppedEarly | None
     notes: tuple[str, ...]
     end: RunEnded | None
     unknown: tuple[UnknownEvent, ...]
@@ -84,12 +87,30 @@ class RunState(Frozen):
 
 def replay(events: Sequence[Event]) -> RunState:
     """The state after `events`: a run's log from its start on. Raises BadInput for any other beginning."""
+    return _replayed(events).state()
+
+
+def measured(events: Sequence[Event]) -> list[MetricsLogged]:
+    """The metrics that count, in order: of the last attempt, and of those before up to the checkpoint it goes on from.
+
+    Raises BadInput as `replay` does.
+    """
+    return _replayed(events).measured
+
+
+def series(events: Sequence[Event], metric: str) -> dict[int, float]:
+    """The values of a metric by step, as the last attempt logged them or took them over with a checkpoint."""
+    logged = ((one.step, one.values.get(metric)) for one in measured(events))
+    return {step: value for step, value in logged if step is not None and value is not None}
+
+
+def _replayed(events: Sequence[Event]) -> "_Replay":
     if not events or not isinstance(events[0], RunStarted):
         raise BadInput("a run's log begins with its start, and this one does not")
     replayed = _Replay(events[0])
     for event in events:
         replayed.add(event)
-    return replayed.state()
+    return replayed
 
 
 class _Replay:
@@ -116,6 +137,7 @@ class _Replay:
         self.non_finite: dict[str, MetricPoint] = {}
         self.artifacts: dict[str, StoredFile] = {}
         self.seeds: SeedsSet | None = None
+        self.stopped: StoppedEarly | None = None
         self.notes: list[str] = []
 
     def add(self, event: Event) -> None:
@@ -144,11 +166,14 @@ class _Replay:
                 self.tags |= dict.fromkeys(event.tags)
             case SeedsSet():
                 self.seeds = event
+            case StoppedEarly():
+                self.stopped = event
             case NoteWritten():
                 self.notes.append(event.text)
             case RunEnded():
                 self.end = event
-                update = {"ended": event.time, "status": event.status}
+                status = "pruned" if self.stopped and event.status == "killed" else event.status
+                update = {"ended": event.time, "status": status}
                 self.attempts[-1] = self.attempts[-1].model_copy(update=update)
 
     def _begin(self, start: RunStarted) -> None:
@@ -193,6 +218,7 @@ class _Replay:
             restored=tuple(self.restored),
             differs=tuple(self.differs),
             seeds=self.seeds,
+            stopped=self.stopped,
             notes=tuple(self.notes),
             end=self.end,
             unknown=tuple(self.unknown),
@@ -228,6 +254,7 @@ def record_of(state: RunState) -> RunRecord:
         arguments=start.arguments,
         deterministic=start.deterministic,
         processes=start.processes,
+        trial=start.trial,
         metrics={name: point.value for name, point in state.metrics.items()},
         code=start.code,
         datasets=start.datasets,

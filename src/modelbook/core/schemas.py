@@ -1,7 +1,7 @@
 """JSON Schemas of the registry's documents, generated from the models; `modelbook schema` prints them.
 
 They cannot say everything that the models check. What is left to the models is listed: BEYOND_EVERY_SCHEMA for all
-documents, BEYOND_SCHEMA for each.
+documents, BEYOND_SCHEMA for each. What is wrong with a sweep beyond its shape `sweep_checks` says.
 """
 
 import json
@@ -18,6 +18,7 @@ from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.reproduction import Reproduction
 from modelbook.core.revocation import Revocation
 from modelbook.core.run_record import RunRecord
+from modelbook.core.sweep import Sweep
 from modelbook.core.trust import Trust
 
 DOCUMENTS: dict[str, type[Frozen]] = {
@@ -31,6 +32,7 @@ DOCUMENTS: dict[str, type[Frozen]] = {
     "revocation": Revocation,
     "run": RunRecord,
     "stage": StagePointer,
+    "sweep": Sweep,
     "trust": Trust,
 }
 
@@ -67,6 +69,7 @@ BEYOND_SCHEMA: dict[str, tuple[str, ...]] = {
     "revocation": (),
     "run": (),
     "stage": ("an override without a reason",),
+    "sweep": (),
     "trust": ("two signers of one name", "a rule that names an unknown signer", "a rule that allows nothing"),
 }
 

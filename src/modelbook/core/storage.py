@@ -62,6 +62,11 @@ def examples_key(digest: str) -> str:
     return check_key(f"evaluations/examples/sha256/{digits[:2]}/{digits}.jsonl")
 
 
+def sweep_key(name: str) -> str:
+    """The file that a sweep began with: `sweeps/<name>/sweep.yaml`."""
+    return check_key(f"sweeps/{name}/sweep.yaml")
+
+
 def blob_key(digest: str) -> str:
     """A dataset file, named by what it holds: `datasets/blobs/sha256/ab/<64 hex>`."""
     digits = hex_of(digest)

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from modelbook.core import plain_yaml
+from modelbook.core.unseen import UNSEEN
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 20
@@ -26,11 +27,6 @@ Location = tuple[str | int, ...]
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)((?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)")  # its group is empty in an integer
 _WORDS: dict[str, bool | None] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
 _WORDS |= dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(("false", "False", "FALSE"), False)
-# Control characters, those that reorder or hide text where a person reviews it, and bytes of a path that are no UTF-8.
-UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff\ufffe\uffff"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
 
 
 class YamlError(ValueError):

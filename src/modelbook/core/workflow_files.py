@@ -11,6 +11,7 @@ from modelbook.core import strict_yaml
 FOLDER = ".github/workflows"
 CALLED = (
     "train",
+    "sweep",
     "register",
     "evaluate",
     "reproduce",

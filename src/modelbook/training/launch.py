@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelbook.adapters.store import Store
-from modelbook.core.run_log import Ending, RunEnded
+from modelbook.core.run_log import Ending, RunEnded, Status, StoppedEarly
 from modelbook.core.run_record import RunRecord
 from modelbook.core.run_state import RunState
+from modelbook.core.sweep import Sweep
 from modelbook.errors import BadInput, ModelbookError
 from modelbook.training import torchrun
 from modelbook.training.child_environment import without_secrets
@@ -33,7 +34,7 @@ class LaunchPlan:
     `entry_point` is a file relative to `cwd`.
     `dataset_folders` leads from a dataset version, as in `digits@1`, to its verified local folder. `force` lets the run
     go on with other code, data or parameters than it began with. `files` are stored as artifacts before it starts,
-    `notes` logged. `python` is the interpreter.
+    `notes` logged. `python` is the interpreter. By `sweep` the run, a trial of it, may be stopped early.
     """
 
     run: RunPlan
@@ -45,6 +46,7 @@ class LaunchPlan:
     files: Mapping[str, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     python: Path = Path(sys.executable)
+    sweep: Sweep | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class LaunchResult:
 
     run_id: str
     attempt: int
-    status: Ending
+    status: Status
     exit_code: int | None = None
     signal: str | None = None
     interrupted: bool = False
@@ -101,6 +103,7 @@ def launch(
         force=plan.force,
         files=plan.files,
         notes=plan.notes,
+        sweep=plan.sweep,
         environ=environ,
     )
     try:
@@ -111,7 +114,7 @@ def launch(
         raise
     try:
         begun.folder.repair()
-        begun.folder.write_end(_end_of(outcome, timestamp(clock())))
+        begun.folder.write_end(_given_up(begun) or _end_of(outcome, timestamp(clock())))
         (begun.folder.path / OUTPUT).write_bytes(outcome.output)
         settled = settle(begun.folder, begun.config, store, patience, begun.mirror)
     finally:
@@ -160,6 +163,12 @@ def _end_of(outcome: Outcome, time: str) -> RunEnded:
     return RunEnded(time=time, status=status, exit_code=code if code >= 0 else None, signal=name, error=error)
 
 
+def _given_up(begun: Begun) -> RunEnded | None:
+    """The end of a trial that its sweep stopped early, however it took that: what it did afterwards does not count."""
+    stopped = next((event for event in begun.folder.events() if isinstance(event, StoppedEarly)), None)
+    return RunEnded(time=stopped.time, status="killed", error=stopped.reason) if stopped else None
+
+
 def _record_failure(begun: Begun, store: Store, clock: Clock, error: BaseException) -> None:
     """The process could not be started or watched: the store should know, and the first error is what counts."""
     with suppress(ModelbookError):
@@ -181,7 +190,7 @@ def _result(begun: Begun, outcome: Outcome, settled: Settled) -> LaunchResult:
     return LaunchResult(
         run_id=begun.config.plan.run,
         attempt=begun.config.attempt,
-        status=end.status if end is not None else "failed",
+        status=state.status if end is not None else "failed",
         exit_code=end.exit_code if end is not None else None,
         signal=end.signal if end is not None else None,
         interrupted=outcome.asked is not None,

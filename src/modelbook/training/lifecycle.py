@@ -14,6 +14,7 @@ from modelbook.core.run_log import ArtifactStored, NoteWritten, RunEnded, RunSta
 from modelbook.core.run_record import RunRecord
 from modelbook.core.run_state import RunState, record_of, replay
 from modelbook.core.storage import artifact_key, output_key, run_key, uri_of
+from modelbook.core.sweep import Sweep
 from modelbook.errors import Refused, StoreError
 from modelbook.training.clock import Clock, timestamp
 from modelbook.training.delivery import Delivery, sweep_checkpoints
@@ -80,12 +81,13 @@ def begin(
     force: bool = False,
     files: Mapping[str, bytes] = MappingProxyType({}),
     notes: Sequence[str] = (),
+    sweep: Sweep | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Begun:
     """Claim the run in the store, and make its private folder below `scratch`.
 
     `files` are stored at once as artifacts of the run, by their paths, and `notes` join its log; `environ` says
-    whether it is shown in MLflow.
+    whether it is shown in MLflow. By `sweep` it may be stopped early.
 
     A run that began before and did not complete gets one more attempt. Raises Refused if a process on this
     machine still works on it, if another one claims it at the same time, or if the attempt would differ from the
@@ -112,6 +114,7 @@ def begin(
         attempt=start.attempt,
         first_segment=first,
         dataset_folders=dataset_folders or {},
+        sweep=sweep,
     )
     folder = RunFolder.claim(scratch / f"{plan.run}-{start.attempt}", config.model_dump_json(indent=1) + "\n")
     delivery = Delivery(folder, store, plan.run, first)
@@ -158,6 +161,7 @@ def _start(plan: RunPlan, attempt: int, time: Timestamp) -> RunStarted:
         arguments=plan.arguments,
         deterministic=plan.deterministic,
         processes=plan.processes,
+        trial=plan.trial,
     )
 
 

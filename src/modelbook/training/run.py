@@ -23,6 +23,7 @@ from modelbook.errors import BadInput, ModelbookError
 from modelbook.training.checkpoint_files import fill
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.dataset_folders import folder_of
+from modelbook.training.early_stopping import EarlyStopping
 from modelbook.training.handed_files import HandedFiles, drawn, source_of
 from modelbook.training.pace import Pace
 from modelbook.training.peers import speaks
@@ -61,6 +62,7 @@ class Run:
         self._warned: set[str] = set()
         self._savers: list[Checkpoints] = []
         self._seeded: Seeded | None = None
+        self._early = EarlyStopping.of(session, self.note)
         self._end = ProcessEnd()
         if session.by_hand:
             self._end.watch()
@@ -109,7 +111,10 @@ class Run:
             self._params |= fresh
 
     def log(self, metrics: Mapping[str, Any], *, step: int | None = None) -> None:
-        """Record metrics: numbers, or NumPy or torch scalars. NaN and infinity are recorded, and said aloud once."""
+        """Record metrics: numbers, or NumPy or torch scalars. NaN and infinity are recorded, and said aloud once.
+
+        In a trial of a sweep that stops hopeless ones early, this is where such a one ends, as by `sys.exit()`.
+        """
         values = {check_name(name, "metric"): metric_value(name, value) for name, value in metrics.items()}
         at = None if step is None else step_value(step)
         self._session.add(MetricsLogged(time=_now(), step=at, values=values))
@@ -117,6 +122,8 @@ class Run:
             if not math.isfinite(value) and name not in self._warned:
                 self._warned.add(name)
                 self.note(f"metric {name!r} is {value}" + ("" if at is None else f" at step {at}"))
+        if self._early and at is not None:
+            self._early.after(at, values)
 
     def dataset(self, name: str | None = None, *, role: str | None = None) -> Path:
         """The folder with the verified files of the dataset `name`, or of the one with the `role`, as in `"test"`."""

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, ValidationError
 
 from modelbook.core.records import Frozen, RunId
-from modelbook.core.run_record import Code, DatasetUse, Environment
+from modelbook.core.run_record import Code, DatasetUse, Environment, Trial
+from modelbook.core.sweep import Sweep
 from modelbook.errors import BadInput
 
 RUN_ID, STORE, RUN_CONFIG = "MODELBOOK_RUN_ID", "MODELBOOK_STORE", "MODELBOOK_RUN_CONFIG"
@@ -33,10 +34,14 @@ class RunPlan(Frozen):
     arguments: tuple[str, ...] = ()
     deterministic: bool = False
     processes: Annotated[int, Field(ge=1)] | None = None
+    trial: Trial | None = None
 
 
 class RunConfig(Frozen):
-    """One attempt at a run. `first_segment` is the number of its first segment in the run's log."""
+    """One attempt at a run. `first_segment` is the number of its first segment in the run's log.
+
+    `sweep` is that of a trial which may be stopped early.
+    """
 
     format: Literal["modelbook/run-config/v1"] = "modelbook/run-config/v1"
     store: str
@@ -44,6 +49,7 @@ class RunConfig(Frozen):
     attempt: Annotated[int, Field(ge=1)]
     first_segment: Annotated[int, Field(ge=1)]
     dataset_folders: dict[str, str]
+    sweep: Sweep | None = None
 
 
 def read_config(path: Path) -> RunConfig:

@@ -1,0 +1,102 @@
+"""Sweeps as they lie in a store: the file that each began with, and the runs that are its trials."""
+
+from collections.abc import Iterable
+from functools import partial
+
+from modelbook.adapters.parallel import move_all
+from modelbook.adapters.store import Progress, Store
+from modelbook.core.digests import digest_of
+from modelbook.core.names import check_name
+from modelbook.core.run_log import RunStarted
+from modelbook.core.storage import sweep_key, uri_of
+from modelbook.core.strict_yaml import MAX_BYTES
+from modelbook.core.sweep import Sweep
+from modelbook.core.sweep_checks import load_sweep
+from modelbook.core.trials import Leg, TrialResult, check_owner, result_of, runs_of
+from modelbook.errors import BadInput, ObjectExists, ObjectMissing
+from modelbook.training.run_reader import read_events
+
+_READERS = 8  # logs that are read at once
+
+
+def claim(store: Store, sweep: Sweep, data: bytes) -> None:
+    """Put the sweep's file into the store, where the first one of a name stays.
+
+    Raises BadInput where another file has that name: a sweep that is changed while it runs is another sweep.
+    """
+    try:
+        store.put_bytes(sweep_key(sweep.name), data)
+    except ObjectExists:
+        raise _changed(store, sweep) from None
+
+
+def check_unchanged(store: Store, sweep: Sweep, data: bytes) -> None:
+    """As `claim`, without beginning a sweep that has not begun."""
+    try:
+        began = store.read_bytes(sweep_key(sweep.name), limit=MAX_BYTES)
+    except ObjectMissing:
+        return
+    if began != data:
+        raise _changed(store, sweep)
+
+
+def _changed(store: Store, sweep: Sweep) -> BadInput:
+    return BadInput(
+        f"the sweep {sweep.name!r} began with another file than this one",
+        where=uri_of(store.uri, sweep_key(sweep.name)),
+        remedy=f"Put the file back as it was, or give it another name and `inherit: [{sweep.name}]`.",
+    )
+
+
+def read_file(store: Store, name: str) -> bytes:
+    """The file that a sweep began with. Raises BadInput where there is no such sweep."""
+    try:
+        return store.read_bytes(sweep_key(check_name(name, "sweep")), limit=MAX_BYTES)
+    except ObjectMissing:
+        known = ", ".join(list_sweeps(store)) or "none"
+        raise BadInput(f"there is no sweep {name!r} in {store.uri}", remedy=f"There are: {known}.") from None
+
+
+def list_sweeps(store: Store) -> list[str]:
+    """The names of all sweeps that began."""
+    parts = (info.key.split("/") for info in store.list("sweeps/"))
+    return sorted(part[1] for part in parts if len(part) == 3 and part[2] == "sweep.yaml")
+
+
+def read_sweep(store: Store, name: str) -> tuple[Sweep, list[TrialResult]]:
+    """A sweep and all its trials, by its name alone: for whoever shows it. Raises BadInput where there is none."""
+    data = read_file(store, name)
+    sweep = load_sweep(data, uri_of(store.uri, sweep_key(name)))
+    return sweep, read_trials(store, sweep, digest_of(data))
+
+
+def read_trials(store: Store, sweep: Sweep, digest: str, *, known: Iterable[TrialResult] = ()) -> list[TrialResult]:
+    """The trials of a sweep whose file has this digest, in the order of their numbers.
+
+    Of those among `known` that have ended nothing is read again: nothing changes them.
+    """
+    settled = {one.leg: one for one in known if one.ended}
+    prefix = f"runs/{sweep.name}-"
+    names = dict.fromkeys(info.key.split("/")[1] for info in store.list(prefix) if "/log/" in info.key)
+    runs = runs_of(sweep.name, names)
+
+    def read(leg: Leg, run: str, _report: Progress) -> TrialResult:
+        events = read_events(store, run)
+        start = events[0] if events and isinstance(events[0], RunStarted) else None
+        check_owner(start.trial if start else None, sweep.name, digest, run)
+        return result_of(sweep, leg, events)
+
+    tasks = [partial(read, leg, run) for leg, run in runs.items() if leg not in settled]
+    fresh = {one.leg: one for one in move_all(tasks, workers=_READERS)}
+    return [fresh.get(leg) or settled[leg] for leg in runs]
+
+
+def read_inherited(store: Store, sweep: Sweep) -> list[TrialResult]:
+    """The trials of the sweeps that this one inherits from, judged by this one's metric."""
+    found = []
+    for name in sweep.inherit:
+        data = read_file(store, name)
+        load_sweep(data, uri_of(store.uri, sweep_key(name)))
+        asked = sweep.model_copy(update={"name": name})
+        found += [one for one in read_trials(store, asked, digest_of(data)) if not one.leg.repeat]
+    return found

@@ -1,0 +1,124 @@
+"""What a sweep does next, and which of its trials is named best."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelbook.core.standings import ranked, standings
+from modelbook.core.sweep_markdown import sweep_markdown
+from modelbook.core.sweep_report import description_of, report_of
+from modelbook.core.sweep_rounds import next_round
+from modelbook.core.trials import Leg
+from tests.unit.sweeps import sweep, trial
+
+QUIET = {"confirm": False}
+
+
+def numbers(legs: tuple[Leg, ...]) -> list[str]:
+    return [str(leg) for leg in legs]
+
+
+def test_rounds_go_on_until_the_trials_are_spent() -> None:
+    asked = sweep(budget={"trials": 6}, **QUIET)
+    first = next_round(asked, [])
+    assert (numbers(first.legs), first.stage) == (["1", "2", "3", "4"], "search")
+    second = next_round(asked, [trial(number, 0.5) for number in range(1, 5)])
+    assert numbers(second.legs) == ["5", "6"]
+    last = next_round(asked, [trial(number, 0.5) for number in range(1, 7)])
+    assert (last.legs, last.stage, last.why) == ((), "over", "6 trials were begun")
+
+
+def test_a_matrix_has_at_most_256_legs_and_the_rest_comes_later() -> None:
+    asked = sweep(method="grid", budget=None, parameters={"x": {"min": 1, "max": 600}}, **QUIET)
+    begun: list[str] = []
+    sizes = []
+    while turn := next_round(asked, [trial(int(one), 0.1) for one in begun]).legs:
+        sizes.append(len(turn))
+        begun += numbers(turn)
+    assert sizes == [256, 256, 88]
+    assert begun == [str(number) for number in range(1, 601)]
+
+
+def test_what_was_killed_comes_again_and_first() -> None:
+    known = [
+        trial(1, 0.5),
+        trial(2, status="killed"),
+        trial(3, status="killed", attempts=3),
+        trial(4, status="running"),
+    ]
+    assert numbers(next_round(sweep(), known).legs) == ["2", "4", "5", "6", "7", "8"]
+    assert numbers(next_round(sweep(), known, [Leg(4), Leg(5)]).legs) == ["2", "6", "7", "8", "9"]
+
+
+def test_gpu_hours_and_patience_end_it() -> None:
+    hours = sweep(budget={"gpu_hours": 2.0}, **QUIET)
+    assert next_round(hours, [trial(number, 0.5) for number in range(1, 4)]).why is None
+    assert next_round(hours, [trial(number, 0.5) for number in range(1, 5)]).why == "2.00 GPU hours are spent"
+    patient = sweep(budget={"patience": 2}, round=2, **QUIET)
+    values = [0.1, 0.5, 0.4, 0.5, 0.3, 0.2]
+    assert next_round(patient, [trial(n, value) for n, value in enumerate(values[:4], 1)]).why is None
+    spent = next_round(patient, [trial(n, value) for n, value in enumerate(values, 1)])
+    assert spent.why == "the last 2 rounds brought nothing better"
+    better = next_round(patient, [trial(n, value) for n, value in enumerate([*values[:5], 0.6], 1)])
+    assert better.why is None
+
+
+def test_a_metric_that_no_trial_logs_ends_it_and_is_named() -> None:
+    silent = [trial(n, problem="it never logged 'accuracy'", logged=("acc", "loss")) for n in range(1, 5)]
+    found = next_round(sweep(), silent)
+    assert (found.legs, found.broken) == ((), True)
+    assert found.why == "no trial logged 'accuracy'; they logged: acc, loss"
+
+
+def test_when_all_trials_fail_it_ends_and_says_why() -> None:
+    found = next_round(sweep(), [trial(n, problem="CUDA out of memory") for n in range(1, 5)])
+    assert (found.legs, found.broken, found.why) == ((), True, "all 4 trials failed: CUDA out of memory")
+    assert not next_round(sweep(), [trial(1, 0.1), *(trial(n) for n in range(2, 5))]).broken
+    assert not next_round(sweep(), [trial(n) for n in range(1, 4)]).broken, "the round has not ended"
+
+
+def test_a_lucky_seed_does_not_win() -> None:
+    asked = sweep(budget={"trials": 4}, confirm={"best": 2, "seeds": 2})
+    found = [trial(1, 0.80), trial(2, 0.90), trial(3, 0.70), trial(4, 0.85)]
+    turn = next_round(asked, found)
+    assert (turn.stage, turn.why) == ("confirm", "4 trials were begun")
+    assert numbers(turn.legs) == ["2-s1", "2-s2", "4-s1", "4-s2"]
+    assert not report_of(asked, found, {}).settled
+    found += [trial(2, 0.60, 1), trial(2, 0.75, 2), trial(4, 0.84, 1), trial(4, 0.86, 2)]
+    report = report_of(asked, found, {})
+    assert report.best is not None
+    assert (report.settled, report.round.stage, report.best.trial.leg) == (True, "over", Leg(4))
+    assert report.best.values == (0.85, 0.84, 0.86)
+    assert "accuracy 0.85 ± 0.01 over 3 seeds" in description_of(report)
+    assert report.best.runs == ("digits-lr-0004", "digits-lr-0004-s1", "digits-lr-0004-s2")
+
+
+def test_a_repetition_that_fails_is_no_value_and_holds_nothing_up() -> None:
+    asked = sweep(budget={"trials": 1}, confirm={"best": 1, "seeds": 1})
+    assert numbers(next_round(asked, [trial(1, 0.5), trial(1, None, 1, status="killed")]).legs) == ["1-s1"]
+    report = report_of(asked, [trial(1, 0.5), trial(1, None, 1)], {})
+    assert report.settled
+    assert report.best is not None
+    assert (report.best.values, report.best.deviation) == ((0.5,), None)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.sampled_from(["minimize", "maximize"]))
+def test_the_best_is_the_best_and_each_trial_is_ranked_once(values: list[float], goal: str) -> None:
+    asked = sweep(metric={"name": "accuracy", "goal": goal}, **QUIET)
+    found = [trial(number, value) for number, value in enumerate(values, 1)]
+    order = ranked(asked, found)
+    assert sorted(one.leg for one in order) == [one.leg for one in found]
+    assert order[0].value == (max if goal == "maximize" else min)(values)
+    assert standings(asked, found)[0].mean == order[0].value
+
+
+def test_the_summary_shows_the_best_the_charts_and_what_failed() -> None:
+    asked = sweep(budget={"trials": 3}, **QUIET)
+    found = [trial(1, 0.80), trial(2, problem="<script>"), trial(3, 0.9)]
+    text = sweep_markdown(report_of(asked, found, {"lr": 0.75, "hidden": 0.25}), pictures="there")
+    assert "**Best**" in text
+    assert "| 3 | 0.9 | 1 | digits-lr-0003 | 0.01 | 16 | adam | &#45; |" in text
+    assert "line [0.8, 0.9]" in text
+    assert "bar [75, 25]" in text
+    assert "<script>" not in text
+    assert "trial 2: &#60;script&#62;" in text
+    assert "No trial has a value yet" in sweep_markdown(report_of(asked, [], {}))
