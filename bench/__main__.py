@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import checkpoints, gpt, memory, pruning, start_up, transfer, verifying
+from bench import checkpoints, finding, gpt, memory, pruning, site, start_up, transfer, verifying
 from bench.machine import describe
 from bench.measure import Figure
 
 _SECTIONS: dict[str, Any] = {
     "start-up": start_up,
     "verifying": verifying,
+    "finding": finding,
+    "site": site,
     "memory": memory,
     "checkpoints": checkpoints,
     "gpt": gpt,

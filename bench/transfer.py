@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.measure import Cost, Figure, run
-from bench.rivals import Rival, rivals
-from bench.rivals import versions as versions  # kept with the figures
+from bench.rival_transfers import Rival, rivals
+from bench.rival_transfers import versions as versions  # kept with the figures
 from bench.sink import Sink, names
 from tests.parts.s3 import RcloneS3
 

@@ -23,6 +23,10 @@ NOT_IN_CI = {
     "cache": "it is of one machine, which a person looks after",
     "show": "for reading",
     "diff": "for reading; a promotion's pull request has it already",
+    "compare": "for reading",
+    "find": "for reading",
+    "sql": "for reading",
+    "lineage": "for reading",
     "list": "for reading",
     "history": "for reading",
     "runs": "for reading",
@@ -35,6 +39,7 @@ PARTS = {
     "prune": ["prune-plan", "prune-apply", "prune-restore"],
     "online": ["online-add", "online-check"],
     "sweep": ["sweep-plan", "sweep-report", "sweep-trial"],
+    "site": ["site-build"],
 }  # of a group, what makes sense in CI
 NO_INPUT = {
     "help": "for reading",
