@@ -130,7 +130,7 @@ def tool_folder() -> Path:
     made = HERE / ".tools"
     if not (made / "bin" / "dvc").exists():
         subprocess.run([sys.executable, "-m", "venv", made], check=True)
-        install = [made / "bin" / "python", "-m", "pip", "install", "-q", "-r", HERE / "tools.txt"]
+        install = [str(made / "bin" / "python"), "-m", "pip", "install", "-q", "-r", str(HERE / "tools.txt")]
         subprocess.run(install, check=True)
     return made / "bin"
 

@@ -1,5 +1,7 @@
 """Transfers in parts and ranges: what was there already is not moved again, and is never simply believed."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -7,9 +9,10 @@ import pytest
 from modelbook.adapters.ranges import RANGE
 from modelbook.core.digests import digest_of, hex_of
 from modelbook.errors import IntegrityError
-from tests.parts.fault_proxy import CutBody, FlipByte, Refuse
+from tests.parts.fault_proxy import CutBody, FlipByte, Hold, Refuse
 from tests.parts.stores import BODY, KEY, PART, BucketPlace, Faulty, source
 
+WAIT = 30
 LARGE = bytes(range(251)) * (3 * RANGE // 251)  # a little less than three ranges
 servers = pytest.mark.parametrize("faulty", ["moto"], indirect=True)
 
@@ -45,6 +48,32 @@ def test_parts_with_other_bytes_are_left_to_whoever_sent_them(faulty: Faulty, tm
     assert sum(moved) == len(BODY)
     assert place.present() == {KEY: BODY}
     assert len(place.unfinished()) == 1
+
+
+@pytest.mark.parametrize("faulty", ["rclone"], indirect=True)  # moto says 500 of a part of an upload that is gone
+@pytest.mark.parametrize("how", ["completed", "aborted"])
+def test_an_upload_that_another_writer_took_up_and_ended_is_begun_anew(
+    faulty: Faulty, tmp_path: Path, how: str
+) -> None:
+    place, proxy = faulty
+    hold = Hold()
+    proxy.inject(hold, method="PUT", path="partNumber=3")
+    path = source(tmp_path, BODY)
+    moved: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(place.store.put_file, KEY, path, progress=moved.append)
+        assert hold.reached.wait(WAIT)
+        while sum(moved) < 2 * PART:  # the other two parts are there
+            assert not first.done()
+        if how == "completed":
+            assert place.new_store().put_file(KEY, path).digest == digest_of(BODY)
+        else:
+            assert place.store.discard_unfinished(datetime.now(UTC) + timedelta(hours=1)) == 1
+        hold.release.set()
+        assert first.result(WAIT).digest == digest_of(BODY)
+    assert sum(moved) == len(BODY)
+    assert place.present() == {KEY: BODY}
+    assert place.unfinished() == []
 
 
 @servers

@@ -14,22 +14,24 @@ from typing import Any, NamedTuple
 
 from modelbook.adapters.parallel import Budget, Crew, Joint
 from modelbook.adapters.s3_errors import code_of, field
-from modelbook.adapters.s3_unfinished import PartThere, unfinished_upload
+from modelbook.adapters.s3_unfinished import PartThere, Unfinished, unfinished_upload
 from modelbook.adapters.source_file import Source
 from modelbook.adapters.store import Progress, Stored
 from modelbook.core.digests import hex_of
+from modelbook.errors import StoreError
 
 PART_SIZE = 8 * 1024 * 1024
 PARALLEL_PARTS = 8
 MOST_PARTS = 10_000  # S3's own limit for one object
 _MIB = 1024 * 1024
+_BEGINNINGS = 4  # of one object, where others end what was begun
 _TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 # After a lost answer botocore asks once more, and S3 no longer knows an upload that it has completed.
 _TAKEN_OR_DONE = _TAKEN | {"NoSuchUpload"}
 
 
 class OtherUpload(Exception):
-    """The unfinished upload that was taken up holds other bytes, or went away: it is somebody else's."""
+    """The upload holds other bytes, or went away: it is somebody else's by now."""
 
 
 class Sent(NamedTuple):
@@ -82,11 +84,18 @@ class Uploader:
     def _in_parts(self, client: Any, name: str, source: Source, progress: Progress | None) -> Sent:
         target = {"Bucket": self._bucket, "Key": name}
         found = unfinished_upload(client, target)
-        if found:
+        for _ in range(_BEGINNINGS):
+            if not found:
+                created = client.create_multipart_upload(**target, ChecksumAlgorithm="CRC32")
+                found = Unfinished(field(created, "UploadId"), {})
             with suppress(OtherUpload):
                 return self._upload(_Upload(client, target | {"UploadId": found.id}, found.parts, progress), source)
-        created = client.create_multipart_upload(**target, ChecksumAlgorithm="CRC32")
-        return self._upload(_Upload(client, target | {"UploadId": field(created, "UploadId")}, {}, progress), source)
+            found = None
+        raise StoreError(
+            "others end each upload to this key that is begun",
+            where=f"s3://{self._bucket}/{name}",
+            remedy="Find out who else writes it, or aborts what is unfinished there, then run the command again.",
+        )
 
     def _upload(self, upload: "_Upload", source: Source) -> Sent:
         try:
@@ -161,8 +170,8 @@ class _Upload:
                     self._progress(len(part))
                 self._moved.append(len(part))
         except BaseException as error:  # noqa: BLE001 - `parts` raises it
-            gone = self._there and code_of(error) == "NoSuchUpload"
-            self._errors.append(OtherUpload() if gone else error)
+            # Somebody else may have taken up this very upload, and have completed or aborted it.
+            self._errors.append(OtherUpload() if code_of(error) == "NoSuchUpload" else error)
             self.joint.stopped = True
         finally:
             give_back()
