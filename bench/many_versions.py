@@ -45,16 +45,17 @@ class _Templates(NamedTuple):
     signer: KeySigner
 
 
-def generate(root: Path, versions: int) -> None:
+def generate(root: Path, versions: int, *, versions_a_model: int = VERSIONS_A_MODEL) -> None:
     """A repository at the new folder `root` whose registry has `versions` model versions: one commit for each."""
     subprocess.run(["git", "init", "--quiet", "-b", "main", str(root)], check=True)
     importing = ["git", "fast-import", "--quiet", "--date-format=raw"]
-    stream = b"".join(_commit(number, files) for number, files in enumerate(_commits(versions)))
+    stream = b"".join(commit_of(number, files) for number, files in enumerate(_commits(versions, versions_a_model)))
     subprocess.run(importing, cwd=root, input=stream, check=True)
     subprocess.run(["git", "reset", "--quiet", "--hard"], cwd=root, check=True)
 
 
-def _commit(number: int, files: dict[str, bytes]) -> bytes:
+def commit_of(number: int, files: dict[str, bytes]) -> bytes:
+    """A commit on main for git fast-import, which writes these files of the registry."""
     who = f"committer bench <bench@example.org> {1_790_000_000 + 60 * number} +0000"
     message = f"Commit {number}".encode()
     parts = [f"commit refs/heads/main\n{who}\ndata {len(message)}\n".encode(), message, b"\n"]
@@ -63,7 +64,7 @@ def _commit(number: int, files: dict[str, bytes]) -> bytes:
     return b"".join(parts)
 
 
-def _commits(versions: int) -> Iterator[dict[str, bytes]]:
+def _commits(versions: int, versions_a_model: int) -> Iterator[dict[str, bytes]]:
     signer = KeySigner(ec.generate_private_key(ec.SECP256R1()))
     rule = Rule(models="*", statements=("model", "provenance", "evaluation", "dataset"), stages=("*",), signers=("o",))
     trust = Trust(version=1, signers=(Signer(name="o", key=signer.public_pem),), rules=(rule,))
@@ -78,7 +79,7 @@ def _commits(versions: int) -> Iterator[dict[str, bytes]]:
         load(ModelCard, card, "card.yaml"), card, load(Evaluation, evaluation, "default.yaml"), evaluation, signer
     )
     for number in range(versions):
-        model, version = f"model-{number // VERSIONS_A_MODEL:04d}", number % VERSIONS_A_MODEL + 1
+        model, version = f"model-{number // versions_a_model:04d}", number % versions_a_model + 1
         if version == 1:
             held: StagePointer | None = None
         files = _version(templates, model, version)
@@ -94,10 +95,10 @@ def _commits(versions: int) -> Iterator[dict[str, bytes]]:
 def _version(templates: _Templates, model: str, version: int) -> dict[str, bytes]:
     folder = layout.version_folder(model, version)
     names = {"model": model, "version": version}
-    data = _renamed(templates.card_bytes, model, version)
+    data = renamed(templates.card_bytes, model, version)
     card = templates.card.model_copy(update=names)
     update = names | {"card": digest_of(data)}
-    measured = _renamed(templates.evaluation_bytes, model, version)
+    measured = renamed(templates.evaluation_bytes, model, version)
     measured = measured.replace(templates.evaluation.card.encode(), digest_of(data).encode(), 1)
     evaluation = templates.evaluation.model_copy(update=update)
     sign = templates.signer.sign
@@ -110,7 +111,7 @@ def _version(templates: _Templates, model: str, version: int) -> dict[str, bytes
     }
 
 
-def _renamed(data: bytes, model: str, version: int) -> bytes:
+def renamed(data: bytes, model: str, version: int) -> bytes:
     """The file as it would be written for another version: writing it anew would take most of the time."""
     return data.replace(b"\nmodel: digits\nversion: 2\n", f"\nmodel: {model}\nversion: {version}\n".encode(), 1)
 

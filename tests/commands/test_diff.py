@@ -49,7 +49,7 @@ def test_a_person_reads_what_differs_and_what_was_measured(folder: Path) -> None
     assert ["data:", "train", "transactions@2", "transactions@3"] in lines
     assert ["parents:", "embeddings", "-", "embeddings@2"] in lines
     assert ["environment:", "packages.scikit-learn", "1.6.1", "1.7.0"] in lines
-    assert ["default", "latency_p99_ms", "31", "38.5", "+7.5"] in lines
+    assert ["default", "latency_p99_ms", "31", "38.5", "+7.5", "-"] in lines
     assert ["compare:", COMPARE] in lines
     assert "depth" not in done.output, "what is the same is not told"
 

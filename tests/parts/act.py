@@ -35,6 +35,8 @@ STAND_INS = {
     "actions/checkout": _PARTS / "checkout",
     "actions/setup-python": _PARTS / "setup_python",
     "actions/upload-artifact": _PARTS / "upload_artifact",
+    "actions/upload-pages-artifact": _PARTS / "upload_pages",
+    "actions/deploy-pages": _PARTS / "deploy_pages",
 }
 _LABELS = ("self-hosted", "ubuntu-latest", "gpu")
 _BIN = Path(sys.executable).parent

@@ -1,5 +1,6 @@
 """The quick reader and libyaml never read one text as two things: what it is not sure of, it leaves."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,25 @@ def test_what_is_hard_is_left_to_libyaml() -> None:
         assert plain_yaml.read(text, _word) is None, text
     deep = "".join("  " * depth + "a:\n" for depth in range(30)) + "  " * 30 + "a: b\n"
     assert plain_yaml.read(deep, _word) is None
+
+
+@given(
+    environment=st.dictionaries(WORDS, st.one_of(WORDS, st.dictionaries(WORDS, WORDS, max_size=3)), max_size=3),
+    where=st.sampled_from(["top", "lineage", "run", "both"]),
+    beside=VALUES,
+)
+def test_an_environment_means_the_same_wherever_it_stands(environment: Any, where: str, beside: Any) -> None:
+    """It is read by itself and kept for the next document, so it must not depend on what is around it."""
+    documents = {
+        "top": {"beside": beside, "environment": environment},
+        "lineage": {"beside": beside, "lineage": {"environment": environment}},
+        "run": {"run": {"environment": environment}, "lineage": {"environment": {}, "beside": beside}},
+        "both": {"run": {"environment": environment}, "lineage": {"a": beside, "environment": environment}},
+    }
+    text = write(json.loads(json.dumps(documents[where]))).decode()  # no part twice: YAML would make an alias of it
+    for _ in range(2):
+        found = plain_yaml.read(text, _word)
+        assert found is None or found == _Builder(text).document()
+        for one in (found or {}).values():
+            if isinstance(one, dict):
+                one.clear()  # what a reader does with its own must not reach the next one

@@ -45,6 +45,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(way: Way, begun: Foun
         both_stages_are_deployed(acme)
         if once:
             asides.a_machine_that_serves_has_it(acme)
+            asides.everybody_can_look_at_it(acme)
             asides.anybody_pulls_and_checks_it(acme)
             asides.others_are_told(acme)
 

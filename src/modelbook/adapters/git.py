@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelbook.adapters.git_process import git, git_bytes, run_git
 from modelbook.errors import BadInput, ForgeError
 
-if TYPE_CHECKING:  # whoever asks for history loads what a history is
+if TYPE_CHECKING:  # loaded by whoever asks for history, or has a partial clone
+    from modelbook.adapters.partial_clone import FilesOnDemand
     from modelbook.core.history import Commit, History
 
 SYMLINK, SUBMODULE = "120000", "160000"
@@ -63,30 +64,22 @@ class Repository:
         """The main worktree's folder: a store with a relative path lies there, whichever worktree asks."""
         return self.git_dir.parent if self.git_dir.name == ".git" else self.root
 
+    @cached_property
+    def _files(self) -> "FilesOnDemand | None":
+        from modelbook.adapters.partial_clone import files_of  # it is made of this module
+
+        return files_of(self)
+
     def commit(self, rev: str) -> str:
         """The full id of the commit that `rev` names. Raises BadInput if it names none."""
         done = run_git(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"], self.root)
         if done.returncode:
+            where, first = str(self.root), "Commit something first."
             if rev == "HEAD":
-                raise BadInput(
-                    "the repository has no commit yet", where=str(self.root), remedy="Commit something first."
-                )
-            raise BadInput(
-                f"{rev!r} names no commit here",
-                remedy="Fetch it first, or check the spelling: `git branch -a`.",
-            )
+                raise BadInput("the repository has no commit yet", where=where, remedy=first)
+            spelling = "Fetch it first, or check the spelling: `git branch -a`."
+            raise BadInput(f"{rev!r} names no commit here", remedy=spelling)
         return done.stdout.decode().strip()
-
-    def tree(self, commit: str, folder: str) -> str | None:
-        """The object id of a folder's tree at `commit`, which names its whole contents; None where it is none."""
-        done = run_git(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{folder}"], self.root)
-        return done.stdout.decode().strip() or None
-
-    def branches(self) -> dict[str, str]:
-        """The commit of each branch, local and remote, by its name; the local ones first."""
-        asked = ["for-each-ref", "--format=%(objectname) %(refname:short)", "refs/heads", "refs/remotes"]
-        pairs = (line.partition(" ")[::2] for line in git(asked, self.root).splitlines())
-        return {name: commit for commit, name in pairs}
 
     def branch(self) -> str | None:
         """The branch that is checked out, or None on a detached HEAD."""
@@ -98,8 +91,10 @@ class Repository:
         return self._listing(commit, prefixes, "-r")
 
     def _listing(self, commit: str, prefixes: Iterable[str], *options: str) -> dict[str, Entry]:
-        args = ["ls-tree", *options, "-l", "-z", "--full-tree", commit, "--", *prefixes]
-        listing = git_bytes(args, self.root)
+        args = [*options, "-z", "--full-tree", commit, "--", *prefixes]
+        if self._files:  # else git would ask for the size of each file by itself
+            self._files.bring_all(args)
+        listing = git_bytes(["ls-tree", "-l", *args], self.root)
         found = {}
         for line in listing.split(b"\0"):
             if line:
@@ -117,17 +112,16 @@ class Repository:
         wanted = list(dict.fromkeys(oids))
         if not wanted:
             return {}
+        if self._files:
+            self._files.bring(wanted)
         answer = git_bytes(["cat-file", "--batch"], self.root, stdin="\n".join(wanted).encode() + b"\n")
         found, at = {}, 0
         for oid in wanted:
             end = answer.index(b"\n", at)
             head = answer[at:end].split()
             if len(head) != 3:
-                raise ForgeError(
-                    f"object {oid} is missing from the repository",
-                    where=str(self.root),
-                    remedy="The clone is partial or damaged: `git fetch --refetch`, or clone again.",
-                )
+                remedy = "The clone is partial or damaged: `git fetch --refetch`, or clone again."
+                raise ForgeError(f"object {oid} is missing from the repository", where=str(self.root), remedy=remedy)
             size = int(head[2])
             found[oid] = answer[end + 1 : end + 1 + size]
             at = end + size + 2

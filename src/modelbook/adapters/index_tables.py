@@ -125,6 +125,16 @@ class Index:
                    WHERE v.model = ? AND t.name IN (SELECT id FROM names WHERE field = 'stages')"""
         return {version for (version,) in self.database.execute(asked, (model,))}
 
+    def rows(self) -> list[int]:
+        """All versions, by model and number."""
+        return [number for (number,) in self.database.execute("SELECT id FROM versions ORDER BY model, version")]
+
+    def with_text(self, text: str, field: str) -> list[int]:
+        """The rows that have a text in one of their lists, in order."""
+        asked = """SELECT v.id FROM versions v JOIN texts t ON t.id = v.id JOIN names n ON n.id = t.name
+                   WHERE n.field = ? AND n.name = ? ORDER BY v.model, v.version"""
+        return [number for (number,) in self.database.execute(asked, (field, text))]
+
     def facts(self, ids: list[int], fields: Iterable[str]) -> list[dict[str, Any]]:
         """What is known of these rows, in their order: of the named `fields`, or members of them (`metrics.f1`)."""
         wanted = list(dict.fromkeys(fields))

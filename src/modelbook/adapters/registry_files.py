@@ -1,6 +1,6 @@
 """Reads the registry's files from a commit: what is decided upon is what is committed, never what lies about."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from modelbook.adapters.clock import now
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Entry, Repository, time_of
@@ -10,7 +10,7 @@ from modelbook.adapters.trust_files import read_trust, trust_history
 from modelbook.core.envelope import MAX_BUNDLE
 from modelbook.core.findings import Finding
 from modelbook.core.history import History, check_history
-from modelbook.core.layout import POLICY, TRUST, TRUSTED_ROOT
+from modelbook.core.layout import POLICY, TRUST, TRUSTED_ROOT, place_of
 from modelbook.core.registry import Registry
 from modelbook.core.strict_yaml import MAX_BYTES
 from modelbook.core.tenure import Tenures, no_older, tenures
@@ -39,6 +39,16 @@ def read_registry(
     blobs = repository.blobs(oids.values())
     files = {path: blobs[oid] for path, oid in oids.items()}
     return Registry(files, folder, keyless=check_keyless), findings
+
+
+def read_kinds(repository: Repository, folder: str, commit: str, kinds: Set[str]) -> dict[str, bytes]:
+    """The files of some kinds (core/layout.py) that are sound, by path below the folder."""
+    entries = repository.entries(commit, [folder])
+    places = {path: place_of(path.removeprefix(f"{folder}/")) for path in entries if path.endswith(".yaml")}
+    wanted = {path for path, place in places.items() if place and place.kind in kinds}
+    oids = {path.removeprefix(f"{folder}/"): entries[path].oid for path in wanted if not unsound(path, entries[path])}
+    blobs = repository.blobs(oids.values())
+    return {path: blobs[oid] for path, oid in sorted(oids.items())}
 
 
 def unsound(path: str, entry: Entry) -> Finding | None:

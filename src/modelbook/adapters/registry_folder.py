@@ -1,6 +1,7 @@
 """Where the registry lies: the repository around a place, and the folder in it."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from modelbook.adapters.git import Repository
 from modelbook.errors import BadInput
@@ -8,24 +9,43 @@ from modelbook.errors import BadInput
 FOLDER = "registry"
 
 
-def find_registry(start: Path, named: str | None) -> tuple[Repository, str]:
-    """The repository that holds the registry, and the registry's folder below its top.
+class Place(NamedTuple):
+    """The repository that holds a registry, and the registry's folder below its top.
 
-    That is the folder `named` (in whatever repository it lies), or the nearest `registry` above `start`. Raises
-    BadInput where there is none.
+    `rev` is the commit that a registry elsewhere was named with; None where the registry is one of this machine.
     """
+
+    repository: Repository
+    folder: str
+    rev: str | None = None
+
+    def commit(self, rev: str) -> str:
+        """The commit that is meant by `--rev`, or by the name of a registry elsewhere. Raises BadInput."""
+        return self.repository.commit(self.rev if self.rev and rev == "HEAD" else rev)
+
+
+def find_registry(start: Path, named: str | None) -> Place:
+    """Where the registry is that `named` names: a folder in whatever repository, or one elsewhere.
+
+    Without a name it is the nearest `registry` above `start`. Raises BadInput where there is none.
+    """
+    if named and (named.startswith("github:") or "://" in named):
+        from modelbook.adapters.remote_registry import fetched, remote_of
+
+        if remote := remote_of(named):
+            return Place(fetched(remote), FOLDER, remote.rev)
     folder = start / named if named else start
     repository = Repository.find(folder if folder.is_dir() else start)
     if repository.bare:
-        return repository, (named or FOLDER).strip("/")
+        return Place(repository, (named or FOLDER).strip("/"))
     root = repository.root.resolve()
     if named:
         if not (folder / "policy.yaml").is_file():
             raise BadInput("no policy.yaml in this folder, so it is no registry", where=str(folder))
-        return repository, folder.resolve().relative_to(root).as_posix()
+        return Place(repository, folder.resolve().relative_to(root).as_posix())
     for above in [start.resolve(), *start.resolve().parents]:
         if (above / FOLDER / "policy.yaml").is_file():
-            return repository, (above / FOLDER).relative_to(root).as_posix()
+            return Place(repository, (above / FOLDER).relative_to(root).as_posix())
         if above == root:
             break
     raise BadInput(

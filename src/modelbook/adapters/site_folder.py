@@ -26,7 +26,7 @@ class SiteFolder:
     """The folder `root`. Raises BadInput where something is in it that no build of a site put there."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = Path(os.path.abspath(root))  # noqa: PTH100 - it follows no link
         self.manifest = Manifest()
         with explained(root, "read"):
             if root.is_symlink() or (root.exists() and not root.is_dir()):
@@ -97,13 +97,17 @@ class SiteFolder:
             self.root.parent.mkdir(parents=True, exist_ok=True)
             scratch = Path(tempfile.mkdtemp(prefix=f".{self.root.name}-", dir=self.root.parent))
             try:
-                SiteFolder(scratch)._put_all(files)
+                for folder in sorted({path.rpartition("/")[0] for path in files}):
+                    (scratch / folder).mkdir(parents=True, exist_ok=True)
+                for path, data in files.items():
+                    (scratch / path).write_bytes(data)
                 scratch.chmod(0o755)
                 scratch.replace(self.root)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
 
     def _put_all(self, files: Mapping[str, bytes]) -> None:
+        """In the place of what is there, each whole, the first page last."""
         for path in sorted(files, key=lambda one: (one.endswith(".html"), one == "index.html")):
             self._put(path, files[path])
 

@@ -12,7 +12,7 @@ from modelbook.core.site_pages import ModelPage, Series
 from modelbook.core.site_version import Stay
 from modelbook.errors import BadInput
 
-WIDTH, HEIGHT = 640, 220  # pixels at which text has its natural size
+WIDTH, HEIGHT = 480, 190  # pixels at which text has its natural size
 LINE = 1000  # width of the time line
 _ROW = 44  # height of a stage on the time line
 # lets-plot is given these, and each becomes a colour of light and one of dark.
@@ -139,7 +139,7 @@ def _whole_steps(versions: Sequence[int]) -> Any:
     from lets_plot import scale_x_continuous
 
     low, high = versions[0], versions[-1]
-    step = next(one for one in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if (high - low) / one <= 10)
+    step = next(one for one in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if (high - low) / one <= 8)
     breaks = [at for at in range(low, high + 1) if at % step == 0] or [low]
     return scale_x_continuous(breaks=breaks, format="d")
 

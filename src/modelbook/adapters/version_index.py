@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from modelbook.adapters.git import Repository
+from modelbook.adapters.git_refs import branches, tree_of
 from modelbook.adapters.index_files import IndexFiles
 from modelbook.adapters.index_tables import Index
 from modelbook.adapters.store import Progress
@@ -52,7 +53,7 @@ class VersionIndex:
 
     @cached_property
     def _tree(self) -> str:
-        if tree := self.repository.tree(self.commit, self.folder):
+        if tree := tree_of(self.repository, self.commit, self.folder):
             return tree
         raise BadInput(f"the commit {self.commit[:12]} has no folder {self.folder}", where=str(self.repository.root))
 
@@ -61,7 +62,8 @@ class VersionIndex:
         """The tree of each other branch that has a registry, by the branch."""
         if not self.all_branches:
             return {}
-        found = {name: self.repository.tree(commit, self.folder) for name, commit in self.repository.branches().items()}
+        commits = branches(self.repository)
+        found = {name: tree_of(self.repository, commit, self.folder) for name, commit in commits.items()}
         return {name: tree for name, tree in found.items() if tree and tree != self._tree}
 
     @cached_property

@@ -1,6 +1,8 @@
 """What `find` and `runs find` share: the words of a person made a query, and what is told beside the answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,47 @@ import click
 
 from modelbook.adapters.bounded import bounded
 from modelbook.commands._console import say
-from modelbook.commands._listing import print_rows
+from modelbook.commands._listing import format_options, print_rows
 from modelbook.core.cel import ExpressionError
 from modelbook.core.fields import Field, near
 from modelbook.core.findings import Finding
 from modelbook.core.query import Order, Query, check_name, parse_query
 from modelbook.core.unseen import plain
 from modelbook.errors import BadInput, Exit
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How an answer is wanted, as a person gave it: `sort` and `columns` as they were written."""
+
+    sort: str | None
+    columns: str | None
+    limit: int | None
+    list_fields: bool
+    form: str
+    output: Path | None
+
+
+def finding_options(function: Callable[..., int]) -> Callable[..., int]:
+    """`--sort`, `--columns`, `--limit`, `--fields` and those of the format: handed in as `asked`."""
+
+    @wraps(function)
+    def with_asked(**given: Any) -> int:
+        form = "json" if given.pop("as_json") else given.pop("form")
+        given.pop("form", None)
+        parts = {name: given.pop(name) for name in ("sort", "columns", "limit", "list_fields", "output")}
+        return function(asked=Asked(form=form, **parts), **given)
+
+    for option in (
+        format_options,
+        click.option("--fields", "list_fields", is_flag=True, help="List the fields that there are."),
+        click.option("--limit", type=click.IntRange(min=1), metavar="N", help="No more than N of them."),
+        click.option("--columns", metavar="FIELDS", help="What is told of each, as in metrics.f1,params.lr."),
+        click.option("--sort", metavar="FIELD", help="In the order of a field; -FIELD: the largest first."),
+    ):
+        with_asked = option(with_asked)
+    return with_asked
+
 
 _REMEDY = "See `--fields` for what there is."
 _SHOWN = 20  # findings; of more, their number is told

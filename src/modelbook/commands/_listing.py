@@ -56,6 +56,7 @@ def print_rows(rows: Rows, columns: Sequence[str], form: str, output: Path | Non
     else:
         data = _text(rows, columns, form, empty).encode()
     if output is None:
+        sys.stdout.flush()
         sys.stdout.buffer.write(data)
         return
     scratch = output.with_name(f".{output.name}.{os.getpid()}")

@@ -29,13 +29,13 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def registry_option(function: Function) -> Function:
-    """`--registry`: the folder that holds the registry."""
+    """`--registry`: the folder that holds the registry, or where it lies elsewhere."""
     return click.option(
         "--registry",
         "registry_folder",
         envvar="MODELBOOK_REGISTRY",
-        metavar="FOLDER",
-        help="The registry's folder.  [default: the nearest registry/ above]",
+        metavar="PLACE",
+        help="The registry's folder, or github:OWNER/NAME[@REV].  [default: the nearest registry/ above]",
     )(function)
 
 
@@ -103,7 +103,7 @@ class Workspace:
     """The repository, and the registry in it at one commit. `findings` are what git itself shows to be wrong.
 
     `is_head` says that the commit is the one that is checked out; `trust_from` names a commit whose trust.yaml is taken
-    for granted.
+    for granted. One that lies `elsewhere` is read, and never written to.
     """
 
     repository: Repository
@@ -113,6 +113,7 @@ class Workspace:
     findings: tuple[Finding, ...]
     is_head: bool = False
     trust_from: str | None = None
+    elsewhere: bool = False
 
     @cached_property
     def problems(self) -> tuple[Finding, ...]:
@@ -131,10 +132,15 @@ class Workspace:
         """The store that policy.yaml names."""
         from modelbook.adapters.open_store import open_store
 
+        kind, _, place = self.registry.policy.store.partition(":")
+        if self.elsewhere and kind == "file" and not place.startswith("/"):
+            remedy = "Clone it where that folder is, and run this there."
+            raise BadInput("the store of this registry is a folder, which is not known from here", remedy=remedy)
         return open_store(self.registry.policy.store, base=self.repository.main_root)
 
     def forge(self, name: str) -> "Forge":
         """Where changes are proposed: `git` or `github`."""
+        self._refuse_elsewhere()
         if name == "github":
             from modelbook.adapters.github_forge import open_github_forge
 
@@ -146,6 +152,7 @@ class Workspace:
 
     def deployments(self, name: str) -> "Deployments":
         """Where deployments are recorded: `git` (in this clone) or `github`."""
+        self._refuse_elsewhere()
         if name == "github":
             from modelbook.adapters.github_deployments import GitHubDeployments
             from modelbook.adapters.github_tokens import TOKENS
@@ -159,6 +166,7 @@ class Workspace:
 
     def tags(self, name: str) -> "Tags":
         """Where tags stand: `git` (in this clone) or `github`."""
+        self._refuse_elsewhere()
         if name == "github":
             from modelbook.adapters.github_tags import GitHubTags
             from modelbook.adapters.open_github import open_api
@@ -167,6 +175,10 @@ class Workspace:
         from modelbook.adapters.tags import LocalTags
 
         return LocalTags(self.repository)
+
+    def _refuse_elsewhere(self) -> None:
+        if self.elsewhere:
+            raise BadInput("a registry that lies elsewhere is only read", remedy="Clone it, and run this in the clone.")
 
     def tenures(self, *scope: str) -> "Tenures":
         """Since when each stage has held its version, below the paths `scope`: read where a stage asks for a soak."""
@@ -207,6 +219,7 @@ class Workspace:
 
     def refuse_uncommitted(self) -> None:
         """Raise BadInput where the registry's files on disk are not those of the commit: which of them should count?"""
+        self._refuse_elsewhere()
         if changed := self.repository.changed(self.folder):
             listed = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
             raise BadInput(
@@ -227,11 +240,13 @@ def open_workspace(folder: str | None, *, rev: str = "HEAD", scope: Iterable[str
     """Gather the registry around the working directory. Raises BadInput where there is none."""
     from modelbook.adapters.registry_files import read_registry
 
-    repository, found = find_registry(Path.cwd(), folder)
-    commit = repository.commit(rev)
-    registry, findings = read_registry(repository, found, commit, scope)
+    place = find_registry(Path.cwd(), folder)
+    commit = place.commit(rev)
+    registry, findings = read_registry(place.repository, place.folder, commit, scope)
     trust_from = os.environ.get("MODELBOOK_TRUST_FROM")
-    return Workspace(repository, found, commit, registry, tuple(findings), rev == "HEAD", trust_from)
+    elsewhere = place.rev is not None
+    is_head = rev == "HEAD" and not elsewhere
+    return Workspace(place.repository, place.folder, commit, registry, tuple(findings), is_head, trust_from, elsewhere)
 
 
 def this_job() -> str:

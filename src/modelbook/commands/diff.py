@@ -5,23 +5,16 @@ from typing import Any
 import click
 
 from modelbook.adapters.github_place import page_of
+from modelbook.commands._comparing import metric_json, verified
 from modelbook.commands._console import print_json, print_table, say
-from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import (
-    Workspace,
     forge_option,
     json_option,
-    open_workspace,
     registry_option,
     rev_option,
 )
-from modelbook.core.card import ModelCard
 from modelbook.core.differences import Differences, MetricPair, differences, metric_pairs
-from modelbook.core.evaluation import Metric
-from modelbook.core.layout import model_folder
-from modelbook.core.names import parse_reference
 from modelbook.core.promotion_story import metric_text
-from modelbook.core.verification import VersionVerdict, verify_version
 
 
 @click.command(short_help="Compare two versions: code, data, parameters, environment, metrics.")
@@ -34,17 +27,18 @@ from modelbook.core.verification import VersionVerdict, verify_version
 def command(left: str, right: str, forge_name: str, rev: str, registry_folder: str | None, as_json: bool) -> None:
     """List what differs from the first version to the second, and all metrics of their signed evaluations.
 
-    Metrics that were measured on different data are shown, and not compared.
+    Metrics that were measured on different data are shown, and not compared. Whether a difference is more than noise
+    is told at a confidence of 95 %, where the suite gave n or a standard error.
 
     \b
     Examples:
       modelbook diff fraud@4 fraud@5
       modelbook diff fraud@production fraud@latest --json
     """
-    workspace, one, before = _version(left, rev, registry_folder)
-    _, other, after = _version(right, rev, registry_folder)
-    changed, pairs = differences(before, after), metric_pairs(one.evaluations, other.evaluations)
-    page = page_of(workspace.repository, forge_name)
+    one, other = (verified(text, rev, registry_folder) for text in (left, right))
+    before, after = one.card, other.card
+    changed, pairs = differences(before, after), metric_pairs(one.verdict.evaluations, other.verdict.evaluations)
+    page = page_of(one.workspace.repository, forge_name)
     compare = page.compare(before.lineage.code, after.lineage.code) if page else None
     names = tuple(f"{card.model}@{card.version}" for card in (before, after))
     if as_json:
@@ -54,16 +48,6 @@ def command(left: str, right: str, forge_name: str, rev: str, registry_folder: s
         say(f"{left} and {right} are one version, {names[0]}.")
         return
     _print(names, changed, pairs, compare)
-
-
-def _version(text: str, rev: str, folder: str | None) -> tuple[Workspace, VersionVerdict, ModelCard]:
-    """A version that verifies. Raises Refused for one that does not: nothing it says of itself would mean anything."""
-    wanted = parse_reference(text)
-    workspace = open_workspace(folder, rev=rev, scope=[model_folder(wanted.name)])
-    version = workspace.registry.resolve(wanted)
-    verdict = verify_version(workspace.registry, wanted.name, version)
-    refuse(text, (*workspace.findings, *verdict.findings))
-    return workspace, verdict, workspace.registry.card(wanted.name, version)
 
 
 def _print(names: tuple[str, ...], changed: Differences, pairs: tuple[MetricPair, ...], compare: str | None) -> None:
@@ -86,10 +70,18 @@ def _print(names: tuple[str, ...], changed: Differences, pairs: tuple[MetricPair
             left: f"only on {one.elsewhere}" if one.elsewhere else metric_text(one.left) or None,
             right: metric_text(one.right) or None,
             "difference": None if one.difference is None else f"{one.difference:+.3g}",
+            "beyond noise": _noise(one),
         }
         for one in pairs
     ]
     print_table(measured, as_json=False, empty="Neither was measured.")
+
+
+def _noise(one: MetricPair) -> str | None:
+    if one.interval is None:
+        return None
+    low, high = one.interval
+    return f"{'yes' if one.beyond_noise else 'no'}: {low:+.3g} to {high:+.3g}"
 
 
 def _short(part: str, value: str | None) -> str | None:
@@ -113,15 +105,13 @@ def _as_json(
             {
                 "suite": one.suite,
                 "metric": one.name,
-                "left": _metric(one.left),
-                "right": _metric(one.right),
+                "left": metric_json(one.left),
+                "right": metric_json(one.right),
                 "difference": one.difference,
+                "interval": one.interval,
+                "beyond_noise": one.beyond_noise,
                 "elsewhere": one.elsewhere,
             }
             for one in pairs
         ],
     }
-
-
-def _metric(metric: Metric | None) -> dict[str, Any] | None:
-    return metric.model_dump(mode="json", exclude_none=True) if metric else None

@@ -13,7 +13,9 @@ from modelbook.adapters.registry_folder import find_registry
 from modelbook.adapters.version_index import VersionIndex
 from modelbook.commands._console import counted, say
 from modelbook.commands._finding import (
+    Asked,
     columns_of,
+    finding_options,
     flat,
     judged_apart,
     order_of,
@@ -23,7 +25,7 @@ from modelbook.commands._finding import (
     tell_unknown,
     tell_unsure,
 )
-from modelbook.commands._listing import format_options, print_rows
+from modelbook.commands._listing import print_rows
 from modelbook.commands._workspace import registry_option, rev_option
 from modelbook.core.fields import VERSION_FIELDS
 from modelbook.core.findings import Finding
@@ -35,27 +37,11 @@ FIRST, LAST = ("ref", "stages"), ("created",)
 
 @click.command(short_help="Find model versions by their metrics, parameters, tags, data and stages.")
 @click.argument("condition", required=False)
-@click.option("--sort", metavar="FIELD", help="In the order of a field; -FIELD: the largest first.")
-@click.option("--columns", metavar="FIELDS", help="What is told of each, as in ref,metrics.f1,params.lr.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="No more than N of them.")
 @click.option("--all-branches", is_flag=True, help="Also what other branches have and --rev has not.")
-@click.option("--fields", "list_fields", is_flag=True, help="List the fields that there are.")
-@format_options
+@finding_options
 @rev_option
 @registry_option
-def command(
-    condition: str | None,
-    sort: str | None,
-    columns: str | None,
-    limit: int | None,
-    all_branches: bool,
-    list_fields: bool,
-    form: str,
-    output: Path | None,
-    as_json: bool,
-    rev: str,
-    registry_folder: str | None,
-) -> int:
+def command(condition: str | None, asked: Asked, all_branches: bool, rev: str, registry_folder: str | None) -> int:
     """Find the model versions that meet CONDITION, in CEL as in gates; without one, all of them.
 
     A version without a number that the condition names is not found. Exit status 1 if a card could not be read: the
@@ -67,21 +53,21 @@ def command(
       modelbook find '"production" in stages' --columns ref,metrics.f1,params.lr --format csv
       modelbook find 'params.lr < 0.01' --rev 'main@{2026-10-01}'
     """
-    form = "json" if as_json else form
-    if list_fields:
-        print_fields(VERSION_FIELDS, form, output)
+    if asked.list_fields:
+        print_fields(VERSION_FIELDS, asked.form, asked.output)
         return Exit.YES
-    query, order = query_of(condition, VERSION_FIELDS), order_of(sort, VERSION_FIELDS)
-    shown = columns_of(columns, query, order, FIRST, (*LAST, "on") if all_branches else LAST, VERSION_FIELDS)
-    repository, folder = find_registry(Path.cwd(), registry_folder)
+    query, order = query_of(condition, VERSION_FIELDS), order_of(asked.sort, VERSION_FIELDS)
+    last = (*LAST, "on") if all_branches else LAST
+    shown = columns_of(asked.columns, query, order, FIRST, last, VERSION_FIELDS)
+    place = find_registry(Path.cwd(), registry_folder)
     with counted("reading cards", 0) as progress:
-        index = VersionIndex(repository, folder, repository.commit(rev), all_branches, progress)
+        index = VersionIndex(place.repository, place.folder, place.commit(rev), all_branches, progress)
         found, unsure, findings, names = index.ask(
-            partial(_answered, query=query, order=order, limit=limit, columns=shown)
+            partial(_answered, query=query, order=order, limit=asked.limit, columns=shown)
         )
     for note in index.notes:
         say(f"note: {note}", as_json=True)
-    print_rows(found, shown, form, output, empty="Nothing is like that." if query else "No version yet.")
+    print_rows(found, shown, asked.form, asked.output, empty="Nothing is like that." if query else "No version yet.")
     tell_unknown(query, names)
     tell_unsure(unsure)
     return tell_findings(findings)

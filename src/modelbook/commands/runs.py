@@ -11,8 +11,24 @@ from pydantic import JsonValue
 from modelbook.adapters.registry_folder import FOLDER
 from modelbook.adapters.store import Store
 from modelbook.commands._console import print_json, print_table, say
+from modelbook.commands._finding import (
+    Asked,
+    columns_of,
+    finding_options,
+    flat,
+    judged_apart,
+    order_of,
+    print_fields,
+    query_of,
+    tell_findings,
+    tell_unknown,
+    tell_unsure,
+)
+from modelbook.commands._listing import print_rows
 from modelbook.commands._pulling import fetch_all, whole_folder
+from modelbook.commands._run_finding import all_runs, run_ids
 from modelbook.commands._workspace import json_option, open_workspace, registry_option
+from modelbook.core.fields import RUN_FIELDS
 from modelbook.core.layout import POLICY
 from modelbook.core.run_log import (
     ArtifactStored,
@@ -26,6 +42,7 @@ from modelbook.core.run_log import (
     RunStarted,
 )
 from modelbook.core.run_state import RunState, replay
+from modelbook.core.selecting import in_order
 from modelbook.core.storage import artifact_key, file_key, run_key
 from modelbook.errors import BadInput, Exit
 from modelbook.training.by_hand import root_of, store_by_hand
@@ -55,7 +72,7 @@ def command(
     if context.invoked_subcommand:
         return
     store = _store(registry_folder)
-    states = [replay(events) for run in _run_ids(store) if (events := read_events(store, run))]
+    states = [replay(events) for run in run_ids(store) if (events := read_events(store, run))]
     wanted = [
         state
         for state in sorted(states, key=lambda state: state.started, reverse=True)
@@ -67,6 +84,37 @@ def command(
         print_json([_row(state) | {"metrics": found} for state, found in zip(wanted, metrics, strict=True)])
         return
     print_table([_row(state) for state in wanted], as_json=False, empty=empty)
+
+
+@command.command()
+@click.argument("condition", required=False)
+@finding_options
+@registry_option
+def find(condition: str | None, asked: Asked, registry_folder: str | None) -> int:
+    """Find the runs that meet CONDITION, in CEL as in gates; without one, all of them.
+
+    A run without a number that the condition names is not found. Exit status 1 if a run could not be read.
+
+    \b
+    Examples:
+      modelbook runs find 'status == "completed" && metrics.loss < 0.1' --sort metrics.loss
+      modelbook runs find 'params.lr > 0.01' --columns run,params.lr,metrics.loss --format csv
+    """
+    if asked.list_fields:
+        print_fields(RUN_FIELDS, asked.form, asked.output)
+        return Exit.YES
+    query, order = query_of(condition, RUN_FIELDS), order_of(asked.sort, RUN_FIELDS)
+    shown = columns_of(asked.columns, query, order, ("run", "experiment", "status"), ("started",), RUN_FIELDS)
+    store = _store(registry_folder)
+    told, findings = all_runs(store, run_ids(store))
+    verdicts = judged_apart(query, RUN_FIELDS, told) if query else [True for _ in told]
+    found = [facts for facts, verdict in zip(told, verdicts, strict=True) if verdict is True]
+    rows = [flat(facts, shown) for facts in (in_order(found, order) if order else found)[: asked.limit]]
+    print_rows(rows, shown, asked.form, asked.output, empty="No such run." if told else "No run yet.")
+    names = {field: sorted({name for facts in told for name in facts[field]}) for field in ("metrics", "params")}
+    tell_unknown(query, names)
+    tell_unsure([why for why in verdicts if isinstance(why, str)])
+    return tell_findings(findings)
 
 
 @command.command()
@@ -159,10 +207,6 @@ def _store(registry_folder: str | None) -> Store:
         if registry_folder or (root / FOLDER / POLICY).exists() or next(iter(by_hand.list("runs/")), None) is None:
             raise
         return by_hand
-
-
-def _run_ids(store: Store) -> list[str]:
-    return list(dict.fromkeys(info.key.split("/")[1] for info in store.list("runs/") if "/log/" in info.key))
 
 
 def _row(state: RunState) -> dict[str, object]:

@@ -2,15 +2,9 @@
 
 from collections.abc import Sequence
 
-from modelbook.core.cel import Token, text_in
+from modelbook.core.cel import PROXY, REPRODUCED, Token, text_in
 from modelbook.core.claims import FORMS, Claim, claim_of
 from modelbook.core.reproduction import LEVELS
-
-REPRODUCED = "reproduced"
-"""The function that says how well a version was trained again: `reproduced("identical")`."""
-
-PROXY = "proxy"
-"""The function that says how well an offline metric stands for an online one, by one of PROXY_FIELDS."""
 
 PROXY_FIELDS = ("sign_agreement", "sign_agreement_low", "spearman", "kendall", "versions")
 _PROXY_FORM = 'proxy("perplexity", "satisfaction").sign_agreement'

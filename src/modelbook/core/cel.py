@@ -21,6 +21,12 @@ _TOKEN = re.compile(
 )
 COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
 OPENING, CLOSING = {"(", "[", "{"}, {")", "]", "}"}
+REPRODUCED = "reproduced"
+"""The function of gates that says how well a version was trained again: `reproduced("identical")`."""
+
+PROXY = "proxy"
+"""The function of gates that says how well an offline metric stands for an online one: core/calls.py."""
+
 Token = tuple[str, str, int]
 """Kind (`string`, `number`, `name` or `operator`), text and offset."""
 
@@ -114,6 +120,13 @@ def standing_alone(tokens: list[Token]) -> list[tuple[int, str]]:
     return [
         (i, word) for i, (kind, word, _) in enumerate(tokens) if kind == "name" and (not i or tokens[i - 1][1] != ".")
     ]
+
+
+def free_names(text: str) -> list[str]:
+    """The names that a condition reads, members left out. Raises ExpressionError where it is not CEL."""
+    tokens = tokens_of(text)
+    compiled(text)
+    return [word for _, word in standing_alone(tokens)]
 
 
 def _begins_a_name(tokens: list[Token], dot: int) -> bool:

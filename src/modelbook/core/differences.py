@@ -11,6 +11,7 @@ from modelbook.core.drift import Drift, drift
 from modelbook.core.evaluation import Evaluation, Metric
 from modelbook.core.pointer import Holder
 from modelbook.core.run_record import Code
+from modelbook.core.significance import difference_of
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,18 @@ class MetricPair:
         if self.left is None or self.right is None or self.left.value is None or self.right.value is None:
             return None
         return self.right.value - self.left.value
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Between which two values the true difference lies, with a confidence of 95 %; None where nobody can tell."""
+        if self.difference is None or self.left is None or self.right is None:
+            return None
+        return difference_of(self.name, self.left, self.right)
+
+    @property
+    def beyond_noise(self) -> bool | None:
+        """Whether the difference is more than noise; None where nobody can tell."""
+        return None if self.interval is None else not self.interval[0] <= 0 <= self.interval[1]
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 
-from modelbook.core.calls import PROXY, REPRODUCED, claims_in, levels_in, proxies_in
+from modelbook.core.calls import claims_in, levels_in, proxies_in
 from modelbook.core.cel import (
     CLOSING,
     COMPARISONS,
     OPENING,
+    PROXY,
+    REPRODUCED,
     ExpressionError,
     Token,
     compiled,
@@ -99,13 +101,6 @@ def _references(tokens: list[Token]) -> tuple[set[str], set[str], set[str]]:
         elif word in VARIABLES:
             others.add(word)
     return metrics, baseline, others
-
-
-def free_names(text: str) -> list[str]:
-    """The names that a condition reads, members left out. Raises ExpressionError where it is not CEL."""
-    tokens = tokens_of(text)
-    compiled(text)
-    return [word for _, word in standing_alone(tokens)]
 
 
 def _comparisons(text: str, tokens: list[Token]) -> tuple[Comparison, ...]:

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from modelbook.core.calls import PROXY, REPRODUCED
-from modelbook.core.cel import ExpressionError, evaluate, nested
+from modelbook.core.cel import PROXY, REPRODUCED, ExpressionError, evaluate, nested
 from modelbook.core.claims import FORMS, Claim, claim_of
 from modelbook.core.expressions import Expression, parse
 from modelbook.core.numbers import Numbers, not_a_number

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelbook.core.cel import ExpressionError, evaluate
-from modelbook.core.expressions import free_names
+from modelbook.core.cel import ExpressionError, evaluate, free_names
 from modelbook.core.keep import KINDS, Keep, KeepRule
 
 NAMES = frozenset({"tags", "metrics", "params", "stage", "stages", "status", "experiment", "age"})

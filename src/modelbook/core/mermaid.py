@@ -1,4 +1,4 @@
-"""Charts that GitHub draws from text: https://mermaid.js.org/syntax/xyChart.html."""
+"""Charts and graphs that GitHub draws from text: https://mermaid.js.org/syntax/xyChart.html, flowchart.html."""
 
 import math
 import re
@@ -102,6 +102,29 @@ def _label(text: str) -> str:
     return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 2] + ".."
 
 
+def _reference(text: str) -> str:
+    """As a label, in which the `@` of a reference is one again when it is drawn."""
+    return "#64;".join(map(_label, text.split("@")))
+
+
 def _round_up(value: float) -> float:
     magnitude = 10.0 ** math.floor(math.log10(value))
     return next((step * magnitude for step in _STEPS if step * magnitude >= value), 10 * magnitude)
+
+
+def flowchart(edges: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Lines of a graph of (from, to, label), each thing once, from left to right; labels are cut down as in a chart."""
+    numbers: dict[str, int] = {}
+    for one, other, _ in edges:
+        numbers.setdefault(one, len(numbers))
+        numbers.setdefault(other, len(numbers))
+    return [
+        "```mermaid",
+        "flowchart LR",
+        *(f'    n{number}["{_reference(name)}"]' for name, number in numbers.items()),
+        *(
+            f'    n{numbers[one]} -->|"{_label(label)}"| n{numbers[other]}'
+            for one, other, label in dict.fromkeys(edges)
+        ),
+        "```",
+    ]

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from modelbook.core.calls import PROXY, REPRODUCED
 from modelbook.core.cel import (
+    PROXY,
+    REPRODUCED,
     ExpressionError,
     Token,
     compiled,
@@ -25,7 +26,7 @@ FUNCTIONS = frozenset(
     {"has", "size", "int", "uint", "double", "string", "bool", "type", "dyn", "timestamp", "duration", "min", "max"}
 )
 _WORDS = frozenset({"true", "false", "null", "in"})
-_OF_GATES = frozenset({"baseline", REPRODUCED, PROXY, *FORMS})
+_OF_GATES = frozenset({"baseline", PROXY, REPRODUCED, *FORMS})
 _DOTS = frozenset({"numbers", "values"})
 
 

@@ -1,8 +1,7 @@
 """The parts of a site, each made of what was gathered: the pages of a version, of a model, of a dataset, of all."""
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from modelbook.adapters.site_plots import curve_plot, series_plot, timeline_plot
@@ -64,7 +63,7 @@ def own_digest(source: Source, model: str, version: int) -> str:
 
 def facts_digest(own: str, around: Around, asked: str) -> str:
     """A digest of that and what the page says of others; `asked` says whether the store was."""
-    return digest_of(json.dumps([own, asdict(around), asked]).encode())
+    return digest_of(repr((own, around, asked)).encode())
 
 
 def make_version(source: Source, order: VersionOrder) -> Part:
@@ -158,15 +157,7 @@ def model_digest(source: Source, page: ModelPage) -> str:
     past = [(one.commit.id, one.path, one.oid) for _, one in source.past.by_owner.get(page.name, ())]
     rows = [row.model_dump_json() for row in page.rows]
     about = source.digest(f"{layout.model_folder(page.name)}/model.yaml")
-    facts = [
-        source.stamp,
-        past,
-        rows,
-        about,
-        [asdict(one) for one in page.holdings],
-        [asdict(one) for one in page.stays],
-    ]
-    return digest_of(json.dumps(facts).encode())
+    return digest_of(repr((source.stamp, past, rows, about, page.holdings, page.stays)).encode())
 
 
 def dataset_pages(source: Source, rows: Iterable[VersionRow]) -> tuple[DatasetPage, ...]:

@@ -11,6 +11,7 @@ from modelbook.adapters.site_plots import require_plots
 from modelbook.adapters.workers import spread, uncollected
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import counted, print_json, say
+from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import (
     Workspace,
     forge_option,
@@ -83,6 +84,8 @@ def command(
     require_plots()
     with uncollected():
         folder, workspace = SiteFolder(output), open_workspace(registry_folder, rev=rev)
+        # Whose signature is good is what trust.yaml says, so nothing is shown as verified by one that nobody signed.
+        refuse("trust.yaml", tuple(one for one in workspace.problems if one not in workspace.findings))
         overview, changed, detail = _build(folder, workspace, forge_name, _logs(workspace, no_store=no_store), jobs)
     _report(output, overview, changed, detail, as_json=as_json)
     return Exit.NO if overview.problems else Exit.YES

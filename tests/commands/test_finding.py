@@ -1,0 +1,226 @@
+"""Finding versions and runs, and asking in SQL: the command line on real repositories."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner, Result
+
+from modelbook.adapters.bounded import bounded
+from modelbook.cli import cli, run
+from modelbook.errors import BadInput
+from tests.commands.test_diff import committed
+from tests.made import Made
+
+
+def some() -> Made:
+    made = Made().dataset().dataset("other", 1)
+    for version, accuracy in ((1, 0.91), (2, 0.97), (3, 0.95)):
+        tags = ["baseline", "gpu"] if version > 1 else ["baseline"]
+        made.version("fraud", version, {"accuracy": accuracy, "latency_ms": 10 + version}, tags=tags)
+    made.version("spam", 1, None, data="other")
+    return made.pointer("fraud", "staging", 2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return committed(tmp_path_factory.mktemp("registry"), some())
+
+
+def modelbook(folder: Path, *arguments: str) -> Result:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return CliRunner().invoke(cli, arguments, standalone_mode=False)
+
+
+def found(folder: Path, *arguments: str) -> list[dict[str, object]]:
+    done = modelbook(folder, *arguments, "--json")
+    assert done.exit_code == 0, done.output
+    rows: list[dict[str, object]] = json.loads(done.stdout)
+    return rows
+
+
+def test_versions_are_found_as_a_gate_would_judge_them_and_sorted(folder: Path) -> None:
+    rows = found(folder, "find", 'metrics.accuracy >= 0.95 && "baseline" in tags', "--sort", "-metrics.accuracy")
+    assert [row["ref"] for row in rows] == ["fraud@2", "fraud@3"]
+    assert rows[0] == {
+        "ref": "fraud@2",
+        "stages": ["staging"],
+        "metrics.accuracy": 0.97,
+        "tags": ["baseline", "gpu"],
+        "created": "2026-03-02T12:00:00Z",
+    }
+    assert [row["ref"] for row in found(folder, "find", '"staging" in stages')] == ["fraud@2"]
+    assert [row["ref"] for row in found(folder, "find", "params.lr * 10.0 == 1.0 && metrics.latency_ms < 12.0")] == [
+        "fraud@1"
+    ]
+    assert len(found(folder, "find")) == 4
+    assert len(found(folder, "find", "--limit", "2")) == 2
+
+
+def test_a_table_names_what_was_asked_for_and_a_file_holds_the_same(folder: Path, tmp_path: Path) -> None:
+    asked = ["find", "metrics.accuracy > 0.9", "--columns", "ref,metrics.latency_ms,params.layers", "--sort", "ref"]
+    table = modelbook(folder, *asked)
+    assert table.stdout.splitlines()[:2] == [
+        "ref      metrics.latency_ms  params.layers",
+        "fraud@1  11                  8, 8",
+    ]
+    rows = list(csv.DictReader(io.StringIO(modelbook(folder, *asked, "--format", "csv").stdout)))
+    assert rows[2] == {"ref": "fraud@3", "metrics.latency_ms": "13.0", "params.layers": "[8, 8]"}
+    file = tmp_path / "found.parquet"
+    assert modelbook(folder, *asked, "--format", "parquet", "--output", str(file)).exit_code == 0
+    assert duckdb.read_parquet(str(file)).sum('"metrics.latency_ms"').fetchall() == [(36.0,)]
+    assert [path.name for path in tmp_path.iterdir()] == ["found.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        ("metric.accuracy > 0.9", "there is no field 'metric'; near it: metrics"),
+        ('metrics.accuracy > "high"', '`metrics.accuracy` is a number, and "high" is not'),
+        ("tags == 1", "`tags` is a list"),
+        ("metrics.accuracy >", "not CEL"),
+        ("baseline.metrics.accuracy > 0.5", "`baseline` is for gates"),
+        ("siez(tags) > 1", "there is no function 'siez'; near it: size"),
+        ("1 == 1", "it names no field"),
+        ("version == 1 || " * 1000 + "true", "at most 10,000"),
+    ],
+)
+def test_what_is_no_condition_is_refused_with_what_is_near(condition: str, says: str, folder: Path) -> None:
+    done = modelbook(folder, "find", condition)
+    assert isinstance(done.exception, BadInput)
+    assert says in str(done.exception)
+
+
+def test_a_metric_that_nobody_has_is_told_with_what_is_near(folder: Path) -> None:
+    done = modelbook(folder, "find", "metrics.acuracy > 0.9")
+    assert done.exit_code == 0
+    assert "nothing here has metrics.acuracy; near it: accuracy" in done.stderr
+
+
+def test_what_has_no_answer_is_not_found_and_that_is_said(folder: Path) -> None:
+    done = modelbook(folder, "find", "params.note > 1.0")
+    assert (done.exit_code, done.stdout) == (0, "Nothing is like that.\n")
+    assert "for 4 there is no answer" in done.stderr
+
+
+def test_one_unreadable_card_is_named_and_the_rest_is_answered(tmp_path: Path) -> None:
+    spoilt = some().put("models/fraud/versions/3/card.yaml", "model: fraud\nversion: 3\nversion: 4\n")
+    folder = committed(tmp_path, spoilt)
+    done = modelbook(folder, "find", "metrics.accuracy > 0.5")
+    assert done.return_value == 1
+    assert "fraud@2" in done.stdout
+    assert "registry/models/fraud/versions/3/card.yaml:3: the key 'version' stands twice" in done.stderr
+    assert modelbook(folder, "sql", "SELECT count(*) FROM versions").return_value == 1
+    assert modelbook(folder, "lineage", "digits@1", "--downstream").return_value == 1
+
+
+def test_a_narrow_terminal_and_one_without_colour_lose_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("NO_COLOR", "1")
+    done = modelbook(folder, "find", "metrics.accuracy > 0.96", "--columns", "ref,metrics.accuracy,created,by")
+    assert "\x1b" not in done.stdout
+    assert done.stdout.splitlines() == [
+        "ref      metrics.accuracy",
+        "fraud@2  0.97",
+        "    created: 2026-03-02T12:00:00Z  by: alice",
+    ]
+
+
+def test_the_past_and_other_branches_are_asked_too(tmp_path: Path) -> None:
+    made = some()
+    folder = committed(tmp_path, made)
+
+    def git(*arguments: str) -> None:
+        who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+    git("checkout", "-q", "-b", "proposal")
+    for path, data in made.version("fraud", 4, {"accuracy": 0.99}).files.items():
+        (folder / "registry" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "registry" / path).write_bytes(data)
+    git("add", "-A")
+    git("commit", "-qm", "Propose")
+    git("checkout", "-q", "-")
+    best = "metrics.accuracy > 0.98"
+    assert found(folder, "find", best) == []
+    [row] = found(folder, "find", best, "--all-branches")
+    assert (row["ref"], row["on"]) == ("fraud@4", "proposal")
+    assert [row["ref"] for row in found(folder, "find", best, "--rev", "proposal")] == ["fraud@4"]
+
+
+def test_a_query_that_would_run_for_ever_is_ended() -> None:
+    with pytest.raises(BadInput, match="the query was stopped after 1 seconds of work"):
+        bounded(lambda: [one for one in iter(int, 1) if one], what="the query", seconds=1)
+    with pytest.raises(BadInput, match="takes more than"):
+        bounded(lambda: len(bytearray(1 << 30)), what="the query", memory=1 << 28)
+    with pytest.raises(ZeroDivisionError):
+        bounded(lambda: 1 // 0, what="the query")
+    assert bounded(lambda: 1, what="the query") == 1
+
+
+def test_sql_answers_over_every_table(folder: Path) -> None:
+    asked = "SELECT model, max(value) AS best FROM versions JOIN metrics USING (ref) WHERE name = 'accuracy' GROUP BY 1"
+    assert found(folder, "sql", asked) == [{"model": "fraud", "best": 0.97}]
+    assert found(folder, "sql", "SELECT ref FROM stages") == [{"ref": "fraud@2"}]
+    assert found(folder, "sql", "SELECT ref, kind, until FROM history") == [
+        {"ref": "fraud@2", "kind": "promotion", "until": None}
+    ]
+    assert found(folder, "sql", "SELECT number FROM params WHERE name = 'lr' AND ref = 'spam@1'") == [{"number": 0.1}]
+    assert found(folder, "sql", "SELECT dataset, size_bytes FROM datasets ORDER BY 1") == [
+        {"dataset": "digits", "size_bytes": 99},
+        {"dataset": "other", "size_bytes": 99},
+    ]
+    assert found(folder, "sql", "SELECT * FROM models") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM '/etc/hostname'",
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM glob('/*')",
+        "COPY (SELECT 1) TO 'written.csv'",
+        "SELECT 1; SELECT 2",
+        "ATTACH 'other.db'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SELECT nothing FROM versions",
+        "SELECT * FROM range(2000000)",
+        "no SQL",
+    ],
+)
+def test_sql_reaches_nothing_outside_and_changes_nothing(query: str, folder: Path) -> None:
+    done = modelbook(folder, "sql", query)
+    assert isinstance(done.exception, BadInput), done.output
+    assert not (folder / "written.csv").exists()
+
+
+def test_sql_that_would_run_for_ever_is_stopped() -> None:
+    from modelbook.adapters.sql_database import ask
+
+    with pytest.raises(BadInput, match="stopped after"):
+        ask({}, "SELECT count(*) FROM range(100000000000) a, range(1000000) b", seconds=0.2)
+
+
+def test_find_loads_nothing_that_a_warm_answer_has_no_use_for(folder: Path) -> None:
+    found(folder, "find", "metrics.accuracy > 0.9")  # warm now
+    heavy = "{'pydantic', 'yaml', 'cryptography', 'boto3', 'duckdb', 'numpy', 'scipy'}"
+    code = f"import sys; from modelbook.cli import run; run(['find', 'seed > 1']); print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_errors_reach_a_person_without_a_traceback(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    assert run(["find", "mtrics.accuracy > 0.5"]) == 2
+    assert run(["lineage", "nobody@1"]) == 2
+    assert run(["find", "--columns", "ref,tag"]) == 2
+    assert "near it: tags" in capsys.readouterr().err
