@@ -120,10 +120,10 @@ def test_a_trial_keeps_its_number_where_others_are_missing() -> None:
 
 def test_pictures_are_drawn_and_too_few_trials_leave_some_out() -> None:
     found = tried(asking(), 6)
-    pictures = draw(asking(), [*found, trial(7)])
+    pictures = draw(asking(), [*found, trial(7)], importances(asking(), found))
     assert list(pictures) == ["history.png", "parallel.png", "importance.png", "contour.png"]
     assert all(png.startswith(b"\x89PNG") and len(png) > 5000 for png in pictures.values())
-    assert draw(asking(), found[:1]) == {}
+    assert draw(asking(), found[:1], {}) == {}
 
 
 def steps(*values: float) -> dict[int, float]:

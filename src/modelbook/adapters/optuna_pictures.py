@@ -2,11 +2,11 @@
 
 import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from modelbook.adapters.extras import extra
-from modelbook.adapters.optuna_study import importances, study_of
+from modelbook.adapters.optuna_study import study_of
 from modelbook.core.search_space import dimensions
 from modelbook.core.sweep import Sweep
 from modelbook.core.trials import TrialResult
@@ -14,9 +14,10 @@ from modelbook.core.trials import TrialResult
 _INCHES = (10.0, 6.0)
 
 
-def draw(sweep: Sweep, trials: Sequence[TrialResult]) -> dict[str, bytes]:
+def draw(sweep: Sweep, trials: Sequence[TrialResult], shares: Mapping[str, float]) -> dict[str, bytes]:
     """PNG by name: `history.png`, `parallel.png`, `importance.png`, and `contour.png` of the two that matter most.
 
+    `shares` are the importances of the parameters, the greatest first.
     What cannot be drawn of so few trials is left out. Raises BadInput where Optuna or matplotlib is missing.
     """
     extra("matplotlib", "sweep", "drawing a sweep")
@@ -26,7 +27,6 @@ def draw(sweep: Sweep, trials: Sequence[TrialResult]) -> dict[str, bytes]:
         return {}
     from optuna.visualization import matplotlib as optuna_plots
 
-    shares = importances(sweep, trials)
     varied = [one.name for one in dimensions(sweep) if len(one.choices) != 1]
     common = [each for each in varied if all(each in one.params for one in complete)]
     wanted: dict[str, Callable[[], Any]] = {
@@ -41,7 +41,7 @@ def draw(sweep: Sweep, trials: Sequence[TrialResult]) -> dict[str, bytes]:
     return {file: png for file, plot in wanted.items() if (png := _png(plot))}
 
 
-def _bars(shares: dict[str, float]) -> None:
+def _bars(shares: Mapping[str, float]) -> None:
     from matplotlib import pyplot
 
     _, axes = pyplot.subplots()

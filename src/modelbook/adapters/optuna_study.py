@@ -33,7 +33,7 @@ def suggest(sweep: Sweep, trials: Sequence[TrialResult], number: int, inherited:
     with _quiet():
         known = {one.leg.number: one for one in trials if not one.leg.repeat}
         before = [known[each] for each in sorted(known) if each != number]
-        study = _replayed(sweep, [*inherited, *before]) if sweep.sampler == "cmaes" else _made(sweep, inherited, before)
+        study = (_replayed if sweep.sampler == "cmaes" else _made)(sweep, [*inherited, *before])
         for missing in (each for each in range(1, number) if each not in known):
             _ask(study, sweep, missing)
         return _ask(study, sweep, number)
@@ -45,7 +45,7 @@ def study_of(sweep: Sweep, trials: Sequence[TrialResult]) -> "Study":
         known = {one.leg.number: one for one in trials if not one.leg.repeat}
         from optuna.trial import TrialState, create_trial
 
-        study = _made(sweep, (), ())
+        study = _empty(sweep)
         # A trial of Optuna's has the number of its place, and ours begin with 1.
         for number in range(max(known, default=-1) + 1):
             if number not in known or not _add(study, sweep, known[number]):
@@ -73,11 +73,15 @@ def importances(sweep: Sweep, trials: Sequence[TrialResult]) -> dict[str, float]
             return {}
 
 
-def _made(sweep: Sweep, inherited: Sequence[TrialResult], own: Sequence[TrialResult]) -> "Study":
+def _empty(sweep: Sweep) -> "Study":
     optuna = extra("optuna", "sweep", "a sweep")
-    sampler = _sampler(sweep, 0)
-    study: Study = optuna.create_study(study_name=sweep.name, direction=sweep.metric.goal, sampler=sampler)
-    for one in (*inherited, *own):
+    study: Study = optuna.create_study(study_name=sweep.name, direction=sweep.metric.goal, sampler=_sampler(sweep, 0))
+    return study
+
+
+def _made(sweep: Sweep, trials: Sequence[TrialResult]) -> "Study":
+    study = _empty(sweep)
+    for one in trials:
         _add(study, sweep, one)
     return study
 
@@ -104,10 +108,10 @@ def _add(study: "Study", sweep: Sweep, one: TrialResult) -> bool:
 
 def _replayed(sweep: Sweep, trials: Sequence[TrialResult]) -> "Study":
     """As `_made`, but lived through again: CMA-ES keeps its state with the trials, where it asks for the next one."""
-    optuna = extra("optuna", "sweep", "a sweep")
     extra("cmaes", "sweep", "the sampler cmaes")
-    sampler = _sampler(sweep, 0)
-    study: Study = optuna.create_study(study_name=sweep.name, direction=sweep.metric.goal, sampler=sampler)
+    study = _empty(sweep)
+    from optuna.trial import TrialState
+
     for one in trials:
         if (point := fits(sweep, one.params)) is None:
             continue
@@ -115,10 +119,10 @@ def _replayed(sweep: Sweep, trials: Sequence[TrialResult]) -> "Study":
         trial = study.ask()
         _choose(trial, sweep)
         state, value = _state(one)
-        if state == optuna.trial.TrialState.COMPLETE:
+        if state == TrialState.COMPLETE:
             study.tell(trial, value)
         elif state.is_finished():
-            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            study.tell(trial, state=TrialState.FAIL)
     return study
 
 

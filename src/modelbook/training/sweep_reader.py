@@ -63,13 +63,6 @@ def list_sweeps(store: Store) -> list[str]:
     return sorted(part[1] for part in parts if len(part) == 3 and part[2] == "sweep.yaml")
 
 
-def read_sweep(store: Store, name: str) -> tuple[Sweep, list[TrialResult]]:
-    """A sweep and all its trials, by its name alone: for whoever shows it. Raises BadInput where there is none."""
-    data = read_file(store, name)
-    sweep = load_sweep(data, uri_of(store.uri, sweep_key(name)))
-    return sweep, read_trials(store, sweep, digest_of(data))
-
-
 def read_trials(store: Store, sweep: Sweep, digest: str, *, known: Iterable[TrialResult] = ()) -> list[TrialResult]:
     """The trials of a sweep whose file has this digest, in the order of their numbers.
 

@@ -51,7 +51,7 @@ def command(
         check_name(register_best, "registered model")
     sweeping = open_sweep(file, registry_folder, begin=False)
     report = make_report(sweeping)
-    drawn = _draw(sweeping, pictures) if pictures else []
+    drawn = _draw(sweeping, report, pictures) if pictures else []
     publish_text(sweep_markdown(report, pictures=f"the run's artifact ({', '.join(drawn)})" if drawn else None))
     _hand_on(sweeping, report)
     show(report, as_json=as_json, registers=bool(register_best))
@@ -71,10 +71,10 @@ def make_report(sweeping: Sweeping) -> SweepReport:
     return report_of(sweep, trials, importances(sweep, trials), inherited=used)
 
 
-def _draw(sweeping: Sweeping, folder: Path) -> list[str]:
+def _draw(sweeping: Sweeping, report: SweepReport, folder: Path) -> list[str]:
     from modelbook.adapters.optuna_pictures import draw
 
-    found = draw(sweeping.sweep, sweeping.trials)
+    found = draw(sweeping.sweep, sweeping.trials, report.importances)
     folder.mkdir(parents=True, exist_ok=True)
     for name, png in found.items():
         (folder / name).write_bytes(png)
