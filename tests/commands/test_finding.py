@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +145,33 @@ def test_a_narrow_terminal_and_one_without_colour_lose_nothing(folder: Path, mon
         "fraud@2  0.97",
         "    created: 2026-03-02T12:00:00Z  by: alice",
     ]
+
+
+def test_more_than_a_terminal_holds_is_paged(folder: Path, tmp_path: Path) -> None:
+    pager, kept = tmp_path / "pager", tmp_path / "paged"
+    pager.write_text(f"#!/bin/sh\ncat > {kept}\n")
+    pager.chmod(0o755)
+    env = dict(os.environ) | {"PAGER": str(pager), "LINES": "4", "COLUMNS": "80", "TERM": "xterm"}
+    for condition, paged in (("version == 3", False), ("version > 0", True)):
+        ours, terminal = pty.openpty()
+        command = [sys.executable, "-m", "modelbook", "find", condition]
+        subprocess.run(command, cwd=folder, env=env, stdin=terminal, stdout=terminal, stderr=terminal, check=True)
+        os.close(terminal)
+        os.close(ours)
+        assert kept.exists() == paged
+    lines = kept.read_text().splitlines()
+    assert [line.split()[0] for line in lines if line] == ["ref", "fraud@1", "fraud@2", "fraud@3", "spam@1"]
+
+
+def test_processes_that_ask_at_once_get_the_same_and_leave_one_index(tmp_path: Path) -> None:
+    folder = committed(tmp_path, some())
+    command = [sys.executable, "-m", "modelbook", "find", "metrics.accuracy > 0.9", "--json"]
+    asking = [subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE) for _ in range(3)]
+    answers = [process.communicate()[0] for process in asking]
+    assert [process.returncode for process in asking] == [0, 0, 0]
+    assert len(set(answers)) == 1
+    assert len(json.loads(answers[0])) == 3
+    assert len(list((folder / ".git/modelbook/index").iterdir())) == 1
 
 
 def test_the_past_and_other_branches_are_asked_too(tmp_path: Path) -> None:

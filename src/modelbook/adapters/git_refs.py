@@ -1,8 +1,8 @@
-"""What the names of a repository lead to: a commit at some time, the tree of a folder, the commit of each branch."""
+"""What the names of a repository lead to: a commit at some time, the tree of a folder, on each branch."""
 
 import re
 
-from modelbook.adapters.git import Repository, git, run_git
+from modelbook.adapters.git import Repository, git, git_bytes, run_git
 from modelbook.errors import BadInput
 
 _AT = re.compile(r"(.*)@\{([0-9]{4}-[0-9][^}]*)\}", re.DOTALL)
@@ -40,7 +40,11 @@ def tree_of(repository: Repository, commit: str, folder: str) -> str | None:
     return run_git(asked, repository.root).stdout.decode().strip() or None
 
 
-def branches(repository: Repository) -> dict[str, str]:
-    """The commit of each branch by its name: the local ones, then those of remotes."""
+def branch_trees(repository: Repository, folder: str) -> dict[str, str]:
+    """The tree of a folder on each branch that has it, by the branch: the local ones, then those of remotes."""
     asked = ["for-each-ref", "--format=%(objectname) %(refname:short)", "refs/heads", "refs/remotes"]
-    return {name: commit for commit, name in map(str.split, git(asked, repository.root).splitlines())}
+    branches = [line.split(" ", 1) for line in git(asked, repository.root).splitlines()]
+    names = "".join(f"{commit}:{folder}\n" for commit, _ in branches).encode()
+    told = git_bytes(["cat-file", "--batch-check=%(objectname) %(objecttype)"], repository.root, stdin=names)
+    answers = (line.split(" ") for line in told.decode(errors="replace").splitlines())
+    return {name: tree for (_, name), (tree, *kind) in zip(branches, answers, strict=True) if kind == ["tree"]}
