@@ -64,7 +64,7 @@ def extras(verb: str) -> list[tuple[str, str]]:
     """What modelbook needs here beside itself: the names of extras, each with a package that it brings.
 
     Sigstore, where this step signs keyless or the registry trusts it; Optuna, where a sweep asks for it;
-    matplotlib, where it draws.
+    matplotlib, where it draws; what a site takes, where one is made.
     """
     signer = os.environ.get(f"{PREFIX}SIGNER") or os.environ.get("MODELBOOK_SIGNER") or ""
     registry = os.environ.get(f"{PREFIX}REGISTRY") or "registry"
@@ -72,6 +72,7 @@ def extras(verb: str) -> list[tuple[str, str]]:
     trusts = any((place / registry / "trusted_root.json").is_file() for place in places)
     wanted = [("sigstore", "sigstore")] if trusts or signer.startswith("sigstore:") else []
     wanted += [("sweep", "optuna")] if verb in ("sweep-trial", "sweep-report") else []
+    wanted += [("site", "lets_plot")] if verb.startswith("site-") else []
     return wanted + ([("matplotlib", "matplotlib")] if os.environ.get(f"{PREFIX}PLOTS") else [])
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import checkpoints, finding, gpt, memory, pruning, start_up, verifying
+from bench import checkpoints, finding, gpt, memory, pruning, site, start_up, transfer, verifying
 from bench.machine import describe
 from bench.measure import Figure
 
@@ -14,10 +14,12 @@ _SECTIONS: dict[str, Any] = {
     "start-up": start_up,
     "verifying": verifying,
     "finding": finding,
+    "site": site,
     "memory": memory,
     "checkpoints": checkpoints,
     "gpt": gpt,
     "pruning": pruning,
+    "transfer": transfer,
 }
 
 
@@ -32,12 +34,13 @@ def main() -> None:
     for name, module in _SECTIONS.items():
         if options.only in {None, name}:
             print(f"\n{name}: {module.__doc__}")
+            machine |= getattr(module, "versions", dict)()
             for figure in module.measure():
                 print(f"  {figure}", flush=True)
                 figures.append(figure)
-    if options.json:
-        kept = {"machine": machine, "figures": [figure._asdict() for figure in figures]}
-        options.json.write_text(json.dumps(kept, indent=2) + "\n")
+                if options.json:  # each time, so that hours of work are not lost
+                    kept = {"machine": machine, "figures": [figure._asdict() for figure in figures]}
+                    options.json.write_text(json.dumps(kept, indent=2) + "\n")
     sys.exit(0)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.many_versions import EXAMPLE, VERSIONS_A_MODEL, commit_of, renamed
 from bench.measure import Cost, Figure, run
 from bench.registry import MODELBOOK
-from bench.rivals import gto_show, mlflow_search
+from bench.rival_registries import gto_show, mlflow_search
 from modelbook.core import layout
 from modelbook.core.digests import digest_of
 

@@ -45,11 +45,11 @@ class _Templates(NamedTuple):
     signer: KeySigner
 
 
-def generate(root: Path, versions: int) -> None:
+def generate(root: Path, versions: int, *, versions_a_model: int = VERSIONS_A_MODEL) -> None:
     """A repository at the new folder `root` whose registry has `versions` model versions: one commit for each."""
     subprocess.run(["git", "init", "--quiet", "-b", "main", str(root)], check=True)
     importing = ["git", "fast-import", "--quiet", "--date-format=raw"]
-    stream = b"".join(commit_of(number, files) for number, files in enumerate(_commits(versions)))
+    stream = b"".join(commit_of(number, files) for number, files in enumerate(_commits(versions, versions_a_model)))
     subprocess.run(importing, cwd=root, input=stream, check=True)
     subprocess.run(["git", "reset", "--quiet", "--hard"], cwd=root, check=True)
 
@@ -64,7 +64,7 @@ def commit_of(number: int, files: dict[str, bytes]) -> bytes:
     return b"".join(parts)
 
 
-def _commits(versions: int) -> Iterator[dict[str, bytes]]:
+def _commits(versions: int, versions_a_model: int) -> Iterator[dict[str, bytes]]:
     signer = KeySigner(ec.generate_private_key(ec.SECP256R1()))
     rule = Rule(models="*", statements=("model", "provenance", "evaluation", "dataset"), stages=("*",), signers=("o",))
     trust = Trust(version=1, signers=(Signer(name="o", key=signer.public_pem),), rules=(rule,))
@@ -79,7 +79,7 @@ def _commits(versions: int) -> Iterator[dict[str, bytes]]:
         load(ModelCard, card, "card.yaml"), card, load(Evaluation, evaluation, "default.yaml"), evaluation, signer
     )
     for number in range(versions):
-        model, version = f"model-{number // VERSIONS_A_MODEL:04d}", number % VERSIONS_A_MODEL + 1
+        model, version = f"model-{number // versions_a_model:04d}", number % versions_a_model + 1
         if version == 1:
             held: StagePointer | None = None
         files = _version(templates, model, version)

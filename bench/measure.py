@@ -10,20 +10,22 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """One measured thing: its value in `unit`, the goal if there is one, and how it was measured."""
+    """One measured thing: its value in `unit`, how it was measured, and the goal, under or at least, if it has one."""
 
     name: str
     value: float
     unit: str
     how: str
     goal: float | None = None
+    at_least: float | None = None
 
     def __str__(self) -> str:
-        goal = (
-            ""
-            if self.goal is None
-            else f"  (goal: under {self.goal:g} {self.unit}{'' if self.value < self.goal else ': MISSED'})"
-        )
+        goal = ""
+        if self.goal is not None:
+            goal = f"  (goal: under {self.goal:g} {self.unit}{'' if self.value < self.goal else ': MISSED'})"
+        if self.at_least is not None:
+            missed = "" if self.value >= self.at_least else ": MISSED"
+            goal = f"  (goal: at least {self.at_least:g} {self.unit}{missed})"
         return f"{self.name}: {self.value:.3g} {self.unit}{goal}; {self.how}"
 
 

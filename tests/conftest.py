@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, settings
 
 # No run of a test may show up on the screen of whoever runs it.
 os.environ.pop("MLFLOW_TRACKING_URI", None)
+# No test may leave anything in the cache of whoever runs it, nor find anything there.
+os.environ["MODELBOOK_CACHE_SIZE"] = "0"
 # Each of the many processes that tests start would compile again what it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from modelbook.adapters.checkout import checkout, inside
-from modelbook.adapters.git import Repository, git
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import git
 from modelbook.errors import BadInput
 
 

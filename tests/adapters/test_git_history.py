@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from modelbook.adapters.git import Repository, environment
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import environment
 
 WHO = {f"GIT_{role}_{part}": "Ada" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
 AT = {"GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2026-11-25T01:02:03+02:00"}

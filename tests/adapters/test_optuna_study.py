@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_tpe_finds_more_than_chance_in_as_many_trials() -> None:
     assert sorted(tpe)[10] < sorted(chance)[10] / 2, "half as far from the optimum, at the median"
 
 
-@pytest.mark.parametrize("sampler", ["gp", "cmaes"])
+@pytest.mark.parametrize("sampler", [pytest.param("gp", marks=pytest.mark.campaign), "cmaes"])
 def test_other_samplers_learn_as_well(sampler: str) -> None:
     numbers = {name: SPACE[name] for name in ("x", "y")}
     space = asking(method="bayes", sampler=sampler, startup=4, parameters=numbers)
@@ -67,13 +68,17 @@ def test_other_samplers_learn_as_well(sampler: str) -> None:
     assert suggest(space, found[:12], 13) == found[12].params, "the same question has the same answer"
 
 
-def test_legs_that_start_at_once_try_different_things() -> None:
-    for changes in ({}, {"sampler": "gp", "startup": 2}, {"method": "random"}):
-        asked = asking(**changes)
-        found = tried(asked, 3)
-        points = [suggest(asked, found, number) for number in range(4, 8)]
-        assert len({str(point) for point in points}) == 4, changes
-        assert points == [suggest(asked, found[::-1], number) for number in range(4, 8)]
+@pytest.mark.parametrize(
+    "changes",
+    [{"startup": 2}, {"method": "random"}, pytest.param({"sampler": "gp", "startup": 2}, marks=pytest.mark.campaign)],
+    ids=["tpe", "random", "gp"],
+)
+def test_legs_that_start_at_once_try_different_things(changes: dict[str, Any]) -> None:
+    asked = asking(**changes)
+    found = tried(asked, 3)
+    points = [suggest(asked, found, number) for number in range(4, 8)]
+    assert len({str(point) for point in points}) == 4
+    assert points == [suggest(asked, found[::-1], number) for number in range(4, 8)]
 
 
 def test_every_suggestion_lies_in_the_space_and_heeds_its_conditions() -> None:

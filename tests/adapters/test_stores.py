@@ -154,7 +154,7 @@ class TestReading:
         [
             (BODY[:-1] + b"!", digest_of(BODY[:-1] + b"!")),  # the same size, other bytes
             (BODY[:-1], "2560 bytes were promised, 2559 are there"),
-            (BODY + b"!", "larger than the 2560 bytes"),
+            (BODY + b"!", "2560 bytes were promised, 2561 are there"),
             (b"", "2560 bytes were promised, 0 are there"),
         ],
         ids=["other bytes", "shorter", "longer", "empty"],

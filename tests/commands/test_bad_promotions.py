@@ -8,7 +8,6 @@ import yaml
 
 from tests.made import POLICY
 from tests.parts.desks import made_for_people
-from tests.parts.github.client import GitHubServer
 from tests.parts.office import Office
 
 NASTY = {
@@ -127,15 +126,6 @@ def test_a_policy_that_became_invalid_on_the_branch_is_red(office: Office) -> No
     report = office.verify(1)
     assert (report["passed"], office.statuses(1)) == (False, ["failure"])
     assert any("policy.yaml" in finding["path"] for finding in report["findings"])
-
-
-def test_a_token_without_rights_is_named_with_what_it_lacks(office: Office, office_server: GitHubServer) -> None:
-    office.open("no-rights")
-    office_server.add_token("ghs_" + "n" * 36, "reader[bot]", {"contents": "read", "pull_requests": "read"})
-    office.patch.setenv("GITHUB_TOKEN", "ghs_" + "n" * 36)
-    code, text = run(office, "--to=staging", "--", "digits@1")
-    assert (code, "contents: write" in text) == (3, True), text
-    assert office.state["pulls"] == []
 
 
 def test_a_registry_in_a_folder_of_a_larger_repository(office: Office) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.commands.workbench import Workbench
+from tests.parts.app_key import app_key
 from tests.parts.command_line import Done
 from tests.parts.github.client import GitHubServer
 from tests.parts.github.world import user_id
@@ -106,6 +107,23 @@ def test_a_repository_as_it_should_be_has_no_problem_and_is_not_touched(patient:
     verdicts = {name: check["verdict"] for name, check in patient.checks("--store").items()}
     assert {name for name, verdict in verdicts.items() if verdict not in {"ok", "warning"}} == set()
     assert sum(name.startswith("branch/") for name in verdicts) == 9
+
+
+@pytest.mark.parametrize(
+    ("permissions", "verdict", "words"),
+    [
+        ({"contents": "write", "pull_requests": "write"}, "ok", "a token of the App can be made"),
+        ({"contents": "write"}, "problem", "the App models lacks `pull-requests: write` here"),
+    ],
+)
+def test_whether_the_app_that_is_named_will_do(
+    patient: Patient, permissions: dict[str, str], verdict: str, words: str
+) -> None:
+    patient.publish(**SOUND)
+    number = patient.server.add_app("models", app_key("models")[1], permissions, (patient.name,))
+    patient.bench.env |= {"MODELBOOK_APP_ID": str(number), "MODELBOOK_APP_PRIVATE_KEY": app_key("models")[0]}
+    check = patient.checks()["github/app"]
+    assert (check["verdict"], words in check["message"]) == (verdict, True), check
 
 
 def test_without_rules_each_missing_one_is_a_problem_with_its_remedy(patient: Patient) -> None:

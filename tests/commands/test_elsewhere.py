@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelbook.adapters.git import run_git
+from modelbook.adapters.git_process import run_git
 from modelbook.adapters.remote_registry import Remote, remote_of
 from modelbook.errors import BadInput
 from tests.commands.workbench import MODEL, TRAIN, Workbench, clean_environment

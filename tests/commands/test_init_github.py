@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 FIRST, NEXT = "1" * 40, "2" * 40
 TRAIN = ".github/workflows/train.yml"
 OTHERS = [".github/branch-rules.sh", ".github/dependabot.yml", "docs/model-registry.md"]
-NAMES = ("deploy", "online", "promote", "reproduce", "retention", "rollback", "sweep", "tag", "verify", "watch")
+NAMES = ("deploy", "online", "promote", "reproduce", "retention", "rollback", "site", "sweep", "tag", "verify", "watch")
 CALLERS = [TRAIN, *(f".github/workflows/{name}.yml" for name in NAMES)]
 
 

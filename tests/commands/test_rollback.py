@@ -74,12 +74,12 @@ def test_a_held_stage_is_left_alone_and_everybody_is_told_why(desk: Desk) -> Non
     desk.ok("rollback", "digits", "--stage", "production", *WHY)
     merged(desk, BACK)
     planned = desk.json("plan")
-    (held,) = planned.pop("held")
-    assert planned == {"evaluate": [], "promote": [], "verify": [], "later": []}
-    assert (held["version"], held["stage"], held["reason"]) == ("digits@2", "production", "it declines Spain")
+    (back,) = planned.pop("taken-back")
+    assert planned == {"evaluate": [], "promote": [], "verify": [], "later": [], "held": []}
+    assert (back["version"], back["stage"], back["reason"]) == ("digits@2", "production", "it declines Spain")
     said = desk.ok("plan")
-    assert said.startswith("modelbook release digits --stage production  # held by ")
-    assert "it declines Spain, then digits@2 may enter" in said
+    assert said.startswith("modelbook promote digits@2 --to production  # by hand alone: ")
+    assert "rolled back from it on " in said
     code, said = desk.run("promote", "digits@2", "--to", "production", "--reason", "now")
     assert (code, "holds production at digits@1 since" in said, "it declines Spain" in said) == (1, True, True), said
     assert "`modelbook release digits --stage production`" in said
@@ -96,7 +96,7 @@ def test_a_held_stage_is_left_alone_and_everybody_is_told_why(desk: Desk) -> Non
     merged(desk, "release/digits-1-to-production")
     assert listed(desk)["held"] == {}
     planned = desk.json("plan")
-    assert (planned["promote"], planned["held"]) == ([{"version": "digits@2", "stage": "production"}], [])
+    assert (planned["promote"], planned["held"], planned["taken-back"]) == ([], [], [back])
     code, said = desk.run("release", "digits", "--stage", "production")
     assert (code, "is not held; nothing to do" in said) == (0, True)
     desk.ok("promote", "digits@2", "--to", "production")
@@ -115,6 +115,20 @@ def test_it_is_the_way_out_where_an_older_promotion_came_back(desk: Desk) -> Non
     assert (report["passed"], found) == (True, [("serial-went-back", "warning")])
     desk.git("merge", "-q", branch)
     assert desk.json("verify", "digits@production")["passed"] is True
+
+
+def test_what_may_enter_once_a_stage_is_released_is_told(empty: Desk) -> None:
+    empty.commit(served().pointer("digits", "staging", 2))
+    empty.ok("hold", "digits", "--stage", "production", "--reason", "the audit")
+    merged(empty, "hold/digits-1-to-production")
+    said = empty.ok("plan")
+    assert said.startswith("modelbook release digits --stage production  # held by ")
+    assert "the audit, then digits@2 may enter" in said
+    (held,) = empty.json("plan")["held"]
+    assert (held["version"], held["stage"], held["reason"]) == ("digits@2", "production", "the audit")
+    empty.ok("release", "digits", "--stage", "production", "--reason", "it is over")
+    merged(empty, "release/digits-1-to-production")
+    assert empty.json("plan")["promote"] == [{"version": "digits@2", "stage": "production"}]
 
 
 def test_a_stage_is_held_where_it_stands(desk: Desk) -> None:

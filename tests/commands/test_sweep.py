@@ -71,6 +71,9 @@ def test_a_sweep_runs_to_its_best_through_a_kill_and_is_registered(table: Workbe
     file = write(table, method="bayes", budget={"trials": 4}, round=2, startup=2, confirm={"best": 1, "seeds": 1},
         parameters=FILE["parameters"] | {"pace": {"min": 0.1, "max": 0.9}})  # fmt: skip
     (table.root / "pace-0002.fate").write_text("kill")
+    key = f"file:{table.root}/none.pem"
+    refused = table.run("sweep", "run", file, "--register-best", "toy", "--signer", key)
+    assert (refused.code, "there is no key here" in refused.err) == (2, True), "before anything is trained"
     done = table.run("sweep", "run", file, "--parallel", "2", "--register-best", "toy")
     assert done.code == 0, done.text
     assert "trial 2: killed (ended by SIGKILL from outside" in done.out
@@ -151,6 +154,9 @@ def test_ctrl_c_ends_all_trials_cleanly_and_the_next_run_goes_on(table: Workbenc
     )
     for number in (1, 2):
         assert Path(table.root / f"{number}.fifo").read_text() == "here"
+    second = table.run("sweep", "run", file)
+    assert (second.code, "trial 1 could not be trained" in second.err) == (2, True), second.text
+    assert "is at work on run pace-0001" in second.err
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert (process.returncode, "interrupted" in said, "Traceback" in said) == (3, True, False), said

@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.github_api import open_api
 from modelbook.adapters.github_tags import GitHubTags
+from modelbook.adapters.open_github import open_api
 from modelbook.adapters.tags import LocalTags, Standing, Tags
 from tests.commands.test_tag import commit, made
 from tests.parts.office import Office

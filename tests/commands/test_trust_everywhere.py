@@ -43,6 +43,7 @@ COMMANDS = (
     ["gate", "digits@1", "--to", "staging"],
     ["promote", "digits@1", "--to", "staging"],
     ["plan"],
+    ["site", "build", "--output", "there"],
 )
 
 

@@ -20,6 +20,8 @@ DEFAULT_BRANCH = "${{ github.event.repository.default_branch }}"
 HANDED_ON = "${{ inputs.signer }}"
 SIGNER = "${{ inputs.signer || (secrets.MODELBOOK_SIGNING_KEY && 'env:MODELBOOK_SIGNING_KEY' || 'sigstore:') }}"
 PINNED = re.compile(r"@[0-9a-f]{40}$")
+# GitHub's own: it publishes Pages, which asks the job who it is. No trust.yaml names the workflow that it is in.
+PUBLISHING = re.compile(r"^actions/deploy-pages@[0-9a-f]{40}$")
 PINNED_IMAGE = re.compile(r"^docker://.+@sha256:[0-9a-f]{64}$")
 GITHUB_HOSTED = re.compile(r"^(ubuntu|windows|macos)-[a-z0-9.-]+$")
 # Events that somebody without write access can cause.
@@ -205,6 +207,8 @@ def our_name_is_for_our_code(document: Document, tree: Tree) -> Iterator[str]:
             if not job["uses"].startswith("$/"):
                 yield f"job {name} gives our name to {job['uses']}"
             continue
+        if all(PUBLISHING.match(str(step.get("uses"))) for step in job.get("steps") or [{}]):
+            continue
         if not verbs(job) & SIGNING:
             yield f"job {name} may say who it is and signs nothing"
         if not GITHUB_HOSTED.match(str(job.get("runs-on"))) or "container" in job or "services" in job:
@@ -229,6 +233,24 @@ def signers_are_chosen_alike(document: Document, tree: Tree) -> Iterator[str]:
             yield f"{where} does not hand its signer on as {HANDED_ON}"
         if "signer" in given and not target.is_workflow and given["signer"] != SIGNER:
             yield f"{where} does not choose its signer as {SIGNER}"
+
+
+def an_app_goes_before_a_token(document: Document, tree: Tree) -> Iterator[str]:
+    """What is given a token may ask by the team's App as well: who has set one up expects it everywhere."""
+    for given in mappings(document.data):
+        lacks = {"MODELBOOK_APP_PRIVATE_KEY"} - given.keys() if "MODELBOOK_TOKEN" in given else set()
+        if "GITHUB_TOKEN" in given and "MODELBOOK_TOKEN" in given:  # of a step: the App's number is a variable
+            lacks |= {"MODELBOOK_APP_ID"} - given.keys()
+        if lacks:
+            yield f"MODELBOOK_TOKEN is handed on without {', '.join(sorted(lacks))}"
+
+
+def mappings(node: Any) -> Iterator[dict[str, Any]]:
+    """Every mapping in a document, itself included."""
+    if isinstance(node, dict):
+        yield node
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from mappings(each)
 
 
 def workflow_inputs(document: Document) -> dict[str, Any]:
@@ -270,6 +292,7 @@ RULES: tuple[Rule, ...] = (
     training_judges_nothing,
     our_name_is_for_our_code,
     signers_are_chosen_alike,
+    an_app_goes_before_a_token,
     only_retention_deletes,
 )
 

@@ -136,6 +136,13 @@ PLANTS = [
     ),
     Plant(rules.signers_are_chosen_alike, TRAIN, rules.SIGNER, "env:KEY", "does not choose"),
     Plant(rules.signers_are_chosen_alike, TRAIN, "    with:\n      signer: ${{ inputs.signer }}\n", "", "hand"),
+    Plant(
+        rules.an_app_goes_before_a_token,
+        GATE,
+        "    timeout-minutes: 5\n",
+        "    timeout-minutes: 5\n    env: {GITHUB_TOKEN: a, MODELBOOK_TOKEN: b}\n",
+        "without MODELBOOK_APP_ID, MODELBOOK_APP_PRIVATE_KEY",
+    ),
     Plant(rules.only_retention_deletes, GATE, "modelbook gate", "modelbook retention", "job gate"),
     Plant(rules.only_retention_deletes, GATE, "modelbook gate", "aws s3 rm s3://b/k", "s3 rm"),
     Plant(

@@ -58,7 +58,7 @@ def test_what_init_writes_for_a_team_fits_what_it_calls(rule: Rule) -> None:
 
 
 def test_a_team_gives_each_workflow_what_its_jobs_ask_for_and_no_more() -> None:
-    assert len(of_a_team()) == 11
+    assert len(of_a_team()) == 12
     for path, document in of_a_team().items():
         (caller,) = document.jobs.values()
         called = local_target(caller["uses"], read_tree())

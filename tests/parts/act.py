@@ -34,6 +34,9 @@ _PARTS = Path(__file__).resolve().parent
 STAND_INS = {
     "actions/checkout": _PARTS / "checkout",
     "actions/setup-python": _PARTS / "setup_python",
+    "actions/upload-artifact": _PARTS / "upload_artifact",
+    "actions/upload-pages-artifact": _PARTS / "upload_pages",
+    "actions/deploy-pages": _PARTS / "deploy_pages",
 }
 _LABELS = ("self-hosted", "ubuntu-latest", "gpu")
 _BIN = Path(sys.executable).parent
@@ -43,7 +46,8 @@ class Act:
     """Runs workflows of one repository of a `GitHubServer`.
 
     `folder` takes the clones and act's home. `s3` is the endpoint of an S3 server. `stand_ins` maps further actions
-    (`owner/name`) to folders with an action.yml of ours; those for checkout and setup-python are always there.
+    (`owner/name`) to folders with an action.yml of ours; those in STAND_INS are always there. `branch` is the
+    repository's default branch.
     """
 
     def __init__(
@@ -54,11 +58,13 @@ class Act:
         *,
         repository: str = "acme/registry",
         stand_ins: Mapping[str, Path] | None = None,
+        branch: str = "main",
     ) -> None:
         self.server = server
         self.folder = folder
         self.s3 = s3
         self.repository = repository
+        self.branch = branch
         self.stand_ins = STAND_INS | dict(stand_ins or {})
         self.tokens: list[str] = []  # of all runs, for `assert_no_secret`
         self._runs = 0
@@ -74,7 +80,7 @@ class Act:
         payload: Json | None = None,
         inputs: Mapping[str, Any] | None = None,
         actor: str = "alice",
-        ref: str = "refs/heads/main",
+        ref: str | None = None,
         sha: str | None = None,
         secrets: Mapping[str, str] | None = None,
         variables: Mapping[str, str] | None = None,
@@ -83,9 +89,11 @@ class Act:
     ) -> ActRun:
         """Run `workflow` (a file name in .github/workflows) as `event` would start it, and read what it did.
 
-        `sha` defaults to what `ref` is at. `inputs` are those of a dispatch. Times out in seconds.
+        `ref` defaults to the default branch, `sha` to what `ref` is at. `inputs` are those of a dispatch. `timeout` is
+        in seconds.
         """
         self._runs += 1
+        ref = ref or f"refs/heads/{self.branch}"
         place = self.folder / f"run-{self._runs}"
         clone = self.checkout(self.repository, sha or ref, place / "clone")
         path = clone / ".github" / "workflows" / workflow
@@ -230,7 +238,7 @@ class Act:
 
     def _repository_payload(self) -> Json:
         owner, _, name = self.repository.partition("/")
-        return {"full_name": self.repository, "name": name, "owner": {"login": owner}, "default_branch": "main"}
+        return {"full_name": self.repository, "name": name, "owner": {"login": owner}, "default_branch": self.branch}
 
 
 def _without_git(clone: Path, target: Path) -> Path:

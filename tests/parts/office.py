@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.made import Made
 from tests.parts.desks import Desk, made_for_people
 from tests.parts.github.client import GitHubServer
 
@@ -36,6 +37,25 @@ def office(office_server: GitHubServer, empty_desk: Desk, monkeypatch: pytest.Mo
     office_server.clear_log()
     yield Office(empty_desk, office_server, monkeypatch)
     office_server.clear_faults()
+    assert [entry for entry in office_server.log() if "failure" in entry] == []
+
+
+def served_twice() -> list[Made]:
+    """Production held digits@1, and then digits@2."""
+    states = [made_for_people(threshold=1, stages=["staging", "production"])]
+    states[0].version("digits", 2, {"accuracy": 0.97, "latency_ms": 10.0})
+    for version in (1, 2):
+        states.append(states[-1].copy().pointer("digits", "staging", version).pointer("digits", "production", version))
+    return states
+
+
+@pytest.fixture
+def night(office_server: GitHubServer, empty_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator["Office"]:
+    """Production of digits held version 1, and version 2 serves now."""
+    for made in served_twice():
+        empty_desk.commit(made)
+    office_server.clear_log()
+    yield Office(empty_desk, office_server, monkeypatch).open("night")
     assert [entry for entry in office_server.log() if "failure" in entry] == []
 
 

@@ -16,6 +16,7 @@ from modelbook.core.trust import Trust
 from modelbook.errors import BadInput, Exit
 from tests.made import POLICY, Made, record
 from tests.made_fields import NOW, card_fields, digest
+from tests.unit.sweeps import sweep
 
 MODEL = """\
 model: digits
@@ -162,6 +163,7 @@ def examples() -> dict[str, Frozen]:
             model="digits", version=1, card=digest("card"), by="alice", revoked=NOW, reason="leaked labels"
         ),
         "stage": pointer,
+        "sweep": sweep(),
         "trust": registry.trust,
         "run": record(RunRecord, run | card.lineage.model_dump(exclude={"parents"})),
     }

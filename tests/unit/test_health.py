@@ -31,6 +31,7 @@ SETTINGS = SettingsFacts(
     actions={"enabled": True, "allowed_actions": "all"},
     token={"default_workflow_permissions": "read", "can_approve_pull_request_reviews": True},
     secrets=frozenset({"MODELBOOK_TOKEN"}),
+    variables=frozenset(),
     environments=(),
     environment_secrets=frozenset(),
     owner_errors=(),
@@ -162,6 +163,24 @@ def test_secrets_that_workflows_ask_for(facts: dict[str, Any], asked: str, verdi
     asking = Workflow("a.yml", f"x: ${{{{ secrets.{asked} }}}} ${{{{ secrets.GITHUB_TOKEN }}}}\n")
     checks = check_settings(replace(SETTINGS, **facts), [asking], policy(), None)
     assert worst(checks, "secrets") == verdict
+
+
+@pytest.mark.parametrize(
+    ("key", "number", "verdicts"),
+    [
+        (True, True, ["ok"]),
+        (True, False, ["problem"]),
+        (False, True, ["problem"]),
+        (False, False, []),
+        (True, None, ["unknown"]),
+        (None, True, []),
+    ],
+)
+def test_an_app_is_a_variable_and_a_secret(key: bool | None, number: bool | None, verdicts: list[str]) -> None:
+    secrets = HIDDEN if key is None else frozenset({"MODELBOOK_APP_PRIVATE_KEY"} if key else ())
+    variables = HIDDEN if number is None else frozenset({"MODELBOOK_APP_ID"} if number else ())
+    checks = check_settings(replace(SETTINGS, secrets=secrets, variables=variables), [], policy(), None)
+    assert [check.verdict for check in checks if check.name == "app"] == verdicts
 
 
 @pytest.mark.parametrize(

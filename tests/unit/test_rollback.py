@@ -9,7 +9,7 @@ from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
 from modelbook.core.history import Commit, History, Revision
 from modelbook.core.layout import STAGE_SIGNATURES, place_of
-from modelbook.core.planning import Held, Plan, Todo, plan
+from modelbook.core.planning import Held, Plan, TakenBack, Todo, plan
 from modelbook.core.pointer import StagePointer
 from modelbook.core.promotion import decide
 from modelbook.core.report import change_report, promotion_report
@@ -219,6 +219,28 @@ def test_a_held_stage_is_left_alone_by_everybody_until_it_is_released() -> None:
     assert [todo.version for todo in plan(release.registry, now=NOW).promotions] == [2]
     assert check(states, release.copy().pointer("digits", "production", 2)).passed
     assert codes(check(states, kept(states, "release"))) == {"already"}
+
+
+def test_what_people_rolled_back_from_waits_for_them_until_there_is_new_evidence() -> None:
+    auto = POLICY.replace("- name: production\n", "- name: production\n  auto: true\n")
+    states = life(1, 2)
+    states[-1].put("policy.yaml", auto).pointer("digits", "staging", 2)
+    states.append(back(states, 1))
+
+    def planned(head: Made) -> Plan:
+        return plan(head.registry, now=NOW, tenures=told(*states))
+
+    todo = Todo("digits", 2, "production")
+    waits = TakenBack(todo, "alice", "2026-03-02T03:00:00Z", "it declines Spain")
+    assert planned(states[-1]) == Plan((), (), taken_back=(waits,)), "no release alone lets it in"
+    states.append(kept(states, "release"))
+    assert planned(states[-1]) == Plan((), (), taken_back=(waits,))
+    more = states[-1].copy().evaluation("digits", 2, {"spain": 0.9}, suite="spain")
+    assert planned(more).promotions == (todo,), "somebody measured it anew"
+    states.append(states[-1].copy().pointer("digits", "production", 2))  # a person's word is enough
+    assert planned(states[-1]) == Plan((), ())
+    states.append(states[-1].copy().pointer("digits", "production", 1))
+    assert planned(states[-1]).promotions == (todo,), "that was no rollback"
 
 
 def test_a_hold_changes_nothing_else() -> None:

@@ -22,7 +22,11 @@ def test_a_good_file_is_read() -> None:
     assert (sweep.name, sweep.method, sweep.legs, sweep.confirming) == ("digits-lr", "bayes", 4, Confirm())
     assert load_sweep((FILE + "confirm: false\n").encode(), "x").confirming is None
     assert load_sweep((FILE + "confirm: {best: 2}\n").encode(), "x").confirming == Confirm(best=2)
-    assert load_sweep(FILE.replace("bayes", "random").encode(), "x").legs == 256
+    at_random = FILE.replace("bayes", "random")
+    assert load_sweep(at_random.encode(), "x").legs == 256
+    assert load_sweep(at_random.replace("trials: 12", "gpu_hours: 2.0").encode(), "x").legs == 4, (
+        "what is spent decides"
+    )
 
 
 def test_everything_wrong_is_said_at_once() -> None:
@@ -54,6 +58,7 @@ def test_everything_wrong_is_said_at_once() -> None:
         ("  epochs: {value: 3}", "  epochs: {min: 1, max: 9, distribution: log_uniform}", 12, "no log_uniform here"),
         ("  epochs: {value: 3}", "  epochs: {min: 1, max: 9, distribution: normal}", 12, "no normal here"),
         ("  epochs: {value: 3}", "  epochs: {vaule: 3}", 12, "unknown key 'parameters.epochs.vaule'"),
+        ("method: bayes", "method: bayes\nrun_cap: 10", 5, "unknown key 'run_cap'"),
         ("when: {optimizer: sgd}", "when: {optimiser: sgd}", 11, "there is no parameter 'optimiser'"),
         ("when: {optimizer: sgd}", "when: {optimizer: [sgd, rmsprop]}", 11, "'optimizer' is never 'rmsprop'"),
         ("when: {optimizer: sgd}", "when: {lr: 0.1}", 11, "'lr' is a range"),

@@ -1,14 +1,17 @@
 """What a sweep does next, and which of its trials is named best."""
 
-from hypothesis import given
+from random import Random
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelbook.core.standings import ranked, standings
+from modelbook.core.sweep_charts import charts
 from modelbook.core.sweep_markdown import sweep_markdown
 from modelbook.core.sweep_report import description_of, report_of
 from modelbook.core.sweep_rounds import next_round
-from modelbook.core.trials import Leg
-from tests.unit.sweeps import sweep, trial
+from modelbook.core.trials import Leg, TrialResult
+from tests.unit.sweeps import POINT, sweep, trial
 
 QUIET = {"confirm": False}
 
@@ -44,9 +47,10 @@ def test_what_was_killed_comes_again_and_first() -> None:
         trial(2, status="killed"),
         trial(3, status="killed", attempts=3),
         trial(4, status="running"),
+        trial(5, status="running", attempts=3),  # it took its machine down with it each time
     ]
-    assert numbers(next_round(sweep(), known).legs) == ["2", "4", "5", "6", "7", "8"]
-    assert numbers(next_round(sweep(), known, [Leg(4), Leg(5)]).legs) == ["2", "6", "7", "8", "9"]
+    assert numbers(next_round(sweep(), known).legs) == ["2", "4", "6", "7", "8", "9"]
+    assert numbers(next_round(sweep(), known, [Leg(4), Leg(6)]).legs) == ["2", "7", "8", "9", "10"]
 
 
 def test_gpu_hours_and_patience_end_it() -> None:
@@ -92,6 +96,14 @@ def test_a_lucky_seed_does_not_win() -> None:
     assert report.best.runs == ("digits-lr-0004", "digits-lr-0004-s1", "digits-lr-0004-s2")
 
 
+def test_a_repetition_whose_end_nobody_saw_holds_nothing_up_for_ever() -> None:
+    asked = sweep(budget={"trials": 1}, confirm={"best": 1, "seeds": 1})
+    for attempts, legs in ((2, ["1-s1"]), (3, [])):
+        found = [trial(1, 0.5), trial(1, None, 1, status="running", attempts=attempts)]
+        assert numbers(next_round(asked, found).legs) == legs
+        assert report_of(asked, found, {}).settled == (not legs)
+
+
 def test_a_repetition_that_fails_is_no_value_and_holds_nothing_up() -> None:
     asked = sweep(budget={"trials": 1}, confirm={"best": 1, "seeds": 1})
     assert numbers(next_round(asked, [trial(1, 0.5), trial(1, None, 1, status="killed")]).legs) == ["1-s1"]
@@ -117,8 +129,57 @@ def test_the_summary_shows_the_best_the_charts_and_what_failed() -> None:
     text = sweep_markdown(report_of(asked, found, {"lr": 0.75, "hidden": 0.25}), pictures="there")
     assert "**Best**" in text
     assert "| 3 | 0.9 | 1 | digits-lr-0003 | 0.01 | 16 | adam | &#45; |" in text
-    assert "line [0.8, 0.9]" in text
+    assert text.count("line [0.8, 0.9]") == 2, "each value, and the best so far"
     assert "bar [75, 25]" in text
     assert "<script>" not in text
     assert "trial 2: &#60;script&#62;" in text
     assert "No trial has a value yet" in sweep_markdown(report_of(asked, [], {}))
+
+
+def test_the_charts_show_where_the_trials_lie() -> None:
+    points = [
+        POINT | {"lr": 0.0001, "hidden": 8},
+        POINT | {"lr": 1.0, "hidden": 64},
+        POINT | {"lr": 0.01, "hidden": 40},
+    ]
+    found = [trial(number, value, params=points[number - 1]) for number, value in ((1, 0.5), (2, 0.9), (3, 0.7))]
+    found.append(trial(4, 0.6, params=POINT | {"lr": 99.0}))  # of another space
+    text = "\n".join(charts(report_of(sweep(**QUIET), found, {"hidden": 0.6, "lr": 0.4})))
+    assert 'x-axis ["hidden 8 to 64", "lr 0.0001 to 1", "optimizer sgd to adam", "0.5 to 0.9"]' in text
+    order = [text.index(f"line [{place}") for place in ("0, 0, 1, 0]", "0.5714, 0.5, 1, 0.5]", "1, 1, 1, 1]")]
+    assert order == sorted(order), "the best is drawn last"
+    assert 'x-axis "hidden 8" --> "64"' in text
+    assert '"2": [1, 1] radius: 6, color: #cf222e' in text
+    assert '"4"' not in text
+    assert "quadrantChart" not in "\n".join(charts(report_of(sweep(**QUIET), found[:2], {})))
+
+
+@settings(max_examples=60)
+@given(st.randoms(use_true_random=False), st.integers(1, 12), st.integers(1, 5), st.sampled_from([None, 1, 2]))
+def test_whatever_becomes_of_its_trials_a_sweep_ends(
+    fate: Random, trials: int, legs: int, patience: int | None
+) -> None:
+    """Each leg is begun three times at most, no more than the budget has are begun, and the end is the end."""
+    budget = {"trials": trials} | ({"patience": patience} if patience else {})
+    asked = sweep(budget=budget, round=legs, confirm={"best": 2, "seeds": 1})
+    known: dict[Leg, TrialResult] = {}
+    rounds = 0
+    while (turn := next_round(asked, list(known.values()))).legs:
+        rounds += 1
+        assert rounds <= 3 * (trials + 2)
+        assert len(set(turn.legs)) == len(turn.legs)
+        for one in turn.legs:
+            attempts = known[one].attempts + 1 if one in known else 1
+            status = fate.choice(["completed", "completed", "pruned", "failed", "killed", "running"])
+            value = fate.random() if status == "completed" else None
+            known[one] = trial(one.number, value, one.repeat, status=status, attempts=attempts)
+    assert turn.stage == "over"
+    assert len([leg for leg in known if not leg.repeat]) <= trials
+    assert all(one.attempts <= 3 for one in known.values())
+    assert report_of(asked, list(known.values()), {}).settled == (
+        bool(turn.why) and not turn.broken and has_value(known)
+    )
+
+
+def has_value(known: dict[Leg, TrialResult]) -> bool:
+    return any(one.value is not None and not leg.repeat for leg, one in known.items())

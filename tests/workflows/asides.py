@@ -32,6 +32,14 @@ def a_machine_that_serves_has_it(acme: Team) -> None:
     acme.run(acme.events("push")[-1], "deploy.yml").assert_jobs({"plan": "success"})
 
 
+def everybody_can_look_at_it(acme: Team) -> None:
+    """The site is built of what was merged, and published; where nobody said that it shall be, nothing is."""
+    acme.run(acme.events("push")[-1], "site.yml").assert_jobs({})
+    wanted = {"AWS_ENDPOINT_URL_S3": acme.s3.endpoint, "MODELBOOK_SITE": "yes"}
+    run = acme.run(acme.events("push")[-1], "site.yml", variables=wanted)
+    run.assert_jobs({"build": "success", "publish": "success"})
+
+
 def anybody_pulls_and_checks_it(acme: Team) -> None:
     desk = acme.clone("desk-of-alice")
     serving = acme.folder / "serving"

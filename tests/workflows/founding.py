@@ -27,6 +27,8 @@ stages:
       - name: better than what serves now
         require: metrics.accuracy > baseline.metrics.accuracy
 """
+# Alice decides what enters the registry; anybody's approval does for the rest.
+CODE_OWNERS = "/registry/ @alice\n"
 MODEL = """\
 format: modelbook/model/v1
 model: digits
@@ -89,6 +91,7 @@ def found(folder: Path) -> Founded:
 
         run("modelbook", "init", ".", "--store", f"s3://{BUCKET}/registry", "--key", str(key))
         (work / "registry/policy.yaml").write_text(POLICY)
+        (work / ".github/CODEOWNERS").write_text(CODE_OWNERS)
         (work / "registry/models/digits").mkdir(parents=True)
         (work / "registry/models/digits/model.yaml").write_text(MODEL)
         git = ["git", "-c", "user.name=Alice", "-c", "user.email=alice@example.org"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,17 +14,19 @@ from typing import Any
 import requests
 import yaml
 
+from modelbook.adapters.github_app import App, AppToken
 from tests.parts import gh
 from tests.parts.act import Act
 from tests.parts.act_run import ActRun
+from tests.parts.app_key import app_key
 from tests.parts.github.client import GitHubServer
 from tests.parts.s3 import RcloneS3
 from tests.workflows.founding import BIN, BUCKET, ROOT, Founded, desk, found, runner
-from tests.workflows.ways import ACTIONS, DEFAULT, Way
+from tests.workflows.ways import ACTIONS, DEFAULT, SLUG, Way
 
 Json = dict[str, Any]
 NAME = "acme/registry"
-ALICE, ADMIN = "ghp_" + "a" * 36, "ghp_" + "d" * 36
+ALICE, BOB, ADMIN = (f"ghp_{letter * 36}" for letter in "abd")
 CHECK = "modelbook"  # the one required check
 SCRIPT = "examples/digits/train.py"
 VERSION = "registry/models/digits/versions"
@@ -42,6 +45,7 @@ class Team:
     key: Path
     bare: Path
     way: Way
+    app: int | None = None
     runs: list[ActRun] = field(default_factory=list)
 
     @property
@@ -51,13 +55,28 @@ class Team:
             "AWS_ACCESS_KEY_ID": self.s3.access_key,
             "AWS_SECRET_ACCESS_KEY": self.s3.secret_key,
             "MODELBOOK_SIGNING_KEY": self.key.read_text(),
-        } | ({"MODELBOOK_TOKEN": self.way.token} if self.way.token else {})
+        } | ({"MODELBOOK_APP_PRIVATE_KEY": app_key(SLUG)[0]} if self.app else {})
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables of the repository."""
+        given = {"AWS_ENDPOINT_URL_S3": self.s3.endpoint}
+        return given | ({"MODELBOOK_APP_ID": str(self.app)} if self.app else {})
+
+    def bots(self) -> Iterator[str]:
+        """A token of each that may act in a job: the job's own, and one of the App that may do all that the App may."""
+        yield self.act.tokens[-1]
+        if self.app:
+            app = App(str(self.app), app_key(SLUG)[0])
+            made = AppToken(app, NAME, self.github.api_url, self.way.app, pause=0)
+            yield made.token
+            made.revoke()
 
     def run(self, event: Json | str, workflow: str, **more: Any) -> ActRun:
         """Run a workflow for an event that happened, or by hand (`workflow_dispatch`) with `inputs`."""
         about = {
             "secrets": self.secrets,
-            "variables": {"AWS_ENDPOINT_URL_S3": self.s3.endpoint},
+            "variables": self.variables,
             "env": runner(self.work),
         } | more
         run = (
@@ -79,10 +98,11 @@ class Team:
     def started(self) -> dict[str, Json]:
         """The runs that GitHub has started and nobody has run yet, by file.
 
-        The project's own tests are left out, and the tags: their runs wait for each other, and the last does it all.
+        The project's own tests are left out, and the site, which is told of once; and the tags: their runs wait for
+        each other, and the last does it all.
         """
         waiting = [(file_of(run), run) for run in self.state["runs"] if run["status"] == "queued"]
-        waiting = [(name, run) for name, run in waiting if name not in ("ci.yml", "tag.yml")]
+        waiting = [(name, run) for name, run in waiting if name not in {"ci.yml", "site.yml", "tag.yml"}]
         found = dict(waiting)
         assert len(found) == len(waiting), waiting
         return found
@@ -136,7 +156,7 @@ class Team:
         """The workflows that the pull request started, and that run only once a person has approved them."""
         of_it = f"refs/pull/{number}/merge"
         runs = [run for run in self.state["runs"] if run["ref"] == of_it and run["conclusion"] == "action_required"]
-        return [name for name in map(file_of, runs) if name != "ci.yml"]
+        return [name for name in map(file_of, runs) if name not in {"ci.yml", "site.yml"}]
 
     def approve(self, number: int, token: str = ALICE) -> requests.Response:
         """Approve a pull request, as alice unless another token is given."""
@@ -218,10 +238,16 @@ class Team:
     def assert_no_secret_in_any_log(self) -> None:
         """Neither the runs' logs, GitHub's, nor the bucket's hold a secret, plain or in base64."""
         pem = "".join(self.key.read_text().splitlines()[1:-1])
-        secrets = [self.s3.secret_key, pem, pem[:64], *self.act.tokens, ALICE, ADMIN]
-        secrets += [self.way.token] if self.way.token else []
+        secrets = [self.s3.secret_key, pem, pem[:64], *self.act.tokens, ALICE, BOB, ADMIN]
+        if self.app:
+            secrets.append("".join(app_key(SLUG)[0].splitlines()[1:-1]))
+        log = self.github.log_file.read_text()
         for run in self.runs:
-            run.assert_no_secret(secrets, self.github.log_file.read_text(), self.s3.log)
+            run.assert_no_secret(secrets, log, self.s3.log)
+            assert set(re.findall("ghs_[0-9a-f]+", run.log + log)) == set(), "a token that nobody knows beforehand"
+        made = [entry for entry in self.github.log() if entry["path"].endswith("/access_tokens")]
+        assert bool(made) == bool(self.app)
+        assert [token for token in self.github.state()["tokens"] if token["login"].startswith(SLUG)] == []
 
 
 def file_of(run: Json) -> str:
@@ -237,13 +263,13 @@ def team(folder: Path, begun: Founded | None = None, way: Way = DEFAULT) -> Iter
         shutil.copytree(begun.bucket, s3.folder / BUCKET)
         bare = github.add_repository(NAME, from_worktree=begun.work, **way.settings)
         github.add_token(ALICE, "alice", {"contents": "write", "pull_requests": "write", "actions": "write"})
+        github.add_token(BOB, "bob", {"contents": "write", "pull_requests": "write"})
         github.add_token(ADMIN, "acme")
-        if way.token:
-            github.add_token(way.token, way.opener, way.permissions)
+        app = github.add_app(SLUG, app_key(SLUG)[1], way.app, (NAME,)) if way.app else None
         set_rules(github, folder)
         github.clear_log()
         act = Act(github, folder / "act", s3.endpoint)
-        yield Team(folder, begun.work, github, s3, act, begun.key, bare, way)
+        yield Team(folder, begun.work, github, s3, act, begun.key, bare, way, app)
         failures = [entry for entry in github.log() if "failure" in entry]
         assert failures == [], json.dumps(failures[:3], indent=1)
 

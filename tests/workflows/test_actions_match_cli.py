@@ -20,6 +20,7 @@ NOT_IN_CI = {
     "approve": "a person decides it, with a key that no workflow has",
     "revoke": "a person decides it, and says why",
     "trust": "people decide whom they trust, each with a key of his own",
+    "cache": "it is of one machine, which a person looks after",
     "show": "for reading",
     "diff": "for reading; a promotion's pull request has it already",
     "compare": "for reading",
@@ -38,6 +39,7 @@ PARTS = {
     "prune": ["prune-plan", "prune-apply", "prune-restore"],
     "online": ["online-add", "online-check"],
     "sweep": ["sweep-plan", "sweep-report", "sweep-trial"],
+    "site": ["site-build"],
 }  # of a group, what makes sense in CI
 NO_INPUT = {
     "help": "for reading",

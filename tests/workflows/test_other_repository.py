@@ -1,6 +1,5 @@
 """Another repository, with training code and a registry in a folder of it, that calls our workflows by a commit."""
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +20,12 @@ from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer
 from tests.parts.s3 import RcloneS3
 from tests.parts.sigstore.server import SigstoreServer
-from tests.workflows.founding import desk, lay_out, runner
+from tests.workflows.founding import desk, runner
+from tests.workflows.releasing import OURS, git, release
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(300)]
 
-NAME, OURS = "acme/fraud", "acme/modelbook"
+NAME = "acme/fraud"
 REGISTRY = "ml/registry"
 CHECKOUT = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683"
 APP_TOKEN = "ghs_" + "p" * 36
@@ -114,26 +114,6 @@ def trust(key: KeySigner, number: str, pin: str, root: bytes) -> dict[str, bytes
     data = yaml.safe_dump(said).encode()
     signature = key.sign(trust_statement(load(Trust, data, TRUST), data))
     return {TRUST: data, TRUSTED_ROOT: root, trust_signature_path("owner"): signature}
-
-
-def git(cwd: Path, *arguments: str) -> str:
-    command = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *arguments]
-    return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def release(github: GitHubServer, folder: Path) -> tuple[Path, str]:
-    """Modelbook's own repository, with a tag, and a newer commit that would break whoever ran it."""
-    lay_out(folder)
-    git(folder, "init", "-q", "-b", "main")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "Release")
-    git(folder, "tag", "v1")
-    pin = git(folder, "rev-parse", "HEAD")
-    git(folder, "rm", "-rq", "actions", "src", ".github")
-    git(folder, "commit", "-q", "-m", "Break everything")
-    github.add_repository(OURS, from_worktree=folder)
-    git(folder, "checkout", "-q", pin)
-    return folder, pin
 
 
 @dataclass

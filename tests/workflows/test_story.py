@@ -14,9 +14,9 @@ import yaml
 from tests.parts.act_run import JobKey
 from tests.workflows import asides
 from tests.workflows.experimenting import an_experiment_is_recorded_and_watched
-from tests.workflows.founding import Founded, found
+from tests.workflows.founding import Founded
 from tests.workflows.pull_request_body import assert_the_story_is_told
-from tests.workflows.team import CHECK, SCRIPT, VERSION, Team, team
+from tests.workflows.team import BOB, CHECK, SCRIPT, VERSION, Team, team
 from tests.workflows.ways import ACTIONS, APP, DEFAULT, Way
 
 pytestmark = [pytest.mark.workflow, pytest.mark.timeout(400)]
@@ -24,11 +24,6 @@ pytestmark = [pytest.mark.workflow, pytest.mark.timeout(400)]
 STAGING = json.dumps({"stage": "staging", "version": "digits@1"})
 # The registry was looked at, and nothing waits.
 BROUGHT: dict[str | JobKey, str] = {"complete": "success", "plan": "success"}
-
-
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Founded:
-    return found(tmp_path_factory.mktemp("begun"))
 
 
 @pytest.mark.parametrize("way", [DEFAULT, APP], ids=lambda way: way.name)
@@ -50,6 +45,7 @@ def test_a_team_promotes_one_model_and_refuses_a_worse_one(way: Way, begun: Foun
         both_stages_are_deployed(acme)
         if once:
             asides.a_machine_that_serves_has_it(acme)
+            asides.everybody_can_look_at_it(acme)
             asides.anybody_pulls_and_checks_it(acme)
             asides.others_are_told(acme)
 
@@ -102,14 +98,17 @@ def train_and_register(acme: Team, number: int, param: str) -> None:
 
 
 def nothing_merges_unverified_or_unapproved(acme: Team, number: int) -> None:
-    """It takes the status, which a run that waits for approval never sets, and a person: no token approves."""
+    """It takes the status, which a run that waits for approval never sets, and a code owner: no token approves."""
     refused = acme.merge(number)
     assert (refused.status_code, CHECK in refused.text) == (405, True)
     acme.verify_and_expect(number, passed=True)
     refused = acme.merge(number)
     assert (refused.status_code, "approving review is required" in refused.text) == (405, True)
-    tokens = [acme.act.tokens[-1], *filter(None, [acme.way.token])]
-    assert [acme.approve(number, token).status_code for token in tokens] == [422] * len(tokens)
+    assert acme.approve(number, BOB).status_code == 200
+    refused = acme.merge(number)
+    assert (refused.status_code, "code owner review from alice" in refused.text) == (405, True)
+    refusals = [acme.approve(number, token).status_code for token in acme.bots()]
+    assert refusals == [422] * (2 if acme.app else 1)
     acme.writes()
 
 
@@ -250,7 +249,7 @@ def everybody_did_their_part(acme: Team) -> None:
     state = acme.state
     assert {pull["issue"]["login"] for pull in state["pulls"]} == {acme.way.opener}
     assert {status["login"] for status in state["statuses"]} == {ACTIONS}
-    assert {review["login"] for pull in state["pulls"] for review in pull["reviews"]} == {"alice"}
+    assert {review["login"] for pull in state["pulls"] for review in pull["reviews"]} == {"alice", "bob"}
     merged_by = {pull["issue"]["number"]: pull["merged_by"] for pull in state["pulls"] if pull["merged_by"]}
     assert merged_by == dict.fromkeys(merged_by, "alice") | {3: acme.way.opener}
     for pull in state["pulls"]:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ACTIONS = "github-actions[bot]"  # who acts with the token that every job has
+SLUG = "acme-models"
 
 
 @dataclass(frozen=True)
 class Way:
     """Who opens pull requests, and what starts their verification.
 
-    `token` is the secret MODELBOOK_TOKEN, if there is one, with its `permissions`. `settings` are the repository's.
+    `app` says what an App of the team's own is granted, if it has one. `settings` are the repository's.
     `starter` is the event that starts a verification; `own_merge` are the workflows that run when GitHub merges by
     itself what `opener` asked it to.
     """
@@ -24,8 +25,7 @@ class Way:
     starter: str
     own_merge: tuple[str, ...]
     settings: dict[str, Any]
-    token: str | None = None
-    permissions: dict[str, str] = field(default_factory=dict)
+    app: dict[str, str] = field(default_factory=dict)
 
     @property
     def dispatches(self) -> list[str]:
@@ -45,10 +45,9 @@ DEFAULT = Way(
 # With an App that setting stays off, and the App may do two things: it could start no workflow if it wanted to.
 APP = Way(
     name="app-token",
-    opener="acme-models[bot]",
+    opener=f"{SLUG}[bot]",
     starter="pull_request",
     own_merge=("deploy.yml", "promote.yml"),
     settings={"actions_may_open_pulls": False},
-    token="ghs_" + "p" * 36,
-    permissions={"contents": "write", "pull_requests": "write"},
+    app={"contents": "write", "pull_requests": "write"},
 )

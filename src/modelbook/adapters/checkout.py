@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from modelbook.adapters.git import Repository, git, run_git
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import git, run_git
 from modelbook.errors import BadInput
 
 

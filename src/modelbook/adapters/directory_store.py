@@ -17,10 +17,18 @@ from typing import NamedTuple
 
 from modelbook.adapters.directory_walk import folder, info_in, listed, made_folder
 from modelbook.adapters.file_errors import explained
-from modelbook.adapters.landing import land, write_all
+from modelbook.adapters.landing import land, read_at, write_all
+from modelbook.adapters.ranges import Fill
 from modelbook.adapters.source_file import Source, SourceBytes, SourceFile
 from modelbook.adapters.store import CHUNK, ObjectInfo, Progress, Stored
-from modelbook.adapters.store_contract import accept_present, accept_same, no_such_object, not_deleted, whole
+from modelbook.adapters.store_contract import (
+    accept_present,
+    accept_same,
+    check_promised,
+    no_such_object,
+    not_deleted,
+    whole,
+)
 from modelbook.core.storage import check_key, uri_of
 from modelbook.errors import StoreError
 
@@ -61,10 +69,13 @@ class DirectoryStore:
 
     def stream(self, key: str) -> Generator[bytes]:
         """See `Store.stream`."""
-        return self._stream(key, 0)
+        with self._opened(key) as descriptor:
+            while chunk := _read(descriptor, self._path(key)):
+                yield chunk
 
-    def _stream(self, key: str, start: int) -> Generator[bytes]:
-        """The object from byte `start`."""
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[int]:
+        """An open descriptor of the object."""
         path = self._path(key)
         with self._above(key) as above, explained(path, "read"):
             if above is None or info_in(above, path.name, key, path) is None:
@@ -72,16 +83,21 @@ class DirectoryStore:
             # Not blocking: should a named pipe take the file's place, nobody waits for its other end.
             descriptor = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=above)
         try:
-            os.lseek(descriptor, start, os.SEEK_SET)
-            while chunk := _read(descriptor, path):
-                yield chunk
+            yield descriptor
         finally:
             os.close(descriptor)
 
     def fetch(self, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None) -> None:
         """See `Store.fetch`."""
-        where = uri_of(self.uri, key)
-        land(partial(self._stream, key), target, digest=digest, size=size, where=where, progress=progress)
+        path, where = self._path(key), uri_of(self.uri, key)
+
+        @contextmanager
+        def opened() -> Iterator[Fill]:
+            with self._opened(key) as descriptor:
+                check_promised(os.fstat(descriptor).st_size, size, where)
+                yield partial(_fill, descriptor, path)
+
+        land(opened, target, digest=digest, size=size, where=where, progress=progress)
 
     def stat(self, key: str) -> ObjectInfo | None:
         """See `Store.stat`."""
@@ -203,6 +219,11 @@ class DirectoryStore:
 def _read(descriptor: int, path: Path) -> bytes:
     with explained(path, "read"):
         return os.read(descriptor, CHUNK)
+
+
+def _fill(descriptor: int, path: Path, at: int, view: memoryview) -> None:
+    with explained(path, "read"):
+        read_at(descriptor, at, view)
 
 
 def _name_if_free(unfinished: _Unfinished, above: int, name: str) -> bool:

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from modelbook.errors import BranchTaken
+
+ANYTHING: Final = "anything"
+"""What the branch of a change held, where nobody looked."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,8 @@ class Change:
     `branch` is the same whenever the same thing is proposed. `decision` marks what a person has to approve (a
     promotion), as against a fact (a card, an evaluation). `body` is Markdown, for the pull request; `message` is what
     the commit says below its title where that is not the body. `auto` asks for it to be merged by itself once it is
-    verified, where the forge can do that.
+    verified, where the forge can do that. `found` is the commit that its branch held when somebody looked, None where
+    nothing was proposed on it: what somebody else proposed there since is not replaced.
     """
 
     branch: str
@@ -27,6 +31,7 @@ class Change:
     comment: str | None = None
     message: str | None = None
     auto: bool = False
+    found: str | None = ANYTHING
 
     @property
     def commit_message(self) -> str:
@@ -56,8 +61,8 @@ class Forge(Protocol):
     def submit(self, change: Change) -> Proposal:
         """Propose the change; doing so twice proposes it once.
 
-        For a decision, a branch of that name that holds something else is replaced. For a fact it is kept, and
-        BranchTaken raised: somebody else was first.
+        For a decision, a branch of that name that holds something else is replaced, unless it came there since
+        somebody looked (`found`). For a fact it is kept, and BranchTaken raised: somebody else was first.
         """
         ...
 

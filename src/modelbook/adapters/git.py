@@ -1,26 +1,19 @@
-"""git, run with a cleaned environment, and the repository that holds the registry."""
+"""The git repository that holds the registry."""
 
-import os
 import re
-import subprocess
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from modelbook.adapters.git_process import git, git_bytes, run_git
 from modelbook.errors import BadInput, ForgeError
 
 if TYPE_CHECKING:  # loaded by whoever asks for history, or has a partial clone
     from modelbook.adapters.partial_clone import FilesOnDemand
     from modelbook.core.history import Commit, History
-
-# A hook, an alias or a caller's GIT_DIR must not lead git elsewhere than `cwd`.
-_KEPT = {f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL", "DATE")}
-_KEPT |= {f"GIT_CONFIG_{what}" for what in ("NOSYSTEM", "GLOBAL", "SYSTEM")}
-_KEPT |= {"GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_EXEC_PATH", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
 
 SYMLINK, SUBMODULE = "120000", "160000"
 _LATEST = 253402300799  # the end of the year 9999, in seconds since 1970
@@ -29,82 +22,6 @@ _COMMIT = "--format=%H%n%P%n%ct%n%an%n%ae%n%cn%n%s"
 _LOG = ["-c", "log.showSignature=false", "-c", "log.follow=false", "log"]
 _LOG += ["--first-parent", "-m", "--root", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules=none"]
 _LOG += ["--reverse", "--no-color", "--no-decorate", "--no-notes", "--encoding=UTF-8", "-z", _COMMIT]
-
-
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment that git gets: the caller's, less what would redirect it, and never a prompt or a pager."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in _KEPT}
-    kept |= {"GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
-    # Else a file in .git could put one object, or one parent, in the place of another.
-    kept |= {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
-    return kept | dict(extra or {})
-
-
-def run_git(
-    args: Iterable[str], cwd: Path, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    """Run git and return what it said, whatever its exit status. Raises BadInput where git is missing."""
-    try:
-        # Without input, standard input is empty rather than the terminal.
-        return subprocess.run(
-            _command(args), cwd=cwd, input=stdin or b"", env=environment(env), capture_output=True, check=False
-        )
-    except FileNotFoundError:
-        if not cwd.is_dir():
-            raise BadInput("no such folder", where=str(cwd), remedy="Name a folder that exists.") from None
-        raise BadInput("git is not installed", remedy="Install git 2.31 or newer.") from None
-
-
-def _command(args: Iterable[str]) -> list[str]:
-    return ["git", "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *args]
-
-
-def git_bytes(
-    args: Iterable[str], cwd: Path, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
-) -> bytes:
-    """What `git args` prints. Raises ForgeError with git's own words if it fails."""
-    args = list(args)
-    done = run_git(args, cwd, stdin=stdin, env=env)
-    if done.returncode:
-        raise _failed(args, cwd, done.stderr, done.returncode)
-    return done.stdout
-
-
-def _failed(args: list[str], cwd: Path, stderr: bytes, status: int) -> ForgeError:
-    said = stderr.decode(errors="replace").strip() or f"exit status {status}"
-    return ForgeError(f"git {args[0]} failed: {said}", where=str(cwd))
-
-
-def git_at_most(limit: int, args: Iterable[str], cwd: Path, *, env: Mapping[str, str] | None = None) -> bytes | None:
-    """What `git args` prints, or None if that is more than `limit` bytes: git is ended then, and memory spared.
-
-    Raises ForgeError with git's own words if it fails.
-    """
-    args = list(args)
-    with (
-        tempfile.TemporaryFile() as words,
-        subprocess.Popen(
-            _command(args),
-            cwd=cwd,
-            env=environment(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=words,
-        ) as process,
-    ):
-        data = process.stdout.read(limit + 1) if process.stdout else b""
-        if len(data) > limit:
-            process.kill()
-            return None
-        if process.wait():
-            words.seek(0)
-            raise _failed(args, cwd, words.read(), process.returncode)
-    return data
-
-
-def git(args: Iterable[str], cwd: Path) -> str:
-    """What `git args` prints, as text without the last line's end. Raises ForgeError if it fails."""
-    return git_bytes(args, cwd).decode(errors="surrogateescape").rstrip("\n")
 
 
 class Entry(NamedTuple):

@@ -3,7 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from modelbook.adapters.git import Repository, environment
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import environment
 from modelbook.errors import ForgeError
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelbook.adapters.forge import Change, Proposal, moved_meanwhile
-from modelbook.adapters.git import Repository, git, git_bytes, run_git
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import git, git_bytes, run_git
 from modelbook.errors import BadInput, BranchTaken, ForgeError
 
 

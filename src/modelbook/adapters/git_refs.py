@@ -2,7 +2,8 @@
 
 import re
 
-from modelbook.adapters.git import Repository, git, git_bytes, run_git
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import git, git_bytes, run_git
 from modelbook.errors import BadInput
 
 _AT = re.compile(r"(.*)@\{([0-9]{4}-[0-9][^}]*)\}", re.DOTALL)

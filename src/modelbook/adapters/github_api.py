@@ -1,18 +1,18 @@
 """GitHub's REST API for one repository: paced, patient with a ceiling, and never writing blindly twice."""
 
-import os
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from modelbook import __version__
-from modelbook.adapters.git import Repository
 from modelbook.adapters.github_errors import Unsure, refusal, too_long_a_wait, unanswered
-from modelbook.adapters.github_place import api_of, name_in, site_of
-from modelbook.adapters.github_tokens import GitHubToken
+from modelbook.adapters.github_place import site_of
+from modelbook.adapters.github_tokens import JOB_TOKEN, GitHubToken, kind_of
 from modelbook.errors import BadInput, ForgeError
+
+if TYPE_CHECKING:
+    from github.Auth import Auth as Authentication
 
 Json = dict[str, Any]
 
@@ -21,22 +21,22 @@ TIMEOUT: Final = 20.0  # seconds; GitHub itself gives up on a request after ten
 PAUSE: Final = 1.0  # seconds between writes, as GitHub asks
 LONGEST_WAIT: Final = 300.0  # seconds; a runner costs money while it waits
 UNNAMED_WAIT: Final = 60.0  # seconds to wait for a rate limit that names no time, as GitHub advises
-_VERSION = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_VERSION = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 
 class GitHubApi:
     """Calls below `/repos/<full_name>`. Every method may raise ForgeError; `what` says in it what was to be done.
 
-    `token_name` is the variable that the token came from. `pause` is in seconds, between writes and (doubled each
-    time) before a call is repeated; `sleep` is how to wait.
+    `token` is one, or an App's way to have one; `token_name` is the variable that it came from. `pause` is in seconds,
+    between writes and (doubled each time) before a call is repeated; `sleep` is how to wait.
     """
 
     def __init__(
         self,
         full_name: str,
         url: str,
-        token: str,
+        token: "str | Authentication",
         *,
         token_name: str = "GITHUB_TOKEN",  # noqa: S107 - a variable's name
         pause: float = PAUSE,
@@ -46,13 +46,14 @@ class GitHubApi:
 
         self.full_name = full_name
         self.owner = full_name.partition("/")[0]
-        self._token = GitHubToken(token, token_name, site_of(url))
+        kind = kind_of(token, token_name) if isinstance(token, str) else "an App's token"
+        self._token = GitHubToken(kind, token_name, site_of(url))
         self._pause = pause
         self._sleep = sleep
         # PyGithub would repeat a POST that met 502, and wait for a rate limit without end: it repeats nothing here.
         client = Github(
             base_url=url,
-            auth=Auth.Token(token),
+            auth=Auth.Token(token) if isinstance(token, str) else token,
             timeout=round(TIMEOUT),
             retry=None,
             seconds_between_requests=None,
@@ -60,6 +61,11 @@ class GitHubApi:
             user_agent=f"modelbook/{__version__}",
         )
         self._requester = client.requester
+
+    @property
+    def by_job(self) -> bool:
+        """Whether it asks by the token that every job has: what that does starts no workflow, save by a dispatch."""
+        return self._token.name == JOB_TOKEN
 
     def get(self, what: str, path: str, **query: str) -> Any:
         """What lies at `path`: an object or a list."""
@@ -138,13 +144,33 @@ class GitHubApi:
                     raise
             attempt += 1
 
+    def ask(self, what: str, query: str, **variables: Any) -> Json:
+        """What a query of the GraphQL API finds, for what would take REST a call for each. Raises Refusal."""
+        body: Json = {"query": query, "variables": variables}
+        return dict(pick(self._graphql(what, body, find=lambda: None), "data"))
+
     def mutate(self, what: str, name: str, given: Json, *, find: Callable[[], Json | None]) -> None:
         """Run a mutation of the GraphQL API, for what REST lacks; `find` is as for `post`. Raises Refusal."""
         query = f"mutation($input: {name[0].upper()}{name[1:]}Input!) {{{name}(input: $input) {{clientMutationId}}}}"
-        body = {"query": query, "variables": {"input": given}}
+        self._graphql(what, {"query": query, "variables": {"input": given}}, find=find)
+
+    def _graphql(self, what: str, body: Json, *, find: Callable[[], Json | None]) -> Any:
         answer = self.post(what, "", body, find=find, below=self._requester.graphql_url)
         if isinstance(answer, dict) and (errors := answer.get("errors")):  # GraphQL refuses with status 200
-            raise refusal(what, "/pulls", 422, {"errors": errors}, {}, where=self.full_name, token=self._token)
+            raise refusal(
+                what, ("POST", "/pulls"), 422, {"errors": errors}, {}, where=self.full_name, token=self._token
+            )
+        return answer
+
+    def end_token(self) -> None:
+        """Revoke the token of an App's installation that it asks by. It is tried once: nobody waits for that."""
+        from github import GithubException
+        from requests import RequestException
+
+        try:
+            self._requester.requestJsonAndCheck("DELETE", "/installation/token", {}, dict(_VERSION))
+        except (GithubException, RequestException) as error:
+            raise unanswered("end the App's token", type(error).__name__, where=self.full_name) from error
 
     def send(self, what: str, path: str, body: Json) -> None:
         """Tell something that leaves nothing to look for. Where GitHub does not answer, it is not told again here."""
@@ -186,7 +212,7 @@ class GitHubApi:
                     self._sleep(limit)
                 elif status < 500:
                     raise refusal(
-                        what, path, status, error.data, said, where=self.full_name, token=self._token
+                        what, (verb, path), status, error.data, said, where=self.full_name, token=self._token
                     ) from error
                 elif verb == "POST" or attempt == ATTEMPTS:
                     raise unanswered(what, f"status {status}", where=self.full_name) from error
@@ -239,42 +265,3 @@ def _plain(error: Exception) -> str:
     if "timed out" in str(error).lower():
         return f"no answer in {TIMEOUT:.0f} seconds"
     return "the connection failed"
-
-
-TOKENS: Final = ("MODELBOOK_TOKEN", "GITHUB_TOKEN")
-
-
-def open_api(repository: Repository, other: str | None = None, *, tokens: Sequence[str] = TOKENS) -> GitHubApi:
-    """The API of this repository, by the environment of a workflow, or by the remote `origin` and a token.
-
-    With `other` (`owner/name`), that of another repository of the same GitHub. `tokens` are the variables that may
-    hold the token, the first that does counts.
-
-    Raises BadInput where there is no token, or no repository on GitHub.
-    """
-    token_name = next((name for name in tokens if os.environ.get(name)), None)
-    if token_name is None:
-        raise BadInput(
-            "there is no token for GitHub",
-            where="$GITHUB_TOKEN",
-            remedy="In a workflow: `env: GITHUB_TOKEN: ${{ github.token }}`. Elsewhere: "
-            "`export GITHUB_TOKEN=$(gh auth token)`.",
-        )
-    remote = repository.remote_url() or ""
-    full_name = other or os.environ.get("GITHUB_REPOSITORY") or name_in(remote)
-    if not full_name or not re.fullmatch(r"[\w.-]+/[\w.-]+", full_name):
-        raise BadInput(
-            "this repository is not on GitHub, or its remote does not say where",
-            where=remote or str(repository.root),
-            remedy="Set GITHUB_REPOSITORY=owner/name, or use plain git: --forge git.",
-        )
-    url = os.environ.get("GITHUB_API_URL") or api_of(remote)
-    GitHubApi.check_address(url)
-    return GitHubApi(full_name, url, os.environ[token_name], token_name=token_name, pause=_pause())
-
-
-def _pause() -> float:
-    text = os.environ.get("MODELBOOK_GITHUB_PAUSE") or str(PAUSE)
-    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", text):
-        raise BadInput(f"{text!r} is no number of seconds", where="$MODELBOOK_GITHUB_PAUSE", remedy="Write 1 or 0.5.")
-    return float(text)

@@ -3,7 +3,7 @@
 What others deploy into an environment of the same name is left alone, and does not change what is said of ours.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,11 @@ from modelbook.adapters.workflow import page_of_run
 from modelbook.core.deployment import Deployment, Payload, Trails, trail_of
 
 LONGEST = 140  # characters of what a status says
+PAGE = 100  # as many as GitHub lists, and takes ids, at a time
+_LATEST = (
+    "query($ids: [ID!]!) {nodes(ids: $ids) {... on Deployment "
+    "{id latestStatus {state description createdAt environmentUrl}}}}"
+)
 
 
 class GitHubDeployments:
@@ -23,21 +28,37 @@ class GitHubDeployments:
         self._api = api
 
     def trails(self, stage: str, models: Collection[str]) -> Trails:
-        """See Deployments. Reads as far back as the oldest that serves."""
+        """See Deployments. Reads as far back as the oldest that serves, and what became of a hundred in one call."""
         seen: dict[str, list[Deployment]] = {}
         settled: set[str] = set()
         query = {"task": _task(*models)} if len(models) == 1 else {}
-        for found in self._list(stage, **query) if models else ():
-            payload = _payload(found, stage)
-            if payload is None or payload.model not in models or payload.model in settled:
-                continue
-            deployment = self._deployment(found, payload)
-            seen.setdefault(payload.model, []).append(deployment)
-            if deployment.succeeded:
-                settled.add(payload.model)
-                if len(settled) == len(set(models)):
-                    break
+        listed = iter(self._list(stage, **query) if models else ())
+        while (page := list(islice(listed, PAGE))) and len(settled) < len(set(models)):
+            named = [(one, payload) for one in page if (payload := _payload(one, stage)) and payload.model in models]
+            waiting = [(one, payload) for one, payload in named if payload.model not in settled]
+            for deployment in self._told(waiting):
+                model = deployment.payload.model
+                if model not in settled:
+                    seen.setdefault(model, []).append(deployment)
+                    settled |= {model} if deployment.succeeded else set()
         return {model: trail_of(deployments) for model, deployments in seen.items()}
+
+    def _told(self, waiting: Sequence[tuple[Json, Payload]]) -> Iterator[Deployment]:
+        """Deployments with what was said last of each: of all at once, and alone where that says nothing of ours.
+
+        GitHub calls a deployment inactive once anybody deploys anything else there.
+        """
+        if not waiting:
+            return
+        numbers = [str(pick(found, "node_id")) for found, _ in waiting]
+        latest = pick(self._api.ask("read what became of deployments", _LATEST, ids=numbers), "nodes")
+        by_number = {str(pick(node, "id")): node.get("latestStatus") for node in latest if isinstance(node, dict)}
+        for (found, payload), number in zip(waiting, numbers, strict=True):
+            told = by_number.get(number)
+            if number in by_number and (told is None or told.get("state") != "INACTIVE"):
+                yield _as_told(found, payload, told)
+            else:
+                yield self._deployment(found, payload)
 
     def find(self, payload: Payload) -> Deployment | None:
         """See Deployments. Of two that were made at the same moment, the first counts."""
@@ -91,16 +112,17 @@ class GitHubDeployments:
         statuses = self._api.pages("list deployment statuses", f"/deployments/{number}/statuses")
         # GitHub calls a deployment inactive once anybody deploys anything else there: that says nothing of ours.
         told = next((one for one in islice(statuses, 100) if one.get("state") != "inactive"), None)
-        if told is None:
-            return Deployment(number, payload)
-        return Deployment(
-            number,
-            payload,
-            str(pick(told, "state")),
-            str(told.get("description") or ""),
-            str(pick(told, "created_at")),
-            told.get("environment_url") or None,
-        )
+        return _as_told(found, payload, told)
+
+
+def _as_told(found: Json, payload: Payload, told: Json | None) -> Deployment:
+    """A deployment with its last status, as REST or GraphQL says it; None where there is none."""
+    number = str(pick(found, "id"))
+    if told is None:
+        return Deployment(number, payload)
+    said, at = str(told.get("description") or ""), told.get("created_at") or pick(told, "createdAt")
+    url = told.get("environment_url") or told.get("environmentUrl") or None
+    return Deployment(number, payload, str(pick(told, "state")).lower(), said, str(at), url)
 
 
 def _task(model: str) -> str:

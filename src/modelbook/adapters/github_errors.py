@@ -1,21 +1,27 @@
 """What GitHub's refusals mean, and what to do about each."""
 
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from modelbook.adapters.github_tokens import GitHubToken
 from modelbook.errors import ForgeError
 
-# What a job must hold for a write below each path, where GitHub itself does not say.
+# What a job must hold below each path, where GitHub itself does not say.
 _NEEDED = {
-    "git": "contents: write",
-    "pulls": "pull-requests: write",
-    "issues": "pull-requests: write",
-    "statuses": "statuses: write",
-    "actions": "actions: write",
-    "deployments": "deployments: write",
+    "git": "contents",
+    "pulls": "pull-requests",
+    "issues": "pull-requests",
+    "labels": "pull-requests",
+    "statuses": "statuses",
+    "actions": "actions",
+    "deployments": "deployments",
 }
 _AGAIN = "Run it again: what is done already is found, and nothing is done twice."
+
+
+Call = tuple[str, str]
+"""A call's method, and its path below the repository."""
 
 
 class Unsure(ForgeError):
@@ -23,12 +29,15 @@ class Unsure(ForgeError):
 
 
 class Refusal(ForgeError):
-    """GitHub answered and said no; `status` is its HTTP status, `words` what it said."""
+    """GitHub answered and said no; `status` is its HTTP status, `words` what it said, `clock` its time (Unix time)."""
 
-    def __init__(self, message: str, *, status: int, words: str, where: str, remedy: str | None) -> None:
+    def __init__(
+        self, message: str, *, status: int, words: str, where: str, remedy: str | None, clock: float | None = None
+    ) -> None:
         super().__init__(message, where=where, remedy=remedy)
         self.status = status
         self.words = words
+        self.clock = clock
 
     @property
     def lacks_permission(self) -> bool:
@@ -57,20 +66,28 @@ def words_of(data: Any) -> str:
 
 
 def refusal(
-    what: str, path: str, status: int, data: Any, headers: Mapping[str, str], *, where: str, token: GitHubToken
+    what: str, call: Call, status: int, data: Any, headers: Mapping[str, str], *, where: str, token: GitHubToken
 ) -> Refusal:
-    """The error for a refused call: `what` it was to do, `path` below the repository, `token` who asked."""
+    """The error for a refused call: `what` it was to do, and `token` who asked."""
     words = words_of(data) or f"status {status}"
     return Refusal(
         f"GitHub would not {what}: {words} ({status})",
         status=status,
         words=words,
         where=where,
-        remedy=_remedy(path, status, words, headers, token),
+        remedy=_remedy(call, status, words, headers, token),
+        clock=_clock(headers),
     )
 
 
-def _remedy(path: str, status: int, words: str, headers: Mapping[str, str], token: GitHubToken) -> str | None:
+def _clock(headers: Mapping[str, str]) -> float | None:
+    try:
+        return parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return None
+
+
+def _remedy(call: Call, status: int, words: str, headers: Mapping[str, str], token: GitHubToken) -> str | None:
     said = words.lower()
     if status == 401:
         return f"The token in {token.name} is wrong or has expired: a job's own token ends with the job."
@@ -80,7 +97,7 @@ def _remedy(path: str, status: int, words: str, headers: Mapping[str, str], toke
         if part in said:
             return remedy.format(name=token.name, kind=token.kind)
     if status == 403 and _is_about_rights(said):
-        missing = _missing(path, headers)
+        missing = _missing(call, headers)
         return f"The token in {token.name} ({token.kind}) lacks `{missing}`. {token.how_to_get(missing)}"
     if status == 403:
         return f"See what the token in {token.name} may do, and the rules of the repository's branches."
@@ -133,11 +150,13 @@ def _is_about_rights(said: str) -> bool:
     return any(part in said for part in _RIGHTS)
 
 
-def _missing(path: str, headers: Mapping[str, str]) -> str:
+def _missing(call: Call, headers: Mapping[str, str]) -> str:
     if accepted := headers.get("x-accepted-github-permissions"):
         wanted = accepted.split(";")[0].split(",")[0].strip()  # alternatives: any one would do
         return wanted.replace("_", "-").replace("=", ": ")
-    return _NEEDED.get(path.strip("/").partition("/")[0], "contents: write")
+    verb, path = call
+    needed = _NEEDED.get(path.strip("/").partition("/")[0], "contents")
+    return f"{needed}: {'read' if verb == 'GET' else 'write'}"
 
 
 def unanswered(what: str, why: str, *, where: str) -> Unsure:

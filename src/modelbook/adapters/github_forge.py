@@ -4,16 +4,16 @@ Every step looks before it makes, so that running it again after any failure end
 and one comment. Creating the branch is what reserves a version's number: of several who try, one succeeds.
 """
 
-import os
 from collections.abc import Mapping
 from itertools import islice
 
-from modelbook.adapters.forge import Change, Proposal, moved_meanwhile
+from modelbook.adapters.forge import ANYTHING, Change, Proposal, moved_meanwhile
 from modelbook.adapters.git import Repository
-from modelbook.adapters.github_api import GitHubApi, Json, open_api, pick
+from modelbook.adapters.github_api import GitHubApi, Json, pick
 from modelbook.adapters.github_merging import GitHubMerging
 from modelbook.adapters.github_objects import GitHubObjects
 from modelbook.adapters.github_pulls import GitHubPulls, Pull
+from modelbook.adapters.open_github import PROPOSES, open_api
 from modelbook.adapters.workflow import in_workflow
 from modelbook.core.markdown import MARKER
 from modelbook.errors import BadInput, BranchTaken, ForgeError
@@ -26,8 +26,8 @@ _TAKEN = "Somebody else was first. Run it again: it will take the next free numb
 def open_github_forge(repository: Repository) -> "GitHubForge":
     """The forge of a repository on GitHub. Raises BadInput where it has none, or there is no token."""
     # What a job's own token does starts no workflow, save by a dispatch; an App's token needs none.
-    own_token = in_workflow() and not os.environ.get("MODELBOOK_TOKEN")
-    return GitHubForge(open_api(repository), dispatches=own_token)
+    api = open_api(repository, permissions=PROPOSES)
+    return GitHubForge(api, dispatches=in_workflow() and api.by_job)
 
 
 class GitHubForge:
@@ -57,9 +57,17 @@ class GitHubForge:
             if standing is None and objects.create_branch(name, commit):
                 return commit, True
             if change.decision:
+                if self._came_since(change, standing):
+                    raise moved_meanwhile(name, self._api.full_name)
                 objects.move_branch(name, commit)
                 return commit, True
         raise BranchTaken(f"the branch {name} holds something else", where=self._api.full_name, remedy=_TAKEN)
+
+    def _came_since(self, change: Change, standing: str | None) -> bool:
+        """Whether somebody proposed something on the branch of a change since `found` was read off it."""
+        if change.found in {ANYTHING, standing or ANYTHING}:
+            return False
+        return standing is None or change.branch in self.proposed(change.branch)
 
     def _holds(self, sha: str, tree: str, base: str) -> bool:
         commit = self._objects.commit(sha)

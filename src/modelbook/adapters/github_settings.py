@@ -84,7 +84,8 @@ class GitHubSettings:
             auto_merge=self._auto_merge(),
             actions=self._look(_ADMIN, lambda: api.get("read the settings of Actions", "/actions/permissions")),
             token=self._look(_ADMIN, lambda: api.get("read the settings of Actions", "/actions/permissions/workflow")),
-            secrets=self._look("secrets: read", self._secrets),
+            secrets=self._look("secrets: read", lambda: self._of_both("secrets")),
+            variables=self._look("variables: read", lambda: self._of_both("variables")),
             environments=environments,
             environment_secrets=self._environment_secrets(environments),
             owner_errors=self._look("contents: read", self._owner_errors),
@@ -96,10 +97,11 @@ class GitHubSettings:
             return allowed
         return Unseen("GitHub shows that only to a token that may write", self._api.how_to_get("contents: write"))
 
-    def _secrets(self) -> frozenset[str]:
-        own = self._names("/actions/secrets")
+    def _of_both(self, kind: str) -> frozenset[str]:
+        """The names of the `secrets` or `variables` of the repository, and of those of its organisation."""
+        own = self._names(f"/actions/{kind}", kind)
         try:
-            return frozenset([*own, *self._names("/actions/organization-secrets")])
+            return frozenset([*own, *self._names(f"/actions/organization-{kind}", kind)])
         except Refusal as error:
             if error.status == 404:  # the owner is a person, not an organisation
                 return frozenset(own)
@@ -111,8 +113,8 @@ class GitHubSettings:
         paths = [f"/environments/{pick(each, 'name')}/secrets" for each in environments]
         return self._look("environments: read", lambda: frozenset(name for path in paths for name in self._names(path)))
 
-    def _names(self, path: str) -> list[str]:
-        return [str(pick(each, "name")) for each in self._api.pages("list the names of secrets", path, "secrets")]
+    def _names(self, path: str, kind: str = "secrets") -> list[str]:
+        return [str(pick(each, "name")) for each in self._api.pages(f"list the names of {kind}", path, kind)]
 
     def _owner_errors(self) -> list[str]:
         found = self._api.get_if_there("read what is wrong with CODEOWNERS", "/codeowners/errors")

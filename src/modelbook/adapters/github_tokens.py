@@ -7,31 +7,33 @@ from typing import Final
 _OF_JOBS = {"actions", "attestations", "checks", "contents", "deployments", "discussions", "id-token", "issues"}
 _OF_JOBS |= {"packages", "pages", "pull-requests", "security-events", "statuses"}
 JOB_TOKEN: Final = "GITHUB_TOKEN"  # noqa: S105 - a variable's name
+TOKENS: Final = ("MODELBOOK_TOKEN", JOB_TOKEN)
+APP_ID, APP_KEY = "MODELBOOK_APP_ID", "MODELBOOK_APP_PRIVATE_KEY"
+_KINDS = {
+    "github_pat_": "a fine-grained personal access token",
+    "ghp_": "a classic personal access token",
+    "gho_": "the token of `gh auth login`",
+    "ghu_": "an App's token for a person",
+}
+
+
+def kind_of(secret: str, name: str) -> str:
+    """What a token is, in words: a job's own, an App's, a personal access token, gh's, or a token.
+
+    `name` is the variable that it came from.
+    """
+    if secret.startswith("ghs_"):
+        return "a job's own token" if name == JOB_TOKEN else "an App's token"
+    return next((kind for begin, kind in _KINDS.items() if secret.startswith(begin)), "a token")
 
 
 @dataclass(frozen=True)
 class GitHubToken:
-    """A token, the variable that it came from, and the address (`https://github.com`) where people see GitHub."""
+    """What a token is (see `kind_of`), its variable, and the address (`https://github.com`) where people see GitHub."""
 
-    secret: str
+    kind: str
     name: str
     site: str
-
-    def __repr__(self) -> str:
-        return f"GitHubToken(name={self.name!r})"
-
-    @property
-    def kind(self) -> str:
-        """In words: a job's own, an App's, a fine-grained or classic personal access token, gh's, or a token."""
-        if self.secret.startswith("ghs_"):
-            return "a job's own token" if self.name == JOB_TOKEN else "an App's token"
-        kinds = {
-            "github_pat_": "a fine-grained personal access token",
-            "ghp_": "a classic personal access token",
-            "gho_": "the token of `gh auth login`",
-            "ghu_": "an App's token for a person",
-        }
-        return next((kind for begin, kind in kinds.items() if self.secret.startswith(begin)), "a token")
 
     def how_to_get(self, permission: str) -> str:
         """Where to grant `permission`, as in `contents: write`, to a token of this kind."""

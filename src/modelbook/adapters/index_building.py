@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from modelbook.adapters.git import Entry, Repository, run_git
+from modelbook.adapters.git import Entry, Repository
+from modelbook.adapters.git_process import run_git
 from modelbook.adapters.index_tables import Index, Told
 from modelbook.adapters.registry_files import unsound
 from modelbook.adapters.store import Progress

@@ -1,84 +1,84 @@
 """How fetched bytes reach a folder: hashed on the way, under a temporary name until they are known to be right.
 
-What a killed process had fetched is taken up again. It lies in order from the first byte, so it needs no record of its
-own: it is hashed like what follows it, and if the whole is wrong then, all of it is fetched anew.
+Ranges are written as they arrive, each where it belongs, so what a killed process left may have holes. What lies before
+the first of them is taken up again. The file system knows where that is, so there is no record that could lie: what is
+taken up is hashed like what follows it, and if the whole is wrong then, all of it is fetched anew.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 
 from modelbook.adapters.file_errors import explained
-from modelbook.adapters.parallel import Crew
-from modelbook.adapters.store import CHUNK, Progress
+from modelbook.adapters.ranges import RANGE, Fill, in_order
+from modelbook.adapters.store import Progress
+from modelbook.adapters.store_contract import not_as_promised
 from modelbook.core.digests import hex_of, prefixed
-from modelbook.errors import IntegrityError, StoreError
+from modelbook.errors import IntegrityError, Interrupted, StoreError
 
-WORTH_KEEPING = 8 * 1024 * 1024  # bytes: less is fetched again sooner than it is looked after
-_HASHERS = Crew(8)
+PART = ".modelbook-*.part"  # the names, as a pattern, of files that wait here to be whole
+_WRITTEN_AT_ONCE = 64 * 1024  # bytes
+Opener = Callable[[], AbstractContextManager[Fill]]
+"""Opens the object of the promised size, for as long as its block lasts. Raises IntegrityError for another size."""
 
-Read = Callable[[int], Generator[bytes]]
-"""The object from the byte of this number on."""
 
-
-def land(read: Read, target: Path, *, digest: str, size: int, where: str, progress: Progress | None) -> None:
-    """Write what `read` gives to `target`, which appears only if it is `size` bytes with `digest`.
+def land(opened: Opener, target: Path, *, digest: str, size: int, where: str, progress: Progress | None = None) -> None:
+    """Write the object that `opened` gives to `target`, which appears only if it is `size` bytes with `digest`.
 
     Folders above `target` are made; what stood at `target` is replaced. Whatever ends this early (other bytes, a full
-    disk, Ctrl-C), nothing new is left behind, except by a kill, or where the store fails after `WORTH_KEEPING` bytes:
-    then the next call goes on from there. `where` is the URI that an IntegrityError names.
+    disk), nothing new is left behind, unless it is a kill, Ctrl-C or the store: then the next call goes on with the
+    ranges that had arrived. `where` is the URI that an IntegrityError names.
     """
     with _folder(target.parent), explained(target, "write"), _part(target, digest) as (out, temporary):
-        landing = _Landing(out, size, where, progress)
+        landing = _Landing(out, digest, size, where, progress)
         try:
             landing.take_up()
-            if landing.arrived > size or not _is_whole(landing, read, digest):
+            if not landing.completed(opened):
                 landing.begin_anew()
-                landing.fetch(read)
-                landing.check(digest)
+                landing.completed(opened)
             os.fsync(out)
             temporary.replace(target)
             _sync_folder(target.parent)
-        except BaseException:
-            if not (landing.store_failed and landing.arrived >= WORTH_KEEPING):
+        except BaseException as error:
+            if landing.arrived < RANGE or not may_go_on(error):
                 with suppress(OSError):
                     temporary.unlink()
             raise
 
 
-def _is_whole(landing: "_Landing", read: Read, digest: str) -> bool:
-    """Fetch the rest. False where what had been taken up is wrong; raises IntegrityError where nothing had."""
-    taken_up = landing.arrived > 0
-    try:
-        landing.fetch(read)
-        landing.check(digest)
-    except IntegrityError:
-        if taken_up:
-            return False
-        raise
-    return True
+def may_go_on(error: BaseException) -> bool:
+    """Whether what had arrived before this ended a fetch is of use to whoever tries again."""
+    if isinstance(error, KeyboardInterrupt | Interrupted):
+        return True
+    disk = isinstance(error.__cause__, OSError) or isinstance(error, OSError)
+    return isinstance(error, StoreError) and not isinstance(error, IntegrityError) and not disk
 
 
 @contextmanager
 def _part(target: Path, digest: str) -> Iterator[tuple[int, Path]]:
     """The temporary file, open, and alone in the hand of this process: by a name that the next one finds again."""
-    known = target.parent / f".modelbook-{hex_of(digest)[:32]}.part"
+    known = part_beside(target, hex_of(digest)[:32])
     descriptor = os.open(known, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         temporary = known
         if not _is_ours(descriptor, known):  # the same bytes are on their way to another name here
             os.close(descriptor)
-            temporary = target.parent / f".modelbook-{secrets.token_hex(16)}.part"
+            temporary = part_beside(target)
             descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         yield descriptor, temporary
     finally:
         os.close(descriptor)
+
+
+def part_beside(target: Path, name: str | None = None) -> Path:
+    """A temporary name beside `target`: one that nothing has, unless it is to be found again by a name of 32 digits."""
+    return target.parent / PART.replace("*", name or secrets.token_hex(16))
 
 
 def _is_ours(descriptor: int, path: Path) -> bool:
@@ -90,62 +90,52 @@ def _is_ours(descriptor: int, path: Path) -> bool:
 
 
 class _Landing:
-    """One file that is being written: what arrived of it, hashed while it is written."""
+    """One file that is being written: what arrived of it from its start, hashed while it is written."""
 
-    def __init__(self, out: int, size: int, where: str, progress: Progress | None) -> None:
+    def __init__(self, out: int, digest: str, size: int, where: str, progress: Progress | None) -> None:
         self.arrived = 0
-        self.store_failed = False
         self._seen = hashlib.sha256()
-        self._hashed: SimpleQueue[None] = SimpleQueue()
-        self._out, self._size, self._where, self._progress = out, size, where, progress
+        self._out, self._digest, self._size, self._where, self._progress = out, digest, size, where, progress
 
     def take_up(self) -> None:
-        """Hash what is in the file already, from a process that was killed."""
-        while chunk := os.read(self._out, CHUNK):
-            self._seen.update(chunk)
-            self._moved(len(chunk))
+        """Hash what is in the file already, from a process that was killed: as many whole ranges as have no hole."""
+        there = os.fstat(self._out).st_size
+        if there > self._size:
+            os.ftruncate(self._out, 0)
+            return
+        data = min(_first_hole(self._out, there), there)
+        self._pass(partial(read_at, self._out), data if data == self._size else data - data % RANGE)
+
+    def completed(self, opened: Opener) -> bool:
+        """Fetch what is missing. False where the whole is not as promised, for what had been taken up; raises
+        IntegrityError where nothing had, and what `opened` and what it gives raise.
+        """
+        taken_up = self.arrived > 0
+        if self.arrived < self._size or not taken_up:
+            with opened() as fill:
+                self._pass(self._written(fill), self._size)
+        actual = prefixed(self._seen.hexdigest())
+        if actual != self._digest and not taken_up:
+            raise not_as_promised(self._where, f"{self._digest} was promised, {actual} is there")
+        return actual == self._digest
 
     def begin_anew(self) -> None:
         """Forget what arrived."""
         os.ftruncate(self._out, 0)
-        os.lseek(self._out, 0, os.SEEK_SET)
         self._seen = hashlib.sha256()
         self._moved(-self.arrived)
 
-    def fetch(self, read: Read) -> None:
-        """Write what is missing. Raises IntegrityError for more than was promised, and what the store raises."""
-        if 0 < self.arrived == self._size:
-            return
-        with closing(read(self.arrived)) as chunks:
-            while chunk := self._following(chunks):
-                if self.arrived + len(chunk) > self._size:
-                    how = f"(at least {self.arrived + len(chunk)})"
-                    raise _wrong(self._where, f"it is larger than the {self._size} bytes that were promised {how}")
-                _HASHERS.hand(partial(self._hash, chunk))
-                try:
-                    write_all(self._out, chunk)
-                finally:
-                    self._hashed.get()
-                self._moved(len(chunk))
+    def _pass(self, fill: Fill, end: int) -> None:
+        for view in in_order(fill, self.arrived, end):
+            self._seen.update(view)
+            self._moved(len(view))
 
-    def check(self, digest: str) -> None:
-        """Raise IntegrityError unless what arrived is what was promised."""
-        if self.arrived != self._size:
-            raise _wrong(self._where, f"{self._size} bytes were promised, {self.arrived} are there")
-        actual = prefixed(self._seen.hexdigest())
-        if actual != digest:
-            raise _wrong(self._where, f"{digest} was promised, {actual} is there")
+    def _written(self, fill: Fill) -> Fill:
+        def filled(at: int, view: memoryview) -> None:
+            fill(at, view)
+            write_at(self._out, at, view)
 
-    def _following(self, chunks: Generator[bytes]) -> bytes:
-        try:
-            return next(chunks, b"")
-        except StoreError as error:
-            self.store_failed = not isinstance(error, IntegrityError)
-            raise
-
-    def _hash(self, data: bytes) -> None:
-        self._seen.update(data)
-        self._hashed.put(None)
+        return filled
 
     def _moved(self, count: int) -> None:
         self.arrived += count
@@ -153,12 +143,14 @@ class _Landing:
             self._progress(count)
 
 
-def _wrong(where: str, how: str) -> IntegrityError:
-    return IntegrityError(
-        f"the bytes are not those that were promised: {how}; nothing was kept",
-        where=where,
-        remedy="The object was damaged or replaced. Restore it from a backup, or use another version.",
-    )
+def _first_hole(descriptor: int, end: int) -> int:
+    """Where a file has no data for the first time; `end` where it has no hole, or its file system tells of none."""
+    if not end:
+        return 0
+    try:
+        return os.lseek(descriptor, 0, os.SEEK_HOLE)
+    except OSError:
+        return end
 
 
 def write_all(out: int, data: bytes) -> None:
@@ -166,6 +158,26 @@ def write_all(out: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(out, view) :]
+
+
+def read_at(descriptor: int, at: int, view: memoryview) -> None:
+    """Fill `view` with the bytes of a file from byte `at` on. Raises OSError where it ends before."""
+    while view:
+        count = os.preadv(descriptor, [view], at)
+        if not count:
+            raise OSError(errno.EIO, "it became shorter while it was read")
+        at, view = at + count, view[count:]
+
+
+def write_at(out: int, at: int, view: memoryview) -> None:
+    """As `write_all`, from byte `at` of the file on, wherever others write at the same time.
+
+    In small pieces: for a large one, Linux gathers memory in large blocks, which may take it five times as long, and
+    keeps everybody else from writing to this file meanwhile.
+    """
+    while view:
+        count = os.pwrite(out, view[:_WRITTEN_AT_ONCE], at)
+        at, view = at + count, view[count:]
 
 
 def _sync_folder(folder: Path) -> None:

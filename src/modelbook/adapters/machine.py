@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from modelbook.adapters.git import git
+from modelbook.adapters.git_process import git
 from modelbook.core.local_health import MachineFacts
 
 

@@ -36,7 +36,7 @@ def move_all(
         stored = move_all([partial(put, file) for file in files])
 
     When one raises, those that wait are not begun, those that run are stopped at their next report of progress
-    (the store then leaves nothing of them behind), and the first error is raised. Ctrl-C does the same.
+    (the store then shows nothing of them), and the first error is raised. Ctrl-C does the same.
     """
     waiting: SimpleQueue[tuple[int, Callable[[Progress], T]]] = SimpleQueue()
     results: dict[int, T] = {}

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from modelbook.adapters.git import Repository, git, git_bytes, run_git
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import git, git_bytes, run_git
 from modelbook.errors import ForgeError
 
 _REMOTE = "origin"

@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from modelbook.adapters.git import run_git
+from modelbook.adapters.git_process import run_git
 from modelbook.errors import BadInput
 
 

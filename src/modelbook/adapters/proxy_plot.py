@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelbook.adapters.extras import extra
 from modelbook.adapters.file_errors import explained
 from modelbook.core.better import Direction
 from modelbook.core.online_history import Effects, History
 from modelbook.core.proxies import ProxyVerdict
 from modelbook.core.proxy_details import Details
-from modelbook.errors import BadInput
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,11 +27,8 @@ def draw_proxy(
 
     Raises BadInput where matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure  # without pyplot, so that no window system is asked for
-    except ImportError:
-        remedy = 'Install it: pip install "modelbook[matplotlib]".'
-        raise BadInput("pictures are drawn by matplotlib, which is not installed", remedy=remedy) from None
+    # Without pyplot, so that no window system is asked for.
+    Figure = extra("matplotlib.figure", "matplotlib", "a picture").Figure
     pair, colour = verdict.pair, _COLOURS[verdict.verdict]
     figure = Figure(figsize=(7.2, 5.2), dpi=150, layout="constrained")
     axes: Axes = figure.subplots()

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Set
 
 from modelbook.adapters.clock import now
-from modelbook.adapters.git import SUBMODULE, SYMLINK, Entry, Repository, git, time_of
+from modelbook.adapters.git import SUBMODULE, SYMLINK, Entry, Repository, time_of
+from modelbook.adapters.git_process import git
 from modelbook.adapters.sigstore_check import check_keyless
 from modelbook.adapters.trust_files import read_trust, trust_history
 from modelbook.core.envelope import MAX_BUNDLE
@@ -118,6 +119,10 @@ def read_past(
 
 
 def _tenures(repository: Repository, history: History, commit: str) -> Tenures:
+    return tenures(history, repository.blobs(history.stage_files()), read_times(repository, commit))
+
+
+def read_times(repository: Repository, commit: str) -> dict[str, str]:
+    """When each commit that led to `commit` came to its branch, as `no_older` has it."""
     listing = git(["rev-list", "--first-parent", "--reverse", "--timestamp", commit], repository.root)
-    line = [(oid, time_of(seconds)) for seconds, oid in map(str.split, listing.splitlines())]
-    return tenures(history, repository.blobs(history.stage_files()), no_older(line, now()))
+    return no_older([(oid, time_of(seconds)) for seconds, oid in map(str.split, listing.splitlines())], now())

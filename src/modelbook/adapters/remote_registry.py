@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from modelbook.adapters.git import Repository, run_git
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import run_git
 from modelbook.adapters.index_files import user_cache
 from modelbook.errors import BadInput, ForgeError
 

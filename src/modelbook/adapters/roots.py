@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from modelbook.adapters.git import Repository, git, git_bytes
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import git, git_bytes
 from modelbook.core.layout import place_of
 from modelbook.core.reachability import RootFile
 from modelbook.errors import ForgeError, Refused

@@ -1,6 +1,6 @@
 """A listing of a bucket from S3 Inventory (Parquet), for stores that are too large to be listed object by object.
 
-DuckDB sorts it on disk, with a bound on its memory. It takes the extra `inventory`.
+DuckDB sorts it on disk, with a bound on its memory. It takes the extra `sql`.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from modelbook.adapters.extras import extra
 from modelbook.adapters.store import ObjectInfo
 from modelbook.adapters.store_contract import is_key
 from modelbook.errors import BadInput
@@ -59,12 +60,7 @@ def _files(manifest: Path, bucket: str) -> list[str]:
 
 
 def _rows(files: list[str], bucket: str, prefix: str) -> Iterator[tuple[str, int, int]]:
-    try:
-        import duckdb
-    except ImportError:
-        raise BadInput(
-            "an inventory is read with DuckDB, which is not installed", remedy="pip install 'modelbook[inventory]'"
-        ) from None
+    duckdb = extra("duckdb", "sql", "an inventory")
     with tempfile.TemporaryDirectory(prefix="modelbook-inventory-") as scratch, duckdb.connect() as database:
         database.execute(f"SET memory_limit = '{MEMORY}'; SET temp_directory = '{scratch}'; SET threads = 2")
         database.execute("SET TimeZone = 'UTC'")

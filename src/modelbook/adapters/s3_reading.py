@@ -1,27 +1,18 @@
-"""Reading one object from S3, as one stream or in ranges that arrive in parallel; both survive broken connections."""
+"""Reading one object from S3, as one stream or in ranges; both survive broken connections."""
 
 import time
-from collections import deque
 from collections.abc import Generator
-from contextlib import closing, suppress
-from functools import partial
-from queue import Empty, SimpleQueue
+from contextlib import closing
 from typing import Any
 
-from modelbook.adapters.parallel import Crew, Joint
 from modelbook.adapters.s3_errors import NotS3, code_of, field
-from modelbook.adapters.store_contract import no_such_object
+from modelbook.adapters.store_contract import check_promised, no_such_object
 from modelbook.errors import IntegrityError, StoreError
 
 READ_SIZE = 1024 * 1024
-RANGE = 8 * 1024 * 1024  # bytes of one range
-AHEAD = 4  # ranges of one object that are in memory or on their way
 ATTEMPTS = 5  # broken connections in a row, without ENOUGH_PROGRESS between them
 ENOUGH_PROGRESS = 8 * 1024 * 1024
 _FIRST_PAUSE = 0.1
-_LOOK_UP_SECONDS = 0.1  # as in `parallel`: a signal just before a wait does not end the wait
-
-Arrived = list[bytes] | BaseException
 
 
 def stream_object(client: Any, bucket: str, name: str, where: str) -> Generator[bytes]:
@@ -36,78 +27,30 @@ def stream_object(client: Any, bucket: str, name: str, where: str) -> Generator[
     yield from _Reader(client, bucket, name, where, size, etag).chunks(0, size, answer)
 
 
-def stream_ranges(
-    client: Any, bucket: str, name: str, where: str, crew: Crew, *, start: int = 0, length: int = RANGE
-) -> Generator[bytes]:
-    """As `stream_object`, from byte `start`, with up to `AHEAD` ranges of `length` bytes on their way at once.
+class RemoteObject:
+    """An object of `size` bytes, for reading in ranges from several threads: all of them pieces of one object.
 
-    All ranges are pinned to the ETag of the first answer, so that they are pieces of one object.
+    `etag` pins them; it may be None where all is asked for at once, as an object of one range is.
     """
-    try:
-        answer = _open(client, bucket, name, where, f"bytes={start}-{start + length - 1}")
-    except Exception as error:
-        if code_of(error) in ("InvalidRange", "416"):
-            raise _became_another(where) from None
-        raise
-    size, etag = _about(answer)
-    total = str(answer.get("ContentRange", "")).rpartition("/")[2]
-    if not total.isdigit():
-        # No range at all: an empty object, or a server that sends the whole of it and no matter what was asked.
-        whole = _Reader(client, bucket, name, where, size, etag).chunks(0, size, answer)
-        with closing(whole):
-            yield from _without(whole, start)
-        return
-    reader = _Reader(client, bucket, name, where, int(total), etag)
-    ends = [(at, min(at + length, reader.size)) for at in range(start, reader.size, length)]
-    waiting: deque[SimpleQueue[Arrived]] = deque()
-    joint = Joint()
-    with joint:
-        for number, (begin, end) in enumerate(ends):
-            box: SimpleQueue[Arrived] = SimpleQueue()
-            first = answer if number == 0 else None
-            joint.hand(crew, partial(_collect, reader, begin, end, first, joint, box))
-            waiting.append(box)
-            if len(waiting) == AHEAD:
-                yield from _next(waiting)
-        while waiting:
-            yield from _next(waiting)
 
+    def __init__(self, client: Any, bucket: str, name: str, where: str, size: int, etag: str | None) -> None:
+        self._asked = (client, bucket, name, where)
+        self._where, self._size, self._etag = where, size, etag
 
-def _collect(
-    reader: "_Reader", begin: int, end: int, answer: dict[str, Any] | None, joint: Joint, box: "SimpleQueue[Arrived]"
-) -> None:
-    """Read one range into memory, on a thread of a crew."""
-    kept = []
-    try:
-        with closing(reader.chunks(begin, end, answer)) as chunks:
+    def fill(self, at: int, view: memoryview) -> None:
+        """Fill `view` with the bytes from `at` on. Raises what `stream_object` does."""
+        answer, etag = None, self._etag
+        if etag is None:
+            answer = _open(*self._asked)
+            there, etag = _about(answer)
+            if there != self._size:
+                answer["Body"].close()
+                check_promised(there, self._size, self._where)
+        end = at + len(view)
+        with closing(_Reader(*self._asked, self._size, etag).chunks(at, end, answer)) as chunks:
             for chunk in chunks:
-                kept.append(chunk)
-                if joint.stopped:
-                    return
-        box.put(kept)
-    except BaseException as error:  # noqa: BLE001 - `_next` raises it
-        box.put(error)
-
-
-def _next(waiting: "deque[SimpleQueue[Arrived]]") -> Generator[bytes]:
-    """The range that comes next, when it is there."""
-    box = waiting.popleft()
-    while True:
-        with suppress(Empty):
-            arrived = box.get(timeout=_LOOK_UP_SECONDS)
-            break
-    if isinstance(arrived, BaseException):
-        raise arrived
-    arrived.reverse()
-    while arrived:
-        yield arrived.pop()
-
-
-def _without(chunks: Generator[bytes], start: int) -> Generator[bytes]:
-    for chunk in chunks:
-        if start < len(chunk):
-            yield chunk[start:]
-        start = max(0, start - len(chunk))
+                view[: len(chunk)] = chunk
+                view = view[len(chunk) :]
 
 
 class _Reader:
@@ -178,10 +121,9 @@ def _about(answer: dict[str, Any]) -> tuple[int, str]:
         raise
 
 
-def _open(client: Any, bucket: str, name: str, where: str, span: str | None = None) -> dict[str, Any]:
-    asked = {"Bucket": bucket, "Key": name} | ({"Range": span} if span else {})
+def _open(client: Any, bucket: str, name: str, where: str) -> dict[str, Any]:
     try:
-        answer: dict[str, Any] = client.get_object(**asked)
+        answer: dict[str, Any] = client.get_object(Bucket=bucket, Key=name)
     except Exception as error:
         if code_of(error) == "NoSuchKey":
             raise no_such_object(where) from None

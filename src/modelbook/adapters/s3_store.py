@@ -5,22 +5,30 @@ AWS_ENDPOINT_URL_S3 names another server than Amazon's (then addressed by path),
 """
 
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from modelbook.adapters.landing import land
-from modelbook.adapters.parallel import Crew
+from modelbook.adapters.ranges import RANGE, Fill
 from modelbook.adapters.s3_client import LazyClient
 from modelbook.adapters.s3_errors import code_of, explained_s3, field, status_of
-from modelbook.adapters.s3_reading import RANGE, stream_object, stream_ranges
+from modelbook.adapters.s3_reading import RemoteObject, stream_object
 from modelbook.adapters.s3_upload import PARALLEL_PARTS, PART_SIZE, Uploader
 from modelbook.adapters.source_file import Source, SourceBytes, SourceFile
 from modelbook.adapters.store import ObjectInfo, Progress, Stored
-from modelbook.adapters.store_contract import accept_present, accept_same, is_key, not_deleted, whole
+from modelbook.adapters.store_contract import (
+    accept_present,
+    accept_same,
+    check_promised,
+    is_key,
+    no_such_object,
+    not_deleted,
+    whole,
+)
 from modelbook.core.storage import check_key, uri_of
 from modelbook.errors import IntegrityError, StoreError
 
@@ -54,7 +62,6 @@ class S3Store:
         self._prefix = f"{prefix}/" if prefix else ""
         self._client = client or LazyClient(self.uri)
         self._uploader = Uploader(bucket, part_size, parallel)
-        self._readers = Crew(parallel)
         self._bucket_seen = False
 
     def put_file(
@@ -80,19 +87,27 @@ class S3Store:
 
     def fetch(self, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None) -> None:
         """See `Store.fetch`."""
-        where = uri_of(self.uri, key)
-        land(partial(self._from, key, size), target, digest=digest, size=size, where=where, progress=progress)
+        where, name = uri_of(self.uri, key), self._prefix + key
 
-    def _from(self, key: str, size: int, start: int) -> Generator[bytes]:
-        """The object from byte `start`: in ranges, in parallel, where more than one is to be expected."""
-        if start == 0 and size <= RANGE:
-            yield from self.stream(key)
-            return
-        where = uri_of(self.uri, key)
-        with explained_s3(where):
-            yield from stream_ranges(
-                self._client.get(), self._bucket, self._prefix + key, where, self._readers, start=start
-            )
+        @contextmanager
+        def opened() -> Iterator[Fill]:
+            etag = None
+            if not 0 < size <= RANGE:
+                with explained_s3(where):
+                    there = self._head(name)
+                    if there is None:
+                        raise no_such_object(where)
+                    check_promised(field(there, "ContentLength"), size, where)
+                    etag = field(there, "ETag")
+            remote = RemoteObject(self._client.get(), self._bucket, name, where, size, etag)
+
+            def fill(at: int, view: memoryview) -> None:
+                with explained_s3(where):
+                    remote.fill(at, view)
+
+            yield fill
+
+        land(opened, target, digest=digest, size=size, where=where, progress=progress)
 
     def stat(self, key: str) -> ObjectInfo | None:
         """See `Store.stat`."""

@@ -53,7 +53,7 @@ class ServingFolder:
         self._clear({folder.name, _target(self.previous)})
 
     def _clear(self, kept: set[str | None]) -> None:
-        ours = re.compile(r"[a-z0-9-]+-[0-9]+(\.[0-9]+)?|\.[a-z0-9.-]+-\w+")  # a scratch folder begins with a dot
+        ours = re.compile(r"[a-z0-9-]+-[0-9]+(\.[0-9]+)?|\.[a-z0-9.-]+\.unfinished")
         for folder in self.versions.iterdir():
             if folder.name not in kept and folder.is_dir() and ours.fullmatch(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)

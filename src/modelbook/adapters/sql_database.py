@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from modelbook.adapters.extras import extra
 from modelbook.errors import BadInput
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 SECONDS = 60
 MEMORY = "1GB"
 MOST = 1_000_000  # rows of an answer
-REMEDY = "Install it: `pip install 'modelbook[sql]'`."
 _LOCKED = """
 SET memory_limit = '{memory}'; SET temp_directory = ''; SET python_enable_replacements = false;
 SET autoinstall_known_extensions = false; SET autoload_known_extensions = false;
@@ -44,7 +44,7 @@ def ask(tables: Mapping[str, Table], query: str, *, seconds: float = SECONDS) ->
 
     Raises BadInput for what is no single SELECT, for an error in it, and where it takes too long or too much memory.
     """
-    duckdb = load()
+    duckdb = extra("duckdb", "sql", "SQL")
     with duckdb.connect(":memory:") as database:
         statement = _statement(duckdb, database, query)
         named = set(re.findall(r"[a-z]+", query.lower()))
@@ -73,15 +73,6 @@ def ask(tables: Mapping[str, Table], query: str, *, seconds: float = SECONDS) ->
             raise _told(error, list(tables), seconds if late.is_set() else None) from None
         finally:
             timer.cancel()
-
-
-def load() -> Any:
-    """DuckDB. Raises BadInput, which names what to install, where it is not there."""
-    try:
-        import duckdb
-    except ImportError:
-        raise BadInput("this needs DuckDB, which is not installed", remedy=REMEDY) from None
-    return duckdb
 
 
 def _statement(duckdb: Any, database: "duckdb.DuckDBPyConnection", query: str) -> Any:

@@ -35,7 +35,7 @@ class Store(Protocol):
 
     Every method raises `StoreError` (its subclasses where they fit) with the object's URI, or the path that
     the file system refused, in `where`. All methods may be called from several threads at once. An exception
-    that `progress` raises ends the transfer, and nothing of it is left behind.
+    that `progress` raises ends the transfer, and nothing of it is visible.
     """
 
     @property
@@ -72,7 +72,8 @@ class Store(Protocol):
     def fetch(self, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None) -> None:
         """Write the object to `target`, hashed while it arrives; it appears only if it is what was promised.
 
-        Raises `IntegrityError` for other bytes or another size, and leaves nothing behind.
+        Raises `IntegrityError` for other bytes or another size, and leaves nothing behind. What a kill, Ctrl-C or the
+        store ended goes on, the next time, with what had arrived: it waits beside `target`, under a temporary name.
         """
         ...
 

@@ -45,6 +45,21 @@ def no_such_object(where: str, remedy: str | None = None) -> ObjectMissing:
     return ObjectMissing("there is no such object in the store", where=where, remedy=remedy or usual)
 
 
+def not_as_promised(where: str, how: str) -> IntegrityError:
+    """The answer for an object that is not what a card says of it."""
+    return IntegrityError(
+        f"the bytes are not those that were promised: {how}; nothing was kept",
+        where=where,
+        remedy="The object was damaged or replaced. Restore it from a backup, or use another version.",
+    )
+
+
+def check_promised(there: int, size: int, where: str) -> None:
+    """Raise IntegrityError unless the object has the `size` that was promised, in bytes."""
+    if there != size:
+        raise not_as_promised(where, f"{size} bytes were promised, {there} are there")
+
+
 def is_key(text: str) -> bool:
     """Whether an object of that name can be one of the store's; anything else belongs to others."""
     try:

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from modelbook.adapters.git import Repository, git, run_git
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import git, run_git
 from modelbook.core.tags import Relation
 from modelbook.errors import ForgeError
 

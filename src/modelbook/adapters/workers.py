@@ -40,8 +40,8 @@ def spread(
 ) -> list[R]:
     """`work` of each item, in their order, by at most `jobs` processes (None: as many as there are processors).
 
-    `work` must be pure, and its answers such that they can be pickled. `progress` counts items; each
-    further process must have `worth` of them to do. The first exception
+    `work` must be pure, and its answers such that they can be pickled. `progress` counts items; `worth` is how many of
+    them one more process must have to do. The first exception
     is raised again here; a process that ends before its work does is a WorkerError, never a shorter list.
     """
     processes = min(jobs or cores(), max(1, len(items) // worth))
@@ -73,6 +73,21 @@ def _one_by_one(work: Callable[[T], R], items: Sequence[T], progress: Progress |
         yield work(item)
         if progress:
             progress(1)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """A block in which nothing looks for cycles of objects to free: for what makes millions, and keeps nearly all.
+
+    Looking through them again and again would take a third of its time.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 @contextmanager

@@ -30,6 +30,20 @@ def set_outputs(values: Mapping[str, str]) -> None:
         file.write("".join(lines))
 
 
+def mask(secret: str) -> None:
+    """Let no log of this job show `secret` from now on. Outside a workflow nothing happens."""
+    if in_workflow():
+        sys.stderr.write(f"::add-mask::{secret}\n")
+        sys.stderr.flush()
+
+
+def note(text: str) -> None:
+    """Say in the job's log what nobody has to act upon. Outside a workflow nothing happens."""
+    if in_workflow():
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
 def event_inputs() -> dict[str, str]:
     """What this workflow was started with by hand, as text; nothing where something else started it."""
     path = os.environ.get("GITHUB_EVENT_PATH")

@@ -3,29 +3,29 @@
 A pull that ended early is taken up again: what arrived waits in a folder beside the target, under another name.
 """
 
-import fcntl
-import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+from modelbook.adapters.blob_cache import open_cache
 from modelbook.adapters.data_folder import FoundFile, found_files
-from modelbook.adapters.file_errors import explained
+from modelbook.adapters.landing import PART
 from modelbook.adapters.parallel import move_all
 from modelbook.adapters.source_file import SourceFile, measured
 from modelbook.adapters.store import Progress, Store
 from modelbook.commands._console import progress
 from modelbook.commands._dataset_files import stored_files, verified_dataset
 from modelbook.commands._dataset_upload import BATCH, WORKERS
+from modelbook.commands._pulling import become, unfinished_folder
 from modelbook.commands._workspace import Workspace
 from modelbook.core.dataset import DataFile, side_by_side
 from modelbook.core.run_record import DatasetUse
 from modelbook.core.storage import blob_key
-from modelbook.errors import BadInput, Refused
+from modelbook.errors import BadInput
 from modelbook.training.dataset_folders import folder_key
 
 _NAMED = 3  # files that are not as listed, in an error
@@ -54,13 +54,12 @@ def pull_dataset(workspace: Workspace, dataset: str, version: int, target: Path)
         if _is_used(target):
             _refuse_others(target, listed, name, moved)
             return _fetch_missing(workspace.store, target, listed, moved)
-        with _unfinished(target) as folder:
+        with unfinished_folder(target) as folder:
             for path, state in _compared(folder, listed, moved):
-                if state != "same":
+                if state != "same" and not fnmatch(path.rpartition("/")[2], PART):  # a file that is to go on
                     (folder / path).unlink()
             pulled = _fetch_missing(workspace.store, folder, listed, moved)
-            folder.chmod(0o755)
-            folder.replace(target)
+            become(folder, target)
     return pulled
 
 
@@ -124,9 +123,10 @@ def _fetch_missing(store: Store, folder: Path, listed: Listed, moved: Progress) 
         target = folder / file.path
         if target.exists():
             return 0
-        store.fetch(blob_key(file.digest), target, digest=file.digest, size=file.size, progress=report)
+        cache.fetch(store, blob_key(file.digest), target, digest=file.digest, size=file.size, progress=report)
         return 1
 
+    cache = open_cache()
     count = fetched = size = 0
     rest = listed()
     while batch := list(islice(rest, BATCH)):
@@ -134,23 +134,3 @@ def _fetch_missing(store: Store, folder: Path, listed: Listed, moved: Progress) 
         count, fetched = count + len(batch), fetched + sum(done)
         size += sum(file.size for file, new in zip(batch, done, strict=True) if new)
     return Pulled(count, fetched, size)
-
-
-@contextmanager
-def _unfinished(target: Path) -> Iterator[Path]:
-    """The folder beside `target` where a pull works until all is there. Raises Refused if another process is at it."""
-    target = target.absolute()
-    folder = target.parent / f".{target.name}.unfinished"
-    with explained(folder, "make this folder"):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Refused(
-                "another process is pulling to this place", where=str(target), remedy="Wait for its end."
-            ) from None
-        yield folder
-    finally:
-        os.close(descriptor)

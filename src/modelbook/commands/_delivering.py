@@ -61,8 +61,9 @@ def notify(workspace: Workspace, deployment: Deployment, commit: str, repository
     Nothing is left there to look for, so it is never told twice by one run; a run that is repeated tells it again,
     with the same `deployment`.
     """
-    from modelbook.adapters.github_api import open_api
+    from modelbook.adapters.open_github import open_api
 
     own = open_api(workspace.repository)
     body = {"event_type": EVENT, "client_payload": event_payload(deployment, own.full_name, commit)}
-    open_api(workspace.repository, repository).send(f"tell {repository} of a deployment", "/dispatches", body)
+    there = open_api(workspace.repository, repository, permissions={"contents": "write"})
+    there.send(f"tell {repository} of a deployment", "/dispatches", body)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from modelbook.adapters.sql_database import load
+from modelbook.adapters.extras import extra
 from modelbook.commands._console import print_json, say, table_lines
 from modelbook.core.unseen import plain
 from modelbook.errors import BadInput
@@ -125,7 +125,7 @@ def _flat(value: Any) -> Any:
 
 def _parquet(rows: Rows, columns: Sequence[str]) -> bytes:
     """A Parquet file with these columns, as DuckDB writes it."""
-    duckdb = load()
+    duckdb = extra("duckdb", "sql", "Parquet")
     with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
         lines, made = Path(folder) / "rows.json", Path(folder) / "rows.parquet"
         lines.write_text("".join(json.dumps({name: row.get(name) for name in columns}) + "\n" for row in rows))

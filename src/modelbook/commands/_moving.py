@@ -1,6 +1,8 @@
 """Proposing what becomes of a stage: promotion, rollback, hold or release, as one signed pointer on a branch."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
 
 from modelbook.adapters.forge import Change, Forge, Proposal
 from modelbook.adapters.github_place import page_of
@@ -8,11 +10,12 @@ from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._proposing import move_branch, proposal_fields
 from modelbook.commands._signing import open_allowed_signer
+from modelbook.commands._standing import Standing, find_standing, summary_of
 from modelbook.commands._workspace import Workspace
 from modelbook.core.approvals import signing
-from modelbook.core.documents import DocumentError, dump, load
-from modelbook.core.envelope import EnvelopeError, Statement, read_bundle
-from modelbook.core.layout import STAGE_SIGNATURES, model_folder, place_of, pointer_path, summary_path
+from modelbook.core.documents import dump
+from modelbook.core.envelope import Statement
+from modelbook.core.layout import STAGE_SIGNATURES, model_folder, pointer_path, summary_path
 from modelbook.core.markdown import markdown
 from modelbook.core.move_markdown import move_body
 from modelbook.core.move_story import move_story
@@ -20,9 +23,10 @@ from modelbook.core.pointer import StagePointer
 from modelbook.core.promotion import Decision
 from modelbook.core.promotion_story import story_of
 from modelbook.core.report import promotion_report
-from modelbook.core.statements import summary_statement
 from modelbook.core.story_markdown import body
-from modelbook.errors import Exit
+from modelbook.errors import BranchTaken, Exit
+
+TRIES: Final = 3  # as often somebody looks whether another was first
 
 
 def propose(
@@ -44,15 +48,52 @@ def propose(
         key, who = open_allowed_signer(workspace, signer, decision.model, stage=decision.stage)
         steps = _awaited(workspace, decision, who)
         change = _change(workspace, decision, decision.pointer, key.sign, who, steps, forge_name)
-        forge = workspace.forge(forge_name)
-        stands = _standing(workspace, forge, change, decision, decision.pointer)
-        proposal = _again(forge, change, stands) if stands else forge.submit(change)
+        proposal, theirs = _proposed(workspace, forge_name, change, decision, decision.pointer, who)
         then = [*([proposal.url] if proposal.url else ()), *proposal.next_steps]
-        report = promotion_report(decision, next_steps=[*steps, *then])
+        report = promotion_report(decision, next_steps=[*theirs, *steps, *then])
     outputs = {"passed": str(decision.passed).lower(), "version": decision.reference}
     set_outputs(outputs | proposal_fields(proposal))
     print_report(report, as_json=as_json)
     return Exit.YES if decision.passed else Exit.NO
+
+
+def _proposed(
+    workspace: Workspace,
+    forge_name: str,
+    change: Change,
+    decision: Decision,
+    pointer: StagePointer,
+    who: str,
+    tries: int = TRIES,
+) -> tuple[Proposal, list[str]]:
+    """Propose a change, or join what stands; gives also what to know of a proposal that is somebody else's.
+
+    Of two who propose at once, the second finds what the first proposed, and looks again.
+    """
+    forge = workspace.forge(forge_name)
+    found = forge.proposed(change.branch).get(change.branch)
+    stands = find_standing(workspace, forge, found, change, decision, pointer, who) if found else None
+    if stands is None:
+        try:
+            return forge.submit(replace(change, found=found)), []
+        except BranchTaken:
+            if tries == 1:
+                raise
+            return _proposed(workspace, forge_name, change, decision, pointer, who, tries - 1)
+    if stands.pointer.reason == pointer.reason:
+        return _again(forge, change, stands.commit), []
+    # Nothing of it is replaced: this person's reason is not what its pointer says.
+    told, text = _texts(workspace, replace(decision, pointer=stands.pointer), who, (), forge_name)
+    return _again(forge, replace(change, body=told, comment=text), stands.commit), _theirs(stands, decision)
+
+
+def _theirs(stands: Standing, decision: Decision) -> list[str]:
+    """What to tell who would propose what somebody else has proposed already, for another reason."""
+    by, why = stands.pointer.by, " ".join((stands.pointer.reason or "no reason").split())
+    told = [f"{by} has proposed it already: {why}. That stands; if your reason matters, say it there."]
+    if not stands.signed:
+        told.append(f"modelbook approve {decision.reference} --to {decision.stage}   (to sign it as well)")
+    return told
 
 
 def _awaited(workspace: Workspace, decision: Decision, who: str) -> list[str]:
@@ -73,21 +114,14 @@ def _change(
 ) -> Change:
     model, stage = decision.model, decision.stage
     data = dump(pointer)
-    summary = sign(_summary(pointer, data, decision))
+    summary = sign(summary_of(pointer, data, passed=decision.passed))
     new = {workspace.path(pointer_path(model, stage)): data, workspace.path(summary_path(model, stage, who)): summary}
     old = [
         workspace.path(path)
         for path, place in workspace.registry.places.items()
         if place.kind in STAGE_SIGNATURES and (place.name, place.part) == (model, stage)
     ]
-    text = markdown(promotion_report(decision, next_steps=steps))
-    registry, page = workspace.registry, page_of(workspace.repository, forge_name)
-    if decision.kind is None:
-        told = body(story_of(decision, registry.trust, [who], commit=workspace.commit), page)
-    else:
-        past = workspace.past(model_folder(model))
-        story = move_story(registry, decision, [who], past, commit=workspace.commit)
-        told = move_body(story, page)
+    told, text = _texts(workspace, decision, who, steps, forge_name)
     return Change(
         branch=move_branch(model, decision.version, stage, decision.kind),
         base=workspace.commit,
@@ -102,9 +136,16 @@ def _change(
     )
 
 
-def _summary(pointer: StagePointer, data: bytes, decision: Decision) -> Statement:
-    inputs = {evidence.path: evidence.digest for evidence in pointer.evidence}
-    return summary_statement(pointer, data, inputs, passed=decision.passed)
+def _texts(
+    workspace: Workspace, decision: Decision, who: str, steps: Sequence[str], forge_name: str
+) -> tuple[str, str]:
+    """The body of the pull request, and the comment below it."""
+    registry, page = workspace.registry, page_of(workspace.repository, forge_name)
+    text = markdown(promotion_report(decision, next_steps=steps))
+    if decision.kind is None:
+        return body(story_of(decision, registry.trust, [who], commit=workspace.commit), page), text
+    past = workspace.past(model_folder(decision.model))
+    return move_body(move_story(registry, decision, [who], past, commit=workspace.commit), page), text
 
 
 def _again(forge: Forge, change: Change, commit: str) -> Proposal:
@@ -116,41 +157,4 @@ def _again(forge: Forge, change: Change, commit: str) -> Proposal:
         comment=change.comment,
         auto=change.auto,
         commit=commit,
-    )
-
-
-def _standing(
-    workspace: Workspace, forge: Forge, change: Change, decision: Decision, pointer: StagePointer
-) -> str | None:
-    """The commit by which this very decision is proposed already: only who made it when may differ.
-
-    Moving its branch then would throw its verification away for nothing. A branch that changes anything else, save for
-    signatures by more people, is somebody else's, whatever its pointer says.
-    """
-    commit = forge.proposed(change.branch).get(change.branch)
-    if commit is None:
-        return None
-    found = [forge.read(commit, path) for path, data in change.files.items() if data]
-    if len(found) != 2 or not found[0] or not found[1]:
-        return None
-    try:
-        standing, summary = load(StagePointer, found[0], change.branch), read_bundle(found[1])
-    except (DocumentError, EnvelopeError):
-        return None
-    same = pointer.model_copy(update={"decided": standing.decided, "by": standing.by})
-    if standing != same or summary.statement != _summary(standing, found[0], decision):
-        return None
-    changed = forge.changed(forge.target(), commit)
-    if changed is None or not change.files.keys() <= changed:
-        return None
-    others = changed - change.files.keys()
-    return commit if all(_signs(workspace, path, decision) for path in others) else None
-
-
-def _signs(workspace: Workspace, path: str, decision: Decision) -> bool:
-    """Whether the file at `path`, from the top of the repository, is a signature of the stage that is decided on."""
-    top = workspace.path("")
-    place = place_of(path.removeprefix(top)) if path.startswith(top) else None
-    return bool(
-        place and place.kind in STAGE_SIGNATURES and (place.name, place.part) == (decision.model, decision.stage)
     )

@@ -72,7 +72,8 @@ def pulls_of(workspace: Workspace, forge_name: str) -> Callable[[], Mapping[int,
     """How to ask for the open pull requests, forks' too; None with plain git, which has none."""
     if forge_name != "github":
         return None
-    from modelbook.adapters.github_api import open_api, pick
+    from modelbook.adapters.github_api import pick
+    from modelbook.adapters.open_github import open_api
 
     api = open_api(workspace.repository)
 

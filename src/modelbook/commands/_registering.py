@@ -49,9 +49,7 @@ def register_run(
 
     Raises Refused where its record has not the `digest`, or the run may not be registered.
     """
-    workspace.refuse_uncommitted()
-    key, _ = open_allowed_signer(workspace, signer, model, statement="model")
-    open_allowed_signer(workspace, signer, model, statement="provenance")
+    key = open_registrar(workspace, model, signer)
     forge = workspace.forge(forge_name)
     if found := registered(workspace, forge, model, run_id):
         version, proposal = found
@@ -68,6 +66,14 @@ def register_run(
         proposal,
         as_json=as_json,
     )
+
+
+def open_registrar(workspace: Workspace, model: str, signer: str) -> StatementSigner:
+    """The key that registers versions of a model. Raises Refused where it may not, or files are not committed."""
+    workspace.refuse_uncommitted()
+    key, _ = open_allowed_signer(workspace, signer, model, statement="model")
+    open_allowed_signer(workspace, signer, model, statement="provenance")
+    return key
 
 
 def register_record(

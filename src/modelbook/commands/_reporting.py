@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from modelbook.adapters.git import git
+from modelbook.adapters.git_process import git
 from modelbook.adapters.workflow import page_of_run
 from modelbook.commands._console import say
 from modelbook.commands._workspace import Workspace

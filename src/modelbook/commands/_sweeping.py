@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from modelbook.adapters.extras import extra
 from modelbook.commands._pulling import refuse
 from modelbook.commands._training import Asked
 from modelbook.commands._workspace import Workspace, open_workspace
@@ -73,6 +74,8 @@ def asked(sweeping: Sweeping, leg: Leg) -> Asked:
     Raises BadInput where there is no such trial, or the trial that is to be trained again is not there.
     """
     sweep, known = sweeping.sweep, sweeping.of(leg)
+    if sweep.early_terminate:
+        extra("optuna", "sweep", "early_terminate")  # rather than from within the training
     if known:
         params, seed = dict(known.params), known.seed
     elif leg.repeat:

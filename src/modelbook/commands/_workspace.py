@@ -154,8 +154,9 @@ class Workspace:
         """Where deployments are recorded: `git` (in this clone) or `github`."""
         self._refuse_elsewhere()
         if name == "github":
-            from modelbook.adapters.github_api import TOKENS, open_api
             from modelbook.adapters.github_deployments import GitHubDeployments
+            from modelbook.adapters.github_tokens import TOKENS
+            from modelbook.adapters.open_github import open_api
 
             # What a job's own token writes starts no workflow, and a deployment has none to start.
             return GitHubDeployments(open_api(self.repository, tokens=TOKENS[::-1]))
@@ -167,10 +168,10 @@ class Workspace:
         """Where tags stand: `git` (in this clone) or `github`."""
         self._refuse_elsewhere()
         if name == "github":
-            from modelbook.adapters.github_api import open_api
             from modelbook.adapters.github_tags import GitHubTags
+            from modelbook.adapters.open_github import open_api
 
-            return GitHubTags(open_api(self.repository))
+            return GitHubTags(open_api(self.repository, permissions={"contents": "write"}))
         from modelbook.adapters.tags import LocalTags
 
         return LocalTags(self.repository)

@@ -1,5 +1,6 @@
 """`modelbook doctor`: whether repository, settings and machine are as the promises need them. It only reads."""
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -67,6 +68,7 @@ def command(context: click.Context, store: bool, registry_folder: str | None, as
         *(check_branch(branch) if branch else ()),
         *(check_settings(settings, workflows, policy, trust) if settings else ()),
         *missed,
+        *_by_the_app(workspace),
         *(_look_at_store(workspace, policy) if store else ()),
     ]
     _print(checks, as_json=as_json)
@@ -124,8 +126,8 @@ def _callers(workspace: Workspace, workflows: Sequence[Workflow]) -> list[Check]
     ((repository, commit),) = pins
     found: Mapping[str, bytes] = {}
     with suppress(BadInput, ForgeError):
-        from modelbook.adapters.github_api import open_api
         from modelbook.adapters.github_objects import GitHubObjects
+        from modelbook.adapters.open_github import open_api
 
         found = GitHubObjects(open_api(workspace.repository, repository)).folder(commit, TEMPLATES)
     files = found or own_templates()
@@ -135,8 +137,8 @@ def _callers(workspace: Workspace, workflows: Sequence[Workflow]) -> list[Check]
 
 def _from_github(workspace: Workspace) -> tuple[BranchFacts | None, SettingsFacts | None, list[Check]]:
     """What GitHub says, or a check that says why it was not asked."""
-    from modelbook.adapters.github_api import open_api
     from modelbook.adapters.github_settings import GitHubSettings
+    from modelbook.adapters.open_github import open_api
 
     try:
         github = GitHubSettings(open_api(workspace.repository))
@@ -146,6 +148,21 @@ def _from_github(workspace: Workspace) -> tuple[BranchFacts | None, SettingsFact
         verdict: Verdict = "unknown" if isinstance(error, BadInput) else "problem"
         place = f"{error.where}: " if error.where else ""
         return None, None, [Check("github", "asked", verdict, f"{place}{error.message}", error.remedy)]
+
+
+def _by_the_app(workspace: Workspace) -> list[Check]:
+    """Whether a token can be made of the App that the environment names, if it does, as the jobs make it."""
+    from modelbook.adapters.github_tokens import APP_ID, APP_KEY
+    from modelbook.adapters.open_github import PROPOSES, open_api
+
+    if not os.environ.get(APP_ID) and not os.environ.get(APP_KEY):
+        return []
+    try:
+        open_api(workspace.repository, permissions=PROPOSES).get("read the repository", "")
+    except (BadInput, ForgeError) as error:
+        place = f"{error.where}: " if error.where else ""
+        return [Check("github", "app", "problem", f"{place}{error.message}", error.remedy)]
+    return [Check("github", "app", "ok", "a token of the App can be made, and may do what jobs need it for")]
 
 
 def _look_at_store(workspace: Workspace, policy: Policy | None) -> list[Check]:

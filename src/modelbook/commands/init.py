@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from modelbook.adapters.git import Repository, git, run_git
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import git, run_git
 from modelbook.adapters.key_signer import KeySigner, create_key, open_key
 from modelbook.adapters.registry_folder import FOLDER as REGISTRY
 from modelbook.commands._console import print_json, say

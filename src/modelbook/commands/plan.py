@@ -19,7 +19,7 @@ from modelbook.commands._workspace import (
     rev_option,
 )
 from modelbook.commands.status import find_standings
-from modelbook.core.planning import Held, is_outdated, plan
+from modelbook.core.planning import Held, TakenBack, is_outdated, plan
 
 if TYPE_CHECKING:
     from modelbook.adapters.github_pulls import Pull
@@ -61,7 +61,9 @@ def command(
     registry, results = workspace.registry, dict[str, bytes | str]()
     for model in registry.models():
         results |= workspace.results(model, *registry.versions(model)[-1:])
-    todo = plan(registry, now=now(), tenures=workspace.tenures(), results=results)
+    # What people rolled back from is read off history, where an automatic stage may have held anything.
+    tenures = workspace.past() if any(stage.auto for stage in registry.policy.stages) else workspace.tenures()
+    todo = plan(registry, now=now(), tenures=tenures, results=results)
     proposed = workspace.forge(forge_name).proposed("evaluate/") if todo.evaluations else {}
     fields = {
         "evaluate": [
@@ -78,7 +80,8 @@ def command(
     ]
     set_outputs({name: json.dumps(value) for name, value in fields.items()})
     if as_json:
-        print_json(fields | {"later": later, "held": [_held(one) for one in todo.held]})
+        waits = {"held": [_held(one) for one in todo.held], "taken-back": [_taken_back(one) for one in todo.taken_back]}
+        print_json(fields | {"later": later} | waits)
         return
     for one in fields["evaluate"]:
         say(f"modelbook evaluate {one['version']} --suite {one['suite']}")
@@ -93,8 +96,16 @@ def command(
         after = f", then {model}@{each.todo.version} may enter" + (f" from {each.opens} on" if each.opens else "")
         why = f"held by {each.by} since {each.since}: {' '.join(each.reason.split())}"
         say(f"modelbook release {model} --stage {stage}  # {why}{after}")
-    if not any(fields.values()) and not later and not todo.held:
+    for back in todo.taken_back:
+        why = f"{back.by} rolled back from it on {back.since}: {' '.join(back.reason.split())}"
+        say(f"modelbook promote {back.todo.model}@{back.todo.version} --to {back.todo.name}  # by hand alone: {why}")
+    if not any(fields.values()) and not later and not todo.held and not todo.taken_back:
         say("Nothing waits.")
+
+
+def _taken_back(one: TakenBack) -> dict[str, str]:
+    version = f"{one.todo.model}@{one.todo.version}"
+    return {"version": version, "stage": one.todo.name, "by": one.by, "since": one.since, "reason": one.reason}
 
 
 def _held(one: Held) -> dict[str, str]:

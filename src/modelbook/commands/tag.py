@@ -139,12 +139,12 @@ class Work:
 
 def _releases(workspace: Workspace, work: Work, done: Sequence[Done]) -> dict[str, str]:
     """Make and mend the releases of versions whose tags stand; gives what was done, by tag."""
-    from modelbook.adapters.github_api import open_api
     from modelbook.adapters.github_place import page_of
     from modelbook.adapters.github_releases import GitHubReleases
+    from modelbook.adapters.open_github import open_api
     from modelbook.core.release_page import release_page
 
-    releases = GitHubReleases(open_api(workspace.repository))
+    releases = GitHubReleases(open_api(workspace.repository, permissions={"contents": "write"}))
     place, there, told = page_of(workspace.repository, "github"), releases.standing(), {}
     for tag in (one.tag for one in done if one.step != "refuse" and one.tag.stage is None):
         wanted = release_page(workspace.registry, tag, place)

@@ -1,13 +1,14 @@
 """What is told of a stage's past: who held it, from when to when, who brought it there, and on what evidence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from modelbook.core.history import Commit
-from modelbook.core.layout import place_of
+from modelbook.core.layout import model_folder, place_of
 from modelbook.core.moments import moment, spoken
-from modelbook.core.pointer import StagePointer
+from modelbook.core.pointer import Kind, StagePointer
 from modelbook.core.registry import Registry
 from modelbook.core.rollback import as_it_stood
 from modelbook.core.tenure import Landing, Tenure, Tenures
@@ -49,8 +50,7 @@ class Account:
     @property
     def words(self) -> str:
         """As in "rolled back, held, released"."""
-        first, *later = (step.pointer.kind for step in self.steps)
-        return ", ".join([_WORDS[first], *("promoted again" if kind is None else _WORDS[kind] for kind in later)])
+        return in_words([step.pointer.kind for step in self.steps])
 
     @property
     def held(self) -> bool:
@@ -66,6 +66,12 @@ class Account:
         return {name: value for name, value in whole.items() if value is not None}
 
 
+def in_words(kinds: Sequence[Kind | None]) -> str:
+    """What pointers of these kinds did one after the other, the first of which brought the version."""
+    first, *later = kinds
+    return ", ".join([_WORDS[first], *("promoted again" if kind is None else _WORDS[kind] for kind in later)])
+
+
 def accounts(registry: Registry, model: str, stage: str, tenures: Tenures) -> tuple[Account, ...]:
     """What there is to tell of one stage, oldest first; signatures are judged by the trust of `registry`."""
     return tuple(_account(registry, model, stage, one) for one in tenures.of(model, stage))
@@ -73,8 +79,9 @@ def accounts(registry: Registry, model: str, stage: str, tenures: Tenures) -> tu
 
 def stages_told(registry: Registry, model: str, tenures: Tenures) -> list[str]:
     """The stages of a model that ever held a version: those of the policy in its order, then what it has no more."""
-    places = (place_of(path) for path in tenures.by_path)
-    found = [place.part for place in places if place and place.name == model and place.part]
+    start = f"{model_folder(model)}/"
+    places = (place_of(path) for path in tenures.by_path if path.startswith(start))
+    found = [place.part for place in places if place and place.part]
     ordered = [stage.name for stage in registry.policy.stages if stage.name in found]
     return ordered + sorted(set(found) - set(ordered))
 

@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 
-from modelbook.core.cel import PROXY, REPRODUCED, text_in
+from modelbook.core.cel import PROXY, REPRODUCED, Token, text_in
 from modelbook.core.claims import FORMS, Claim, claim_of
 from modelbook.core.reproduction import LEVELS
-
-Tokens = Sequence[tuple[str, str, int]]
-"""Kind, text and offset of each part of a condition."""
 
 PROXY_FIELDS = ("sign_agreement", "sign_agreement_low", "spearman", "kendall", "versions")
 _PROXY_FORM = 'proxy("perplexity", "satisfaction").sign_agreement'
 
 
-def levels_in(tokens: Tokens) -> frozenset[str]:
+def levels_in(tokens: Sequence[Token]) -> frozenset[str]:
     """The levels of reproduction that are asked for. Like a metric's name, a level is written, never computed.
 
     Raises ValueError.
@@ -33,7 +30,7 @@ def levels_in(tokens: Tokens) -> frozenset[str]:
     return frozenset(found)
 
 
-def claims_in(tokens: Tokens) -> tuple[Claim, ...]:
+def claims_in(tokens: Sequence[Token]) -> tuple[Claim, ...]:
     """What the functions of FORMS are asked, in the order in which it stands there. Raises ValueError."""
     found = []
     for i, (kind, word, at) in enumerate(tokens):
@@ -48,7 +45,7 @@ def claims_in(tokens: Tokens) -> tuple[Claim, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def proxies_in(tokens: Tokens) -> frozenset[tuple[str, str]]:
+def proxies_in(tokens: Sequence[Token]) -> frozenset[tuple[str, str]]:
     """The offline and the online metric of each proxy that is asked for. Raises ValueError."""
     found = set()
     for i, (kind, word, at) in enumerate(tokens):
@@ -65,7 +62,7 @@ def proxies_in(tokens: Tokens) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
-def _arguments(tokens: Tokens, at: int) -> list[str | float]:
+def _arguments(tokens: Sequence[Token], at: int) -> list[str | float]:
     """The literals from `at` to the closing bracket; none where anything else stands between them."""
     found: list[str | float] = []
     for (kind, word, _), (_, comma, _) in zip(tokens[at::2], tokens[at + 1 :: 2], strict=False):

@@ -84,16 +84,21 @@ class Differences:
 
 def differences(left: ModelCard, right: ModelCard) -> Differences:
     """Compare two versions, of one model or of two, by their cards."""
-    return Differences(
-        left,
-        right,
-        _between(_code(left.lineage.code), _code(right.lineage.code)),
-        _between(_data(left), _data(right)),
-        _between(_parents(left), _parents(right)),
-        _between(dict(_flat(left.run.params)), dict(_flat(right.run.params))),
-        _between(_start(left), _start(right)),
-        drift(left.lineage.environment, right.lineage.environment),
-    )
+    one, other = made_of(left), made_of(right)
+    code, data, parents, parameters, run = (_between(one[kind], other[kind]) for kind in one)
+    environments = drift(left.lineage.environment, right.lineage.environment)
+    return Differences(left, right, code, data, parents, parameters, run, environments)
+
+
+def made_of(card: ModelCard) -> dict[str, dict[str, str | None]]:
+    """What a version was made of, besides its environment, by the kinds of `Differences.kinds`: texts by name."""
+    return {
+        "code": _code(card.lineage.code),
+        "data": _data(card),
+        "parents": _parents(card),
+        "parameters": dict(_flat(card.run.params)),
+        "seed and start": _start(card),
+    }
 
 
 def metric_pairs(left: Mapping[str, Evaluation], right: Mapping[str, Evaluation]) -> tuple[MetricPair, ...]:

@@ -32,7 +32,7 @@ def drift(left: Environment, right: Environment, ignore: Sequence[str] = ()) -> 
     pattern that no part could match.
     """
     _check_parts(ignore)
-    parts = [(part, _text(left, part), _text(right, part)) for part in PARTS if part != "lock"]
+    parts = [(part, text, _text(right, part)) for part, text in machine_of(left).items()]
     if left.packages == right.packages and left.unlocked == right.unlocked:
         # Same versions, and still not the same: one of them comes from another commit or another address.
         parts.append(("lock", left.lock, right.lock))
@@ -43,6 +43,11 @@ def drift(left: Environment, right: Environment, ignore: Sequence[str] = ()) -> 
         for part, one, other in parts
         if one != other and not any(fnmatchcase(part, pattern) for pattern in ignore)
     )
+
+
+def machine_of(environment: Environment) -> dict[str, str | None]:
+    """The machine and its software but for the packages: each of PARTS that has a meaning of its own, as text."""
+    return {part: _text(environment, part) for part in PARTS if part != "lock"}
 
 
 def of_parts(found: Sequence[Drift], patterns: Sequence[str]) -> tuple[Drift, ...]:

@@ -20,6 +20,7 @@ from modelbook.core.records import Frozen, Text
 When = Annotated[str, StringConstraints(pattern=WHEN_PATTERN, max_length=100)]
 Zone = Annotated[str, StringConstraints(pattern=ZONE_PATTERN, max_length=64)]
 _NEVER = "9999-12-31T23:59:59Z"  # for cron fields that mean no time of the next 50 years
+_WELL_BEFORE = timedelta(days=2)  # than any change of a clock that a time could lie in
 _AHEAD = 100  # windows that may follow each other without a gap before nobody waits for the end of them any more
 
 
@@ -79,11 +80,10 @@ class Freeze(Frozen):
         if not _is_cron(self.begins):
             begins, ends = self._once()
             return written(ends) if begins <= at < ends else None
-        local = at.astimezone(ZoneInfo(self.zone))
-        begun, ended = (_last(fields, local) for fields in (self.begins, self.ends))
+        zone = ZoneInfo(self.zone)
+        (begun, _), (ended, end) = (_around(fields, at, zone) for fields in (self.begins, self.ends))
         if begun is None or (ended is not None and ended >= begun):
             return None
-        end = next(CronSim(self.ends, local), None)
         return _NEVER if end is None else written(end)
 
 
@@ -91,12 +91,21 @@ def _is_cron(when: str) -> bool:
     return " " in when.strip()
 
 
-def _last(fields: str, local: datetime) -> datetime | None:
-    """The latest time at or before `local` that the cron fields mean."""
-    # It looks for times before the one that it is given, and knows minutes only.
-    after = local.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
-    found = next(CronSim(fields, after.astimezone(local.tzinfo), reverse=True), None)
-    return None if found is None else found.astimezone(UTC)
+def _around(fields: str, at: datetime, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
+    """The latest time at or before `at` that the cron fields mean, and the first one after it.
+
+    Backwards, or begun in an hour that a clock shows twice, the library mistakes one of the two for the other. So it
+    only says about where to begin, and the times are those that it comes by on its way from well before that.
+    """
+    near = next(CronSim(fields, at.astimezone(zone), reverse=True), None)
+    begin = min(at, at if near is None else near.astimezone(UTC)) - _WELL_BEFORE
+    last = None
+    for found in CronSim(fields, begin.astimezone(zone)):
+        one = found.astimezone(UTC)
+        if one > at:
+            return last, one
+        last = one
+    return last, None
 
 
 def frozen(freezes: tuple[Freeze, ...], stage: str, now: str) -> dict[Freeze, str]:

@@ -36,7 +36,8 @@ def bars(title: str, found: Sequence[tuple[str, float]]) -> list[str]:
     top = _round_up(max([1e-9, *(value for _, value in found)]))
     return [
         "```mermaid",
-        f"%%{{init: {{'xyChart': {{'width': 780, 'height': {90 + 34 * len(found)}}}}}}}%%",
+        f"%%{{init: {{'xyChart': {{'width': 780, 'height': {90 + 34 * len(found)}}}, "
+        "'themeVariables': {'xyChart': {'plotColorPalette': '#54aeff'}}}}%%",
         "xychart-beta horizontal",
         f'    title "{_label(title)}"',
         f"    x-axis [{', '.join(_quoted(label) for label, _ in found)}]",
@@ -46,8 +47,8 @@ def bars(title: str, found: Sequence[tuple[str, float]]) -> list[str]:
     ]
 
 
-def lines(title: str, across: tuple[int, int], found: Sequence[Sequence[float]]) -> list[str]:
-    """Lines of a chart of one or more series of finite numbers, from the first to the last of `across`."""
+def lines(title: str, below: str, found: Sequence[Sequence[float]]) -> list[str]:
+    """Lines of a chart of one or more series of finite numbers, all as long; `below` says what each number is of."""
     low, high = (pick(value for each in found for value in each) for pick in (min, max))
     room = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
     return [
@@ -55,9 +56,39 @@ def lines(title: str, across: tuple[int, int], found: Sequence[Sequence[float]])
         "%%{init: {'themeVariables': {'xyChart': {'plotColorPalette': '#8c959f, #cf222e'}}}}%%",
         "xychart-beta",
         f'    title "{_label(title)}"',
-        f"    x-axis {across[0]} --> {across[1]}",
+        f"    x-axis {_quoted(below)} 1 --> {len(found[0])}",
         f"    y-axis {low - room:.6g} --> {high + room:.6g}",
         *(f"    line [{', '.join(f'{value:.6g}' for value in each)}]" for each in found),
+        "```",
+    ]
+
+
+def across(title: str, axes: Sequence[str], found: Sequence[tuple[Sequence[float], str]]) -> list[str]:
+    """Lines of a chart of parallel coordinates: each line has a number of 0 to 1 on each axis, and a colour."""
+    return [
+        "```mermaid",
+        "%%{init: {'xyChart': {'width': 780, 'height': 420, 'yAxis': {'showLabel': false, 'showTick': false}}, "
+        f"'themeVariables': {{'xyChart': {{'plotColorPalette': '{', '.join(colour for _, colour in found)}'}}}}}}}}%%",
+        "xychart-beta",
+        f'    title "{_label(title)}"',
+        f"    x-axis [{', '.join(map(_quoted, axes))}]",
+        "    y-axis 0 --> 1",
+        *(f"    line [{', '.join(f'{value:.4g}' for value in values)}]" for values, _ in found),
+        "```",
+    ]
+
+
+def plane(
+    title: str, x: tuple[str, str], y: tuple[str, str], found: Sequence[tuple[str, float, float, str]]
+) -> list[str]:
+    """Lines of a chart of points: label, two numbers of 0 to 1, and a colour; `x` and `y` name the ends of the axes."""
+    return [
+        "```mermaid",
+        "%%{init: {'quadrantChart': {'chartWidth': 600, 'chartHeight': 500, 'pointLabelFontSize': 11}}}%%",
+        "quadrantChart",
+        f"    title {_label(title)}",
+        *(f"    {side}-axis {_quoted(low)} --> {_quoted(high)}" for side, (low, high) in (("x", x), ("y", y))),
+        *(f"    {_quoted(name)}: [{x:.4g}, {y:.4g}] radius: 6, color: {colour}" for name, x, y, colour in found),
         "```",
     ]
 

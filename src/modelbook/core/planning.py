@@ -8,10 +8,10 @@ from modelbook.core.examples import Results
 from modelbook.core.layout import STAGE_SIGNATURES, place_of
 from modelbook.core.numbers import NONE
 from modelbook.core.pointer import holds
-from modelbook.core.promotion import HELD, NO_HISTORY, decide
+from modelbook.core.promotion import HELD, NO_HISTORY, Decision, decide
 from modelbook.core.registered_model import Suite
 from modelbook.core.registry import Registry
-from modelbook.core.tenure import Tenures
+from modelbook.core.tenure import Tenure, Tenures, rolled_back
 
 _TRUST = frozenset({"trust", "trust signature", "trusted root"})
 _RULES = _TRUST | {"policy"}
@@ -57,13 +57,28 @@ class Held:
 
 
 @dataclass(frozen=True)
+class TakenBack:
+    """A version that an automatic stage held and that people rolled back from, with no evidence since that is new.
+
+    Nothing but its own word speaks for it, and people know better: so it waits for one of them. `by`, `since` (UTC,
+    with Z) and `reason` are those of the rollback.
+    """
+
+    todo: Todo
+    by: str
+    since: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Plan:
-    """All that waits: to be done now, and, of promotions, `later`, or for nothing but a release (`held`)."""
+    """All that waits: to be done now, and, of promotions, `later`, for a release alone (`held`), or for people."""
 
     evaluations: tuple[Todo, ...]
     promotions: tuple[Todo, ...]
     later: tuple[Later, ...] = ()
     held: tuple[Held, ...] = ()
+    taken_back: tuple[TakenBack, ...] = ()
 
 
 def _waiting(registry: Registry, model: str, version: int, name: str, suite: Suite) -> str | None:
@@ -74,8 +89,12 @@ def _waiting(registry: Registry, model: str, version: int, name: str, suite: Sui
 
 
 def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results: Results = NONE) -> Plan:
-    """Of the latest version of each model: suites that have not measured it, automatic stages whose gates it passes."""
+    """Of the latest version of each model: suites that have not measured it, automatic stages whose gates it passes.
+
+    `tenures` say what people rolled back from, as far as they go back.
+    """
     evaluations, promotions, later, held = list[Todo](), list[Todo](), list[Later](), list[Held]()
+    taken_back = list[TakenBack]()
     for model in registry.models():
         versions = registry.versions(model)
         if not versions:
@@ -94,14 +113,25 @@ def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results
                     registry, model, versions[-1], stage.name, by="plan", now=now, tenures=tenures, results=results
                 )
                 todo = Todo(model, versions[-1], stage.name)
-                if decision.passed and not decision.already:
+                free = replace(decision, findings=tuple(one for one in decision.findings if one.code != HELD))
+                if decision.already or not (free.passed or free.opens):
+                    continue
+                if (back := rolled_back(tenures.of(model, stage.name), versions[-1])) and not _anew(decision, back[0]):
+                    why = back[1].pointer
+                    taken_back.append(TakenBack(todo, why.by, back[1].time, why.reason or ""))
+                elif decision.passed:
                     promotions.append(todo)
-                elif decision.opens and not decision.already:
+                elif decision.opens:
                     later.append(Later(todo, decision.opens))
-                elif not decision.already and (hold := holds(registry.stages_of(model)).get(stage.name)):
-                    free = replace(decision, findings=tuple(one for one in decision.findings if one.code != HELD))
-                    held += [Held(todo, **hold, opens=free.opens)] if free.passed or free.opens else []
-    return Plan(tuple(evaluations), tuple(promotions), tuple(later), tuple(held))
+                elif hold := holds(registry.stages_of(model)).get(stage.name):
+                    held.append(Held(todo, **hold, opens=free.opens))
+    return Plan(tuple(evaluations), tuple(promotions), tuple(later), tuple(held), tuple(taken_back))
+
+
+def _anew(decision: Decision, tenure: Tenure) -> bool:
+    """Whether a verdict rests on evidence that no pointer of a tenure named."""
+    known = {each for landing in tenure.landings for each in landing.pointer.evidence}
+    return decision.pointer is not None and not known.issuperset(decision.pointer.evidence)
 
 
 def is_outdated(proposed: Iterable[str], moved: Iterable[str]) -> bool:

@@ -90,9 +90,17 @@ def replay(events: Sequence[Event]) -> RunState:
     return _replayed(events).state()
 
 
+def measured(events: Sequence[Event]) -> list[MetricsLogged]:
+    """The metrics that count, in order: of the last attempt, and of those before up to the checkpoint it goes on from.
+
+    Raises BadInput as `replay` does.
+    """
+    return _replayed(events).measured
+
+
 def series(events: Sequence[Event], metric: str) -> dict[int, float]:
     """The values of a metric by step, as the last attempt logged them or took them over with a checkpoint."""
-    logged = ((one.step, one.values.get(metric)) for one in _replayed(events).measured)
+    logged = ((one.step, one.values.get(metric)) for one in measured(events))
     return {step: value for step, value in logged if step is not None and value is not None}
 
 

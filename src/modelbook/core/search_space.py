@@ -1,5 +1,6 @@
 """The space that a sweep searches: its dimensions in an order in which conditions can be asked, and a grid's points."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -48,6 +49,18 @@ class Dimension:
             return True
         steps = (value - self.low) / self.step
         return abs(steps - round(steps)) < _CLOSE
+
+    def place(self, value: Scalar) -> float:
+        """Where a value that it can have lies between its ends, from 0 to 1."""
+        if self.kind == "choice":
+            return self.choices.index(value) / max(1, len(self.choices) - 1)
+        low, high, at = (math.log(one) if self.log else one for one in (self.low, self.high, float(value)))
+        return min(1.0, max(0.0, (at - low) / (high - low)))
+
+    @property
+    def ends(self) -> tuple[Scalar, Scalar]:
+        """Its first and its last value."""
+        return (self.choices[0], self.choices[-1]) if self.kind == "choice" else (self.low, self.high)
 
     def steps(self) -> tuple[Scalar, ...] | None:
         """All values that it can have, in order; None where it is continuous."""

@@ -12,8 +12,10 @@ from modelbook.core.workflow_files import Workflow
 Json = Mapping[str, Any]
 AREA = "settings"
 KEY, TOKEN = "MODELBOOK_SIGNING_KEY", "MODELBOOK_TOKEN"
+APP_ID, APP_KEY = "MODELBOOK_APP_ID", "MODELBOOK_APP_PRIVATE_KEY"
 _OPTIONAL = {
-    TOKEN: "jobs start the verification of what they propose themselves",
+    TOKEN: "jobs ask by an App's token, or by their own and start what has to follow themselves",
+    APP_KEY: f"jobs ask by {TOKEN}, or by their own token",
     "MODELBOOK_WEBHOOK": "nobody but GitHub is told of a deployment",
     "MODELBOOK_DELETE_ACCESS_KEY_ID": "what a merged plan lists is not deleted",
     "MODELBOOK_DELETE_SECRET_ACCESS_KEY": "what a merged plan lists is not deleted",
@@ -26,8 +28,8 @@ class SettingsFacts:
     """The settings as GitHub's API shows them; what the token may not see is Unseen.
 
     `head` is the commit that was looked at here, `tip` that of the default branch. `secrets` are names, those of the
-    organisation that the repository may use included; `environment_secrets` names by environment. `owner_errors` are
-    GitHub's complaints about CODEOWNERS.
+    organisation that the repository may use included, and so are `variables`; `environment_secrets` names by
+    environment. `owner_errors` are GitHub's complaints about CODEOWNERS.
     """
 
     page: str
@@ -38,6 +40,7 @@ class SettingsFacts:
     actions: Json | Unseen
     token: Json | Unseen
     secrets: frozenset[str] | Unseen
+    variables: frozenset[str] | Unseen
     environments: Sequence[Json] | Unseen
     environment_secrets: frozenset[str] | Unseen
     owner_errors: Sequence[str] | Unseen
@@ -53,6 +56,7 @@ def check_settings(
         *_auto(facts, policy),
         *_actions(facts),
         *_secrets(facts, {name for each in workflows for name in each.secrets()}, policy, trust),
+        *_app(facts),
         *_environments(facts, {name for each in workflows for name in each.environments()}),
     ]
 
@@ -115,11 +119,11 @@ def _actions(facts: SettingsFacts) -> Iterator[Check]:
         yield Check(AREA, "default-token", "warning", message, f"{place}, Workflow permissions: read")
     else:
         yield Check(AREA, "default-token", "ok", "a workflow that names no `permissions:` may only read")
-    if not isinstance(facts.secrets, Unseen) and TOKEN in facts.secrets:
+    if not isinstance(facts.secrets, Unseen) and {TOKEN, APP_KEY} & facts.secrets:
         return
     if not facts.token.get("can_approve_pull_request_reviews"):
-        message = f"without {TOKEN}, Actions must be allowed to open pull requests, and is not"
-        remedy = f"{place}, Workflow permissions: allow it; or give a token of more reach in {TOKEN}"
+        message = "without an App, Actions must be allowed to open pull requests, and is not"
+        remedy = f"{place}, Workflow permissions: allow it; or give an App's {APP_ID} and {APP_KEY} (docs/github.md)"
         yield Check(
             AREA,
             "open-pull-requests",
@@ -168,6 +172,21 @@ def _secrets(facts: SettingsFacts, asked: set[str], policy: Policy | None, trust
             )
         else:
             yield Check(AREA, "secrets", "problem", f"{name} is asked for and not there", f"gh secret set {name}")
+
+
+def _app(facts: SettingsFacts) -> Iterator[Check]:
+    """An App is a variable and a secret: jobs stop where there is but one of them."""
+    if isinstance(facts.secrets, Unseen):
+        return
+    if isinstance(facts.variables, Unseen):
+        if APP_KEY in facts.secrets:
+            yield unknown(AREA, "app", f"whether the variable {APP_ID} is there, as {APP_KEY} is", facts.variables)
+    elif APP_KEY in facts.secrets and APP_ID in facts.variables:
+        yield Check(AREA, "app", "ok", "jobs that propose make a token of the App for themselves, and end it")
+    elif APP_KEY in facts.secrets or APP_ID in facts.variables:
+        lacks, has = (APP_ID, APP_KEY) if APP_KEY in facts.secrets else (APP_KEY, APP_ID)
+        remedy = f"gh variable set {APP_ID}" if lacks == APP_ID else f"gh secret set {APP_KEY} < key.pem"
+        yield Check(AREA, "app", "problem", f"{has} is there, and {lacks} is not: no job can propose", remedy)
 
 
 def _environments(facts: SettingsFacts, asked: set[str]) -> Iterator[Check]:

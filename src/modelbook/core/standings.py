@@ -64,5 +64,5 @@ def standings(sweep: Sweep, trials: Sequence[TrialResult]) -> list[Standing]:
 
 def confirmed(sweep: Sweep, trials: Sequence[TrialResult]) -> bool:
     """Whether every repetition that is asked for has ended, well or not."""
-    ended = {one.leg for one in trials if one.ended}
-    return all(leg in ended for leg in confirmations(sweep, trials))
+    spent = {one.leg for one in trials if one.spent}
+    return all(leg in spent for leg in confirmations(sweep, trials))

@@ -11,6 +11,7 @@ from modelbook.core.names import Name
 from modelbook.core.patterns import PARAMETER_PATTERN, SWEEP_DATA_PATTERN
 from modelbook.core.records import FilePath, FiniteFloat, Frozen, LoggedName, Text
 
+_ROUND = 4
 MOST_LEGS = 256  # jobs of one matrix, as GitHub allows
 MOST_POINTS = 10_000  # of a grid
 
@@ -107,8 +108,9 @@ class Sweep(Frozen):
 
     @property
     def legs(self) -> int:
-        """How many trials a round has: what the file says, else 4 where results guide the choice, and all elsewhere."""
-        return self.round or (4 if self.method == "bayes" else MOST_LEGS)
+        """How many trials a round has: what the file says, else 4 where their results decide what follows, or all."""
+        follows = self.method == "bayes" or self.budget.gpu_hours or self.budget.patience
+        return self.round or (_ROUND if follows else MOST_LEGS)
 
     @property
     def confirming(self) -> Confirm | None:

@@ -20,6 +20,10 @@ _OTHERS = {
     "log_normal": "Give the range that it may lie in: log_uniform_values, with min and max.",
     "q_log_normal": "Give the range that it may lie in: q_log_uniform_values, with min and max.",
 }
+_KEYS = {
+    "run_cap": "Write budget: {trials: 20}.",
+    "command": "The script is started by modelbook train: name it in program.",
+}
 _LOG = {"log_uniform_values", "q_log_uniform_values"}
 
 
@@ -39,7 +43,8 @@ def _known_elsewhere(finding: Finding) -> Finding:
     for name, remedy in _OTHERS.items():
         if f'(it is "{name}")' in finding.message and ".distribution:" in finding.message:
             return replace(finding, message=f"{finding.message.partition(':')[0]}: no {name} here", remedy=remedy)
-    return finding
+    key = finding.message.removeprefix("unknown key ").strip("'")
+    return replace(finding, remedy=_KEYS[key]) if key in _KEYS else finding
 
 
 Problem = tuple[tuple[str | int, ...], str, str | None]

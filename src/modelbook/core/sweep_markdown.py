@@ -4,19 +4,17 @@ import json
 from collections.abc import Iterator, Sequence
 
 from modelbook.core.markdown import inert
-from modelbook.core.mermaid import bars, lines
-from modelbook.core.search_space import dimensions
 from modelbook.core.standings import Standing, ranked
+from modelbook.core.sweep_charts import charts
 from modelbook.core.sweep_report import SweepReport
 from modelbook.core.trials import TrialResult
 
 _SHOWN = 20  # trials of the table
-_POINTS = 200  # of a chart
 
 
 def sweep_markdown(report: SweepReport, *, pictures: str | None = None) -> str:
     """GitHub-flavoured Markdown; `pictures` says where they are to be found."""
-    return "\n".join([*_head(report), *_best(report), *_charts(report), *_trials(report), *_foot(report, pictures)])
+    return "\n".join([*_head(report), *_best(report), *charts(report), *_trials(report), *_foot(report, pictures)])
 
 
 def _head(report: SweepReport) -> Iterator[str]:
@@ -38,7 +36,7 @@ def _best(report: SweepReport) -> Iterator[str]:
     if not report.places:
         yield from ("**No trial has a value yet.**", "")
         return
-    names = _varied(report)
+    names = [one.name for one in report.varied]
     yield from ("**Best**" if report.settled else "**Best so far**", "")
     yield f"| trial | {' | '.join(['mean', 'seeds', 'run', *map(inert, names)])} |"
     yield f"| ---: | ---: | ---: | --- |{' ---: |' * len(names)}"
@@ -52,24 +50,8 @@ def _mean(one: Standing) -> str:
     return f"{one.mean:.6g}" + (f" ± {one.deviation:.2g}" if one.deviation is not None else "")
 
 
-def _charts(report: SweepReport) -> Iterator[str]:
-    history = report.history[-_POINTS:]
-    if len(history) > 1:
-        best = [best for _, _, best in history]
-        yield from lines(
-            f"{report.sweep.metric.name} by trial",
-            (history[0][0], history[-1][0]),
-            [[value for _, value, _ in history], best],
-        )
-        yield ""
-    shares = [(name, 100 * share) for name, share in report.importances.items()]
-    if shares:
-        yield from bars("Importance in per cent - fANOVA", shares[:12])
-        yield ""
-
-
 def _trials(report: SweepReport) -> Iterator[str]:
-    names, order = _varied(report), ranked(report.sweep, report.trials)
+    names, order = [one.name for one in report.varied], ranked(report.sweep, report.trials)
     rest = [one for one in report.searched if one.value is None]
     rows = [*order, *rest]
     if not rows:
@@ -93,11 +75,6 @@ def _foot(report: SweepReport, pictures: str | None) -> Iterator[str]:
         yield f"- the trials were trained by the code of {len(report.commits)} commits, and are hardly to be compared"
     if pictures:
         yield from ("", f"Parallel coordinates, contour and the rest as pictures: {inert(pictures)}")
-
-
-def _varied(report: SweepReport) -> list[str]:
-    """The parameters that are not the same in every trial."""
-    return [one.name for one in dimensions(report.sweep) if len(one.choices) != 1]
 
 
 def _cells(one: TrialResult, names: Sequence[str]) -> str:

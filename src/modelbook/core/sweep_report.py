@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modelbook.core.search_space import Dimension, dimensions
 from modelbook.core.standings import Standing, better, confirmed, ranked, standings
 from modelbook.core.sweep import Sweep
 from modelbook.core.sweep_rounds import Round, next_round
@@ -37,6 +38,11 @@ class SweepReport:
         return [one for one in self.trials if not one.leg.repeat]
 
     @property
+    def varied(self) -> list[Dimension]:
+        """The parameters that are not the same in every trial."""
+        return [one for one in dimensions(self.sweep) if len(one.choices) != 1]
+
+    @property
     def counts(self) -> dict[str, int]:
         """How many trials there are of each status."""
         return dict(sorted(Counter(one.status for one in self.searched).items()))
@@ -61,13 +67,13 @@ class SweepReport:
         return sorted({one.commit for one in self.trials if one.commit})
 
     @property
-    def history(self) -> list[tuple[int, float, float]]:
-        """Number, value and the best value until then, of every trial that has one, by number."""
-        found: list[tuple[int, float, float]] = []
+    def history(self) -> list[tuple[float, float]]:
+        """The value and the best value until then, of every trial that has one, by number."""
+        found: list[tuple[float, float]] = []
         for one in sorted(ranked(self.sweep, self.trials), key=lambda one: one.leg):
             value = one.value or 0.0
-            before = found[-1][2] if found else value
-            found.append((one.leg.number, value, max(before, value, key=lambda each: better(self.sweep, each))))
+            before = found[-1][1] if found else value
+            found.append((value, max(before, value, key=lambda each: better(self.sweep, each))))
         return found
 
     def as_json(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def next_round(sweep: Sweep, trials: Sequence[TrialResult], alive: Collection[Le
     Of any other that has no end, nobody saw the end: it is begun again.
     """
     searched = [one for one in trials if not one.leg.repeat]
-    killed = tuple(one.leg for one in trials if not one.ended and one.leg not in alive)
+    killed = tuple(one.leg for one in trials if not one.spent and one.leg not in alive)
     if problem := hopeless(sweep, searched):
         return Round((), "over", problem, broken=True)
     begun = {one.leg.number for one in searched} | {leg.number for leg in alive}
@@ -70,10 +70,10 @@ def most_trials(sweep: Sweep) -> int:
     return min(points, sweep.budget.trials or points)
 
 
-def trials_to_come(sweep: Sweep, trials: Sequence[TrialResult]) -> int:
-    """How many trials, repetitions counted, there are left to end at most; 0 where no number bounds them."""
+def trials_to_come(sweep: Sweep, trials: Sequence[TrialResult]) -> int | None:
+    """How many trials, repetitions counted, are left at most; None where no number bounds them."""
     if sweep.method != "grid" and sweep.budget.trials is None:
-        return 0
+        return None
     again = sweep.confirming.best * sweep.confirming.seeds if sweep.confirming else 0
     return max(0, most_trials(sweep) + again - sum(one.ended for one in trials))
 

@@ -3,9 +3,9 @@
 The time is that of the commit by which the pointer came to the branch, never the one that the pointer claims.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from modelbook.core.documents import DocumentError, load
 from modelbook.core.history import Commit, History, Revision
@@ -66,6 +66,14 @@ class Tenures:
         """The one that goes on; None where the stage is empty, or nobody asked git."""
         last = next(reversed(self.of(model, stage)), None)
         return last if last and last.until is None else None
+
+
+def rolled_back(line: Sequence[Tenure], version: int) -> tuple[Tenure, Landing] | None:
+    """The last tenure of a version in the `line` of a stage, and the rollback that ended it; None where none did."""
+    for one, after in reversed([*pairwise(line)]):
+        if one.holder.version == version:
+            return (one, after.landings[0]) if after.kind == "rollback" else None
+    return None
 
 
 def no_older(line: Iterable[tuple[str, str]], now: str) -> dict[str, str]:

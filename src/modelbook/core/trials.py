@@ -79,6 +79,11 @@ class TrialResult:
             self.status == "killed" and self.attempts >= MOST_ATTEMPTS
         )
 
+    @property
+    def spent(self) -> bool:
+        """Whether it is not begun again by itself. A machine that went down with its last attempt logged no end."""
+        return self.ended or self.attempts >= MOST_ATTEMPTS
+
 
 def result_of(sweep: Sweep, leg: Leg, events: Sequence[Event]) -> TrialResult:
     """What the log of a run says of the trial that it is."""

@@ -37,7 +37,8 @@ from modelbook.errors import BadInput
 class VersionVerdict:
     """What holds of one model version: its card, who signed it, what was learnt of it and verified, and all findings.
 
-    `evaluations` are by suite, and so is who signed them (`graded_by`); `reproductions` are by id.
+    `evaluations` are by suite, and so is who signed them (`graded_by`); `reproductions` are by id, and so is who signed
+    them (`reproduced_by`). `proven_by` signed the provenance.
     """
 
     model: str
@@ -48,6 +49,8 @@ class VersionVerdict:
     reproductions: Mapping[str, Reproduction] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     graded_by: Mapping[str, str] = field(default_factory=dict)
+    reproduced_by: Mapping[str, str] = field(default_factory=dict)
+    proven_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
         origin=origin,
     )
     findings += found
-    _, found = signed(
+    prover, found = signed(
         registry,
         f"{folder}/provenance.sigstore.json",
         provenance_statement(card, data),
@@ -104,10 +107,21 @@ def verify_version(registry: Registry, model: str, version: int) -> VersionVerdi
     findings += found
     evaluations, graded_by, found = verify_evaluations(registry, model, version, card)
     findings += found
-    reproductions, _, found = verify_reproductions(registry, model, version, card)
+    reproductions, reproduced_by, found = verify_reproductions(registry, model, version, card)
     findings += found
     findings += check_revocation(registry, model, version)
-    return VersionVerdict(model, version, card, signer, evaluations, reproductions, tuple(findings), graded_by)
+    return VersionVerdict(
+        model,
+        version,
+        card,
+        signer,
+        evaluations,
+        reproductions,
+        tuple(findings),
+        graded_by,
+        reproduced_by,
+        prover,
+    )
 
 
 def _card_meaning(registry: Registry, path: str, card: ModelCard, model: str, version: int) -> list[Finding]:

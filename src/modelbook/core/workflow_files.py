@@ -23,6 +23,7 @@ CALLED = (
     "retention",
     "online",
     "watch",
+    "site",
 )
 """The workflows of Modelbook that another repository calls."""
 

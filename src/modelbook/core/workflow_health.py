@@ -21,6 +21,7 @@ _READS_HISTORY = (
     "prune-plan",
     "prune-apply",
     "online-check",
+    "site-build",
 )
 
 
@@ -99,7 +100,7 @@ def _depths(facts: WorkflowFacts) -> Iterator[Check]:
             steps = [step for step in job.get("steps") or () if isinstance(step, dict)]
             uses = [str(step.get("uses", "")).partition("@")[0] for step in steps]
             verbs = {each.rpartition("/")[2] for each in uses if "/actions/" in each}
-            if not verbs.intersection(_READS_HISTORY if soaks else ("verify",)):
+            if not verbs.intersection(_READS_HISTORY if soaks else ("verify", "site-build")):
                 continue
             given = [step.get("with") for step, use in zip(steps, uses, strict=True) if use == "actions/checkout"]
             if given and not any(isinstance(each, dict) and str(each.get("fetch-depth")) == "0" for each in given):

@@ -6,6 +6,7 @@ _PREFIXES = (
     "MODELBOOK_KEY",
     "MODELBOOK_SIGN",  # MODELBOOK_SIGNER, MODELBOOK_SIGNING_KEY
     "MODELBOOK_TOKEN",
+    "MODELBOOK_APP_",
     "ACTIONS_ID_TOKEN_",  # asks GitHub for an identity, by which anybody may sign keyless
     "ACTIONS_RUNTIME_TOKEN",
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from modelbook.adapters.git import git, git_at_most, git_bytes, run_git
+from modelbook.adapters.git_process import git, git_at_most, git_bytes, run_git
 from modelbook.errors import Refused
 from modelbook.training.code_version import WorkingTree
 

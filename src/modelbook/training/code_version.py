@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelbook.adapters.git import Repository, git, git_bytes, run_git
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import git, git_bytes, run_git
 from modelbook.core.addresses import without_credentials
 from modelbook.core.run_record import Code
 from modelbook.errors import Refused

@@ -92,11 +92,11 @@ def read_trials(store: Store, sweep: Sweep, digest: str, *, known: Iterable[Tria
 
 
 def read_inherited(store: Store, sweep: Sweep) -> list[TrialResult]:
-    """The trials of the sweeps that this one inherits from, judged by this one's metric."""
+    """The trials that ended of the sweeps that this one inherits from, judged by this one's metric."""
     found = []
     for name in sweep.inherit:
         data = read_file(store, name)
         load_sweep(data, uri_of(store.uri, sweep_key(name)))
         asked = sweep.model_copy(update={"name": name})
-        found += [one for one in read_trials(store, asked, digest_of(data)) if not one.leg.repeat]
+        found += [one for one in read_trials(store, asked, digest_of(data)) if one.ended and not one.leg.repeat]
     return found

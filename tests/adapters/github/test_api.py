@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.github_api import GitHubApi, open_api, rate_limit_wait
+from modelbook.adapters.github_api import GitHubApi, rate_limit_wait
 from modelbook.adapters.github_place import api_of, name_in, page_of
+from modelbook.adapters.open_github import open_api
 from modelbook.core.github_page import GitHubPage
 from modelbook.errors import BadInput, ForgeError
 from tests.parts.fixtures import make_worktree
@@ -160,7 +161,7 @@ def test_each_refusal_says_what_to_do(server: GitHubServer, api: GitHubApi) -> N
         (403, {"message": "Repository was archived so is read-only."}, "until somebody unarchives it"),
         (403, {"message": "Upgrade to GitHub Pro or make this repository public"}, "GitHub Pro, Team and Enterprise"),
         (422, {"message": "Repository rule violations found"}, "hold for the default branch alone"),
-        (403, {"message": "Must have admin rights to Repository."}, "lacks `contents: write`"),
+        (403, {"message": "Must have admin rights to Repository."}, "lacks `pull-requests: write`"),
         (401, None, "is wrong or has expired"),
         (403, forbidden, "Actions, General, Workflow permissions"),
         (403, {"message": "Protected"}, "rules of the repository's branches"),

@@ -79,6 +79,22 @@ def test_what_serves_is_the_last_success_of_each_model(place: Place) -> None:
     assert deployments.find(payload(version=4)) is None
 
 
+def test_however_many_models_serve_it_takes_two_calls(place: Place) -> None:
+    models = [f"m{number}" for number in range(5)]
+    for model in models:
+        deploy(place, payload(model, 1), "failure")
+        deploy(place, payload(model, 2), "in_progress", "success")
+    place.server.clear_log()
+    trails = GitHubDeployments(place.api()).trails("staging", [*models, "none"])
+    assert {model: trail.serves and trail.serves.payload.version for model, trail in trails.items()} == dict.fromkeys(
+        models, 2
+    )
+    asked = [(entry["method"], entry["path"].rpartition("/")[2].partition("?")[0]) for entry in place.server.log()]
+    assert asked == [("GET", "deployments"), ("POST", "graphql")]
+    place.server.fail("POST", "/graphql$", status=502)
+    assert GitHubDeployments(place.api()).trails("staging", [*models, "none"]) == trails, "a query may be repeated"
+
+
 def test_what_others_deploy_there_changes_nothing_of_ours(place: Place) -> None:
     """Another tool's success makes GitHub call ours inactive; a stranger's payload is no payload."""
     deploy(place, payload(), "success")

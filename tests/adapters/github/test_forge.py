@@ -68,6 +68,19 @@ def test_what_was_merged_or_closed_is_not_proposed_again(place: Place) -> None:
     assert len(place.state["pulls"]) == 1
 
 
+def test_what_somebody_proposed_since_one_looked_is_not_replaced(place: Place) -> None:
+    forge, other = place.forge(), decision(place, b"version: 1\nreason: mine\n")
+    looked = replace(decision(place), found=None)
+    theirs = forge.submit(other)
+    with pytest.raises(BranchTaken, match="moved meanwhile"):
+        forge.submit(looked)
+    assert place.git("rev-parse", other.branch) == theirs.commit
+    assert forge.submit(replace(looked, found=theirs.commit)).commit != theirs.commit, "whoever saw it may replace it"
+    place.api(PERSON)._call("PUT", "merge", "/pulls/1/merge", body={"merge_method": "merge"})
+    again = replace(looked, base=place.git("rev-parse", "main"), files={"registry/new.yaml": b"new\n"})
+    assert forge.submit(again).number == 2, "what was merged is nobody's any more"
+
+
 def test_a_resumed_proposal_has_the_words_of_its_commit(place: Place) -> None:
     change, forge = fact(place), place.forge()
     place.fail("POST", "/pulls", times=1000, status=401)

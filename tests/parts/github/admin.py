@@ -4,11 +4,15 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from tests.parts.github.bare import BareRepository
+from tests.parts.github.answers.people import email
+from tests.parts.github.bare import BareRepository, Person
+from tests.parts.github.credentials import App, Token
+from tests.parts.github.events import queued
 from tests.parts.github.faults import Faults
-from tests.parts.github.noticing import notice
+from tests.parts.github.merging import Signature, merge
+from tests.parts.github.noticing import GITHUB, notice
 from tests.parts.github.oidc import Issuer
-from tests.parts.github.world import Json, Repository, Token, World
+from tests.parts.github.world import Json, Repository, World, now
 
 _SETTINGS = (
     "private",
@@ -26,8 +30,10 @@ _SETTINGS = (
     "default_workflow_permissions",
     "secrets",
     "organization_secrets",
+    "variables",
     "environments",
     "strangers",
+    "teams",
     "artifacts",
 )
 
@@ -49,13 +55,16 @@ class Admin:
             "faults": self._plan_fault,
             "clear-faults": self._clear_faults,
             "claims": self._set_claims,
+            "apps": self._add_app,
+            "clock": self._set_clock,
+            "queue": self._queue,
             "conclude": self._conclude,
         }[what](order)
 
     def _state(self, order: Json) -> Json:
         """Everything that is remembered, as JSON; tokens by name only."""
         self._look()
-        tokens = [{"name": t.name, "login": t.login, "permissions": t.permissions} for t in self.world.tokens.values()]
+        tokens = [_shown(token) for token in self.world.tokens.values()]
         found = {name: _dumped(repository) for name, repository in self.world.repositories.items()}
         return {"tokens": tokens, "repositories": found}
 
@@ -66,6 +75,33 @@ class Admin:
     def _add_token(self, order: Json) -> Json:
         self.world.tokens[order["secret"]] = Token(**order)
         return {}
+
+    def _add_app(self, order: Json) -> Json:
+        """Make an App, or change the one of that slug."""
+        standing = next((app for app in self.world.apps.values() if app.slug == order["slug"]), None)
+        app = App(
+            id=standing.id if standing else self.world.next_id(),
+            installation=standing.installation if standing else self.world.next_id(),
+            **order,
+        )
+        self.world.apps[app.id] = app
+        return {"id": app.id}
+
+    def _set_clock(self, order: Json) -> Json:
+        self.world.clock_is_ahead, self.world.tokens_last = order["ahead"], order["tokens_last"]
+        return {}
+
+    def _queue(self, order: Json) -> Json:
+        """Do what a merge queue does first: try a pull request on top of its base, and ask for that to be checked."""
+        repository, login = self.world.repositories[order["full_name"]], order["login"]
+        pull = repository.pulls[order["number"]]
+        by = Signature(Person(login, email(login), now()), Person(*GITHUB, now()))
+        sha = merge(repository.git, pull.base_sha, pull.head_sha, f"Merge pull request #{pull.number}", by)
+        ref = f"refs/heads/gh-readonly-queue/{pull.base_ref}/pr-{pull.number}-{pull.base_sha}"
+        repository.git.create_ref(ref, sha)
+        self._look()
+        queued(self.world, repository, login, ref, sha, (f"refs/heads/{pull.base_ref}", pull.base_sha))
+        return {"sha": sha}
 
     def _add_repository(self, order: Json) -> Json:
         """Take a new bare repository under the root, or one that already lies there, into the world."""
@@ -123,7 +159,7 @@ def _dumped(repository: Repository) -> Json:
     for name, value in vars(repository).items():
         if name in special:
             result["refs" if name == "known_refs" else name] = special[name]()
-        elif name in ("actions_permissions", "protection"):
+        elif name in ("actions_permissions", "protection", "teams"):
             result[name] = value
         elif isinstance(value, dict):
             result[name] = [asdict(record) for record in value.values()]
@@ -132,3 +168,8 @@ def _dumped(repository: Repository) -> Json:
         else:
             result[name] = value
     return result
+
+
+def _shown(token: Token) -> Json:
+    shown = {name: getattr(token, name) for name in ("name", "login", "permissions", "repositories")}
+    return {name: value for name, value in shown.items() if name != "repositories" or value is not None}

@@ -100,8 +100,8 @@ class GitHubServer:
         Settings: private (True), default_branch, actions_may_open_pulls (True), mergeability_delay (how many
         answers after a move say null), required_checks (names) and required_approvals of merges into the
         default branch, by name or in an active one of `rulesets`; allow_auto_merge (False), merge_methods,
-        most_per_page (100), strangers (logins of no members); protection and the other settings that
-        `world.Repository` has, which are shown only.
+        most_per_page (100), strangers (logins of no members), teams (members by name); protection and the other
+        settings that `world.Repository` has, which are shown only.
         """
         bare = self.root / f"{full_name}.git"
         if from_worktree is not None or fork_of is not None:
@@ -113,6 +113,26 @@ class GitHubServer:
         # Asked again, the server takes the repository as it now lies there: seeding is no push.
         order = {"full_name": full_name, "fork_of": fork_of, "settings": settings}
         return Path(self._order("repositories", order)["path"])
+
+    def add_app(
+        self,
+        slug: str,
+        public_key: str,
+        permissions: dict[str, str],
+        installed_on: tuple[str, ...],
+        *,
+        suspended: bool = False,
+    ) -> int:
+        """Make a GitHub App, or change the one of that slug; gives its number. `public_key` is PEM.
+
+        Its tokens act as `<slug>[bot]`. It is installed by one owner, on repositories by their full names.
+        """
+        order = {"slug": slug, "key": public_key, "permissions": permissions, "repositories": list(installed_on)}
+        return int(self._order("apps", order | {"suspended": suspended})["id"])
+
+    def set_clock(self, ahead: float = 0.0, *, tokens_last: float = 3600.0) -> None:
+        """Let this server's clock be `ahead` of the machine's, and an App's tokens end after so long; in seconds."""
+        self._order("clock", {"ahead": ahead, "tokens_last": tokens_last})
 
     def configure(self, full_name: str, **settings: Any) -> None:
         """Change settings of a repository, see `add_repository`."""
@@ -185,6 +205,10 @@ class GitHubServer:
     def set_claims(self, **claims: Any) -> None:
         """What identity tokens say from now on: `repository`, `ref`, `workflow_ref`, … and any claim to be planted."""
         self._order("claims", claims)
+
+    def queue(self, full_name: str, number: int, login: str = "alice") -> str:
+        """Put a pull request into a merge queue; gives the commit that it wants to be checked."""
+        return str(self._order("queue", {"full_name": full_name, "number": number, "login": login})["sha"])
 
     def conclude_run(self, full_name: str, run_id: int, conclusion: str) -> None:
         """Let a dispatched workflow run be completed."""

@@ -90,6 +90,19 @@ def pull_reviewed(world: World, repository: Repository, login: str, subject: Pul
     )
 
 
+def queued(world: World, repository: Repository, login: str, ref: str, sha: str, base: tuple[str, str]) -> None:
+    """The merge queue made `sha` at `ref`, of what it will merge into `base` (ref, commit), and asks for checks."""
+    commit = repository.git.commit(sha)
+    group = {
+        "head_sha": sha,
+        "head_ref": ref,
+        "base_ref": base[0],
+        "base_sha": base[1],
+        "head_commit": {"id": sha, "tree_id": commit.tree, "message": commit.message},
+    }
+    record(world, repository, "merge_group", login, ref, sha, {"action": "checks_requested", "merge_group": group})
+
+
 def workflow_dispatched(world: World, repository: Repository, run: WorkflowRun) -> None:
     payload: Json = {"inputs": run.inputs, "ref": run.ref, "workflow": run.path}
     record(world, repository, "workflow_dispatch", run.login, run.ref, run.sha, payload)["runs"].append(run.id)

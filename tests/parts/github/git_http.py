@@ -4,11 +4,12 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.parts.github.credentials import Token
 from tests.parts.github.noticing import notice
 from tests.parts.github.refusals import Refusal
 from tests.parts.github.rest import token_of
 from tests.parts.github.routes import Request
-from tests.parts.github.world import Repository, Token, World
+from tests.parts.github.world import Repository, World
 
 _SERVICES = ("/info/refs", "/git-upload-pack", "/git-receive-pack")
 
@@ -39,7 +40,8 @@ def serve(world: World, request: Request) -> tuple[int, list[tuple[str, str]], b
             401, "Repository not found." if repository.private else "No anonymous write access."
         )
         return status, [*headers, ("WWW-Authenticate", 'Basic realm="GitHub"')], body
-    if token is not None and not token.allows("contents", "write" if pushes else "read"):
+    reached = token is None or token.reaches(repository.full_name)
+    if token is not None and not (reached and token.allows("contents", "write" if pushes else "read")):
         verb = "Write access to repository not granted." if pushes else "Repository not found."
         return _no(403 if pushes else 404, verb)
     if not pushes:

@@ -1,4 +1,4 @@
-"""The GraphQL API's mutations that clients use here, which REST lacks: auto-merge, and refs moved from where they are.
+"""What clients use of the GraphQL API here: auto-merge, refs moved from where they are, many deployments at once.
 
 What they take is GitHub's published schema (npm @octokit/graphql-schema 15.26.1), copied by hand; how
 it refuses is what GitHub answers: status 200, and a list of errors.
@@ -8,11 +8,13 @@ import base64
 import json
 import re
 
+from tests.parts.github.answers.people import node_id
 from tests.parts.github.answers.pulls import mergeable_state
+from tests.parts.github.credentials import Token
 from tests.parts.github.moving_refs import update_refs
 from tests.parts.github.rest import token_of
 from tests.parts.github.routes import Answer, Request
-from tests.parts.github.world import Json, Pull, Repository, World
+from tests.parts.github.world import Deployment, Json, Pull, Repository, World
 
 MUTATION = re.compile(r"mutation(?: \w+)?\(\$input: (\w+)!\) ?\{ ?(\w+)\(input: \$input\) ?\{([\w\s{}]+)\} ?\}")
 # EnablePullRequestAutoMergeInput: every field is a string, or its enumeration; only the first must be given.
@@ -20,14 +22,21 @@ FIELDS = {
     "pullRequestId", "authorEmail", "clientMutationId", "commitBody", "commitHeadline", "expectedHeadOid",
     "mergeMethod",
 }  # fmt: skip
+LATEST = re.compile(
+    r"query\(\$ids: \[ID!\]!\) \{nodes\(ids: \$ids\) \{\.\.\. on Deployment \{id latestStatus \{([\w ]+)\}\}\}\}"
+)
+STATUS_FIELDS = {"state", "description", "createdAt", "environmentUrl", "logUrl", "updatedAt"}
+MOST_NODES = 100
 METHODS = {"MERGE", "REBASE", "SQUASH"}
 OUTPUTS = {"actor", "clientMutationId", "pullRequest"}
 
 
 def answer(world: World, request: Request) -> Answer:
-    """Run the mutation, or refuse it."""
+    """Run the query or the mutation, or refuse it."""
     token = token_of(world, request)
     body = json.loads(request.body)
+    if looked := LATEST.fullmatch(body["query"].strip()):
+        return _latest(world, token, looked[1].split(), body["variables"]["ids"])
     asked = MUTATION.fullmatch(body["query"].strip())
     if asked and asked.groups()[:2] == ("UpdateRefsInput", "updateRefs"):
         return update_refs(world, token, body["variables"]["input"])
@@ -46,7 +55,8 @@ def answer(world: World, request: Request) -> Answer:
     if token is None or found is None:
         return _refused("NOT_FOUND", f"Could not resolve to a node with the global id of '{given['pullRequestId']}'")
     repository, pull = found
-    if not (token.allows("contents", "write") and token.allows("pull_requests", "write")):
+    may = token.allows("contents", "write") and token.allows("pull_requests", "write")
+    if not (may and token.reaches(repository.full_name)):
         return _refused("FORBIDDEN", "Resource not accessible by integration")
     if reason := _unfit(repository, pull, given):
         return _refused("UNPROCESSABLE", reason)
@@ -69,6 +79,31 @@ def _unfit(repository: Repository, pull: Pull, given: Json) -> str | None:
     if state in ("clean", "unstable"):
         return f"Pull request Pull request is in {state} status"
     return None
+
+
+def _latest(world: World, token: Token | None, fields: list[str], ids: list[str]) -> Answer:
+    """The last status of each deployment, null for what is none or may not be seen."""
+    if unknown := set(fields) - STATUS_FIELDS:
+        return _refused("undefinedField", f"Field '{min(unknown)}' doesn't exist on type 'DeploymentStatus'")
+    if len(ids) > MOST_NODES:
+        return _refused("ARGUMENT_LIMIT", f"You may not provide more than {MOST_NODES} node ids")
+    found = {
+        node_id("Deployment", deployment.id): deployment
+        for repository in world.repositories.values()
+        for deployment in repository.deployments.values()
+        if token and token.allows("deployments", "read") and token.reaches(repository.full_name)
+    }
+    nodes = [{"id": one, "latestStatus": _status(found[one], fields)} if one in found else None for one in ids]
+    return Answer(200, {"data": {"nodes": nodes}})
+
+
+def _status(deployment: Deployment, fields: list[str]) -> Json | None:
+    if not deployment.statuses:
+        return None
+    last = deployment.statuses[-1]
+    shown: Json = {"state": last.state.upper(), "description": last.description, "createdAt": last.created_at}
+    shown |= {"environmentUrl": last.environment_url or None, "logUrl": last.log_url, "updatedAt": last.created_at}
+    return {name: shown[name] for name in fields}
 
 
 def _pull(world: World, node: str) -> tuple[Repository, Pull] | None:

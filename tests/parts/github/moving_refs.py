@@ -4,9 +4,10 @@ Its input is GitHub's published schema, copied by hand. In which words GitHub re
 """
 
 from tests.parts.github.answers.people import node_id
+from tests.parts.github.credentials import Token
 from tests.parts.github.noticing import notice
 from tests.parts.github.routes import Answer
-from tests.parts.github.world import Json, Repository, Token, World
+from tests.parts.github.world import Json, Repository, World
 
 FIELDS = {"clientMutationId", "refUpdates", "repositoryId"}
 UPDATE = {"afterOid", "beforeOid", "force", "name"}

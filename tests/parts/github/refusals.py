@@ -25,6 +25,11 @@ def bad_credentials() -> Refusal:
     return Refusal(401, "Bad credentials")
 
 
+def no_web_token() -> Refusal:
+    """What asks for an App takes its JWT, and nothing else does; also the answer to a JWT that is signed by another."""
+    return Refusal(401, "A JSON web token could not be decoded")
+
+
 def requires_authentication() -> Refusal:
     return Refusal(401, "Requires authentication")
 

@@ -5,14 +5,15 @@ import hashlib
 import json
 from typing import Any
 
-from tests.parts.github import refusals
+from tests.parts.github import apps, refusals
+from tests.parts.github.credentials import Token
 from tests.parts.github.description import Description
 from tests.parts.github.endpoints import register_all
 from tests.parts.github.endpoints.merges import merge_what_waits
 from tests.parts.github.noticing import notice
 from tests.parts.github.refusals import Refusal
 from tests.parts.github.routes import ENDPOINTS, Answer, Call, Endpoint, Request, find
-from tests.parts.github.world import Json, Repository, Token, World
+from tests.parts.github.world import Json, Repository, World
 
 
 class WrongAnswer(Exception):
@@ -69,7 +70,8 @@ class Rest:
         if "owner" not in arguments:
             return None
         repository = self.world.repositories.get(f"{arguments['owner']}/{arguments['repo']}")
-        if repository is None or (repository.private and token is None):
+        reached = token is None or token.reaches(f"{arguments['owner']}/{arguments['repo']}")
+        if repository is None or (repository.private and token is None) or not reached:
             raise refusals.not_found()
         return repository
 
@@ -105,9 +107,12 @@ def token_of(world: World, request: Request) -> Token | None:
     secret = credential(request)
     if secret is None:
         return None
-    if secret not in world.tokens:
+    if secret.count(".") == 2:
+        return apps.by_jwt(world, secret)
+    token = world.tokens.get(secret)
+    if token is None or (token.ends is not None and token.ends <= world.time()):
         raise refusals.bad_credentials()
-    return world.tokens[secret]
+    return token
 
 
 def _permit(endpoint: Endpoint, token: Token | None, repository: Repository | None) -> None:
@@ -115,6 +120,8 @@ def _permit(endpoint: Endpoint, token: Token | None, repository: Repository | No
         if endpoint.method != "GET" or repository is None:
             raise refusals.requires_authentication()
         return
+    if (token.app is None) == (endpoint.needs[0][0] == "app"):
+        raise refusals.no_web_token()
     if not any(token.allows(scope, level) for scope, level in endpoint.needs):
         raise refusals.not_accessible(*endpoint.needs[0])
 

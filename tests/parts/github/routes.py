@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from tests.parts.github import refusals
-from tests.parts.github.world import MOST_PER_PAGE, Json, Repository, Token, World
+from tests.parts.github.credentials import Token
+from tests.parts.github.world import MOST_PER_PAGE, Json, Repository, World
 
 Item = TypeVar("Item")
 # Path arguments that may hold slashes: names of refs and paths of files.

@@ -80,6 +80,10 @@ class Connection(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: Server
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The `Date` of an answer: that of this server's clock."""
+        return super().date_time_string(self.server.world.time() if timestamp is None else timestamp)
+
     def log_message(self, format: str, *args: Any) -> None:
         """The server keeps its own log."""
 

@@ -16,11 +16,15 @@ from tests.parts.github.world import DEFAULT_TOKEN, Json, Repository, WorkflowRu
 
 FOLDER = ".github/workflows"
 _TYPES = ("opened", "synchronize", "reopened")  # of pull requests, where a workflow names none
-_FILTERS = {"push": {"branches", "paths"}, "pull_request": {"branches", "paths", "types"}}
+_FILTERS = {
+    "push": {"branches", "paths"},
+    "pull_request": {"branches", "paths", "types"},
+    "merge_group": {"branches", "types"},
+}
 
 
 def start(world: World, repository: Repository, event: Json) -> list[int]:
-    """Make the runs that an event of a push or a pull request starts; gives their numbers.
+    """Make the runs that an event of a push, a pull request or a merge queue starts; gives their numbers.
 
     What the default token does starts none, save that those of its pull requests are there, and wait for a person who
     approves them: `action_required`.
@@ -85,6 +89,8 @@ def _wants(declared: Json, git: BareRepository, event: Json) -> bool:
         branch, old, new = event["ref"].removeprefix("refs/heads/"), payload["before"], payload["after"]
         if event["ref"].startswith("refs/tags/"):
             return not filters
+    elif name == "merge_group":
+        branch, old, new = payload["merge_group"]["base_ref"].removeprefix("refs/heads/"), "", event["sha"]
     else:
         pull = payload["pull_request"]
         branch, old, new = pull["base"]["ref"], pull["base"]["sha"], event["sha"]

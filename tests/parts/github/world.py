@@ -1,6 +1,7 @@
 """Everything the server remembers: tokens, repositories and what hangs on them. Records only; no decision."""
 
 import threading
+import time
 import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.parts.github.bare import BareRepository
+from tests.parts.github.credentials import App, Token
 
 Json = dict[str, Any]
 MOST_PER_PAGE = 100
@@ -28,23 +30,6 @@ def user_id(login: str) -> int:
 def is_bot(login: str) -> bool:
     """Whether an App acts, as GITHUB_TOKEN's `github-actions[bot]` does, and not a person."""
     return login.endswith("[bot]")
-
-
-@dataclass(frozen=True)
-class Token:
-    """One credential. `permissions` maps a scope to `read` or `write`; None: all that its owner may."""
-
-    secret: str
-    login: str
-    name: str
-    permissions: dict[str, str] | None = None
-
-    def allows(self, scope: str, level: str) -> bool:
-        """Whether the token holds `level` (`read` or `write`) on `scope` (`contents`, `pull_requests`, …)."""
-        if self.permissions is None or scope == "metadata":
-            return True
-        held = self.permissions.get(scope, "none")
-        return held == "write" or held == level
 
 
 @dataclass
@@ -232,9 +217,11 @@ class Repository:
     default_workflow_permissions: str = "read"
     secrets: list[str] = field(default_factory=list)  # names
     organization_secrets: list[str] = field(default_factory=list)
+    variables: list[str] = field(default_factory=list)  # names
     environments: list[Json] = field(default_factory=list)  # name, guarded (bool), secrets (names)
     artifacts: list[Json] = field(default_factory=list)  # name, run, url (where the zip lies)
     strangers: list[str] = field(default_factory=list)  # who is no member
+    teams: dict[str, list[str]] = field(default_factory=dict)  # members, by name as in acme/ml
     created_at: str = field(default_factory=now)
     issues: dict[int, Issue] = field(default_factory=dict)
     pulls: dict[int, Pull] = field(default_factory=dict)
@@ -261,6 +248,9 @@ class World:
         self.url = url
         self.lock = threading.RLock()
         self.tokens: dict[str, Token] = {}
+        self.apps: dict[int, App] = {}
+        self.clock_is_ahead = 0.0  # seconds
+        self.tokens_last = 3600.0  # seconds, those of an App's installation
         self.repositories: dict[str, Repository] = {}
         self.events: list[Json] = []
         self._numbers = count(1001)
@@ -271,4 +261,9 @@ class World:
 
     def logins(self) -> set[str]:
         """Everybody the server knows: who holds a token, and who owns a repository."""
-        return {token.login for token in self.tokens.values()} | {r.owner for r in self.repositories.values()}
+        people = {token.login for token in self.tokens.values()} | {r.owner for r in self.repositories.values()}
+        return people | {app.login for app in self.apps.values()}
+
+    def time(self) -> float:
+        """What this server's clock says, in Unix time."""
+        return time.time() + self.clock_is_ahead

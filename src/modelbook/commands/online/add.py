@@ -135,8 +135,9 @@ def _fetch(workspace: Workspace, file: Path | None, url: str | None, artifact: s
         with explained(file, "read"), file.open("rb") as opened:
             return opened.read(MAX_BYTES + 1)
     if artifact is not None:
-        from modelbook.adapters.github_api import TOKENS, open_api
         from modelbook.adapters.github_artifacts import read_artifact
+        from modelbook.adapters.github_tokens import TOKENS
+        from modelbook.adapters.open_github import open_api
 
         return read_artifact(open_api(workspace.repository, tokens=TOKENS[::-1]), artifact, limit=MAX_BYTES)
     sources = workspace.registry.policy.online.sources

@@ -101,8 +101,9 @@ def _found(workspace: Workspace, model: str, stage: str, known: Known, last: int
 
 def _open(workspace: Workspace, model: str, stage: str, one: Divergence, known: Known) -> str:
     """The address of the issue: that which is there, or a new one."""
-    from modelbook.adapters.github_api import TOKENS, open_api
     from modelbook.adapters.github_issues import open_issue
+    from modelbook.adapters.github_tokens import TOKENS
+    from modelbook.adapters.open_github import open_api
 
     # What a job's own token writes starts no workflow, and an issue has none to start.
     api = open_api(workspace.repository, tokens=TOKENS[::-1])

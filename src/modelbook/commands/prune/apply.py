@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from modelbook.adapters.git import run_git
+from modelbook.adapters.git_process import run_git
 from modelbook.adapters.prune_journal import Journal
 from modelbook.adapters.pruning import carry_out, purge
 from modelbook.adapters.workflow import set_outputs

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from modelbook.adapters.git import Repository, run_git
+from modelbook.adapters.git import Repository
+from modelbook.adapters.git_process import run_git
 from modelbook.adapters.workflow import event_inputs, in_workflow, set_outputs
 from modelbook.commands._console import print_json, say
 from modelbook.commands._sweeping import Sweeping, open_sweep

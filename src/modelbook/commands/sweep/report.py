@@ -54,14 +54,11 @@ def command(
     drawn = _draw(sweeping, pictures) if pictures else []
     publish_text(sweep_markdown(report, pictures=f"the run's artifact ({', '.join(drawn)})" if drawn else None))
     _hand_on(sweeping, report)
-    if register_best:
-        register_the_best(sweeping, report, register_best, signer, forge_name, as_json=as_json)
-    elif as_json:
-        print_json(report.as_json())
-    else:
-        tell(report)
+    show(report, as_json=as_json, registers=bool(register_best))
     for name in drawn:
         say(f"  {pictures / name}" if pictures else name, as_json=as_json)
+    if register_best:
+        register_the_best(sweeping, report, register_best, signer, forge_name, as_json=as_json)
     return Exit.YES if report.best else Exit.NO
 
 
@@ -102,7 +99,7 @@ def _tag(report: SweepReport) -> str:
 def register_the_best(
     sweeping: Sweeping, report: SweepReport, model: str, signer: str, forge_name: str, *, as_json: bool
 ) -> None:
-    """Register the best trial of a sweep that is over. Raises BadInput where it is not."""
+    """Register the best trial of a sweep that is over, and tell of it. Raises BadInput where it is not over."""
     best = report.best
     if best is None or not report.settled:
         why = (
@@ -123,8 +120,12 @@ def register_the_best(
     )
 
 
-def tell(report: SweepReport) -> None:
-    """The report for a person at a terminal."""
+def show(report: SweepReport, *, as_json: bool, registers: bool) -> None:
+    """The report for a person, or for a program; where the best trial `registers`, the JSON is of that alone."""
+    if as_json:
+        if not registers:
+            print_json(report.as_json())
+        return
     sweep, best = report.sweep, report.best
     counts = ", ".join(f"{count} {status}" for status, count in report.counts.items()) or "no trial yet"
     say(f"{sweep.name}: {counts}; {report.hours:.2f} GPU hours")
@@ -151,5 +152,5 @@ def tell(report: SweepReport) -> None:
         say(f"the search is over: {report.round.why}")
     if report.round.legs:
         say(f"  next: {len(report.round.legs)} to train")
-    elif best and report.settled:
+    elif best and report.settled and not registers:
         say(f"  next: modelbook register MODEL --run {best.trial.run}")

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from modelbook.commands._console import counted, print_json, say
+from modelbook.commands._console import counted, say
+from modelbook.commands._registering import open_registrar
 from modelbook.commands._sweep_pool import Pool
 from modelbook.commands._sweeping import Sweeping, open_sweep
 from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
-from modelbook.commands.sweep.report import make_report, register_the_best, tell
+from modelbook.commands.sweep.report import make_report, register_the_best, show
 from modelbook.core.names import check_name
 from modelbook.core.sweep_markdown import shown
 from modelbook.core.sweep_rounds import Round, next_round, trials_to_come
@@ -47,16 +48,23 @@ def command(
     if register_best:
         check_name(register_best, "registered model")
     sweeping = open_sweep(file, registry_folder, begin=True)
+    if register_best:
+        open_registrar(sweeping.workspace, register_best, signer)  # rather than after hours of training
     options = ["--allow-dirty"] * allow_dirty + (["--registry", registry_folder] if registry_folder else [])
+    say(f"sweep {sweeping.sweep.name}: {_size(sweeping)}, {parallel} at once", as_json=as_json)
     sweeping, last = _train_all(sweeping, Pool(file, parallel, options), as_json)
     report = make_report(sweeping)
-    if register_best and report.settled:
+    registers = bool(register_best) and report.settled
+    show(report, as_json=as_json, registers=registers)
+    if register_best and registers:
         register_the_best(sweeping, report, register_best, signer, forge_name, as_json=as_json)
-    elif as_json:
-        print_json(report.as_json())
-    else:
-        tell(report)
     return Exit.YES if report.best and not last.broken else Exit.NO
+
+
+def _size(sweeping: Sweeping) -> str:
+    left, ended = trials_to_come(sweeping.sweep, sweeping.trials), sum(one.ended for one in sweeping.trials)
+    to_come = "" if left is None else f", at most {left} to come"
+    return f"{ended} trials ended{to_come}"
 
 
 def _train_all(sweeping: Sweeping, pool: Pool, as_json: bool) -> tuple[Sweeping, Round]:
@@ -65,7 +73,7 @@ def _train_all(sweeping: Sweeping, pool: Pool, as_json: bool) -> tuple[Sweeping,
     Raises BadInput where a trial cannot even begin: the next one could not either.
     """
     attempts: dict[Leg, int] = {}  # that each one had when it was begun
-    with pool, counted("training", trials_to_come(sweeping.sweep, sweeping.trials)) as done:
+    with pool, counted("training", trials_to_come(sweeping.sweep, sweeping.trials) or 0) as done:
         while True:
             turn = next_round(sweeping.sweep, sweeping.trials, pool.legs)
             for leg in turn.legs[: pool.room]:
@@ -75,9 +83,10 @@ def _train_all(sweeping: Sweeping, pool: Pool, as_json: bool) -> tuple[Sweeping,
                 return sweeping, turn
             leg, code, said = pool.wait()
             sweeping = sweeping.again()
-            if code and sweeping.attempts(leg) == attempts[leg]:
-                raise BadInput(f"trial {leg} could not be trained:\n{said}", where=str(sweeping.path))
             one = sweeping.of(leg)
+            elsewhere = code > 0 and one is not None and one.status == "running"  # what ends by itself says so
+            if code and (elsewhere or sweeping.attempts(leg) == attempts[leg]):
+                raise BadInput(f"trial {leg} could not be trained:\n{said}", where=str(sweeping.path))
             done(int(one is not None and one.ended))
             say(_words(sweeping, leg), as_json=as_json)
 

@@ -1,9 +1,10 @@
 """Pull requests and their reviews."""
 
 from tests.parts.github.answers.issues import labels
-from tests.parts.github.answers.people import api, app_id, association, node_id, page, simple_user
+from tests.parts.github.answers.people import api, association, node_id, page, simple_user
 from tests.parts.github.answers.repositories import repository as repository_shape
 from tests.parts.github.changes import changed_files
+from tests.parts.github.requirements import OUT_OF_DATE, missing
 from tests.parts.github.world import Json, Pull, Repository, Review, World
 
 
@@ -91,50 +92,20 @@ def pull(world: World, repository: Repository, record: Pull) -> Json:
 
 
 def mergeable_state(repository: Repository, record: Pull) -> str:
-    """Whether it may be merged, in GitHub's word: dirty, draft, blocked by a rule, unstable (a red check), clean."""
+    """Whether it may be merged, in GitHub's word: dirty, draft, behind, blocked (a rule), unstable (a check), clean."""
     if not record.mergeable:
         return "dirty"
     if record.draft:
         return "draft"
-    if record.base_ref == repository.default_branch and missing(repository, record):
-        return "blocked"
+    protected = record.base_ref == repository.default_branch
+    if protected and (lack := missing(repository, record)):
+        return "behind" if lack == OUT_OF_DATE else "blocked"
     latest = {s.context: s.state for s in repository.statuses if s.sha == record.head_sha}
     runs = {c.name: c.conclusion for c in repository.check_runs.values() if c.head_sha == record.head_sha}
     green = all(state == "success" for state in latest.values()) and all(
         conclusion in ("success", "neutral", "skipped") for conclusion in runs.values()
     )
     return "clean" if green else "unstable"
-
-
-def missing(repository: Repository, record: Pull) -> str | None:
-    """What the rules of the default branch ask for and the pull request has not, in GitHub's words."""
-    statuses = [status for status in repository.statuses if status.sha == record.head_sha]
-    latest = {status.context: status for status in statuses}.values()
-    green = {(status.context, app_id(status.login)) for status in latest if status.state == "success"}
-    green |= {
-        (run.name, app_id(run.login))
-        for run in repository.check_runs.values()
-        if run.head_sha == record.head_sha and run.conclusion in ("success", "neutral", "skipped")
-    }
-    required = [(name, None) for name in repository.required_checks]
-    for parameters in _rules(repository, "required_status_checks"):
-        checks = parameters["required_status_checks"]
-        required += [(check["context"], check.get("integration_id")) for check in checks]
-    for name, app in required:
-        if not any(found == name and app in (None, by) for found, by in green):
-            return f'Required status check "{name}" is expected.'
-    wanted = [rule["required_approving_review_count"] for rule in _rules(repository, "pull_request")]
-    count = max([repository.required_approvals, *wanted])
-    approvals = {r.login for r in record.reviews if r.state == "APPROVED"}
-    if len(approvals) < count:
-        return f"At least {count} approving review is required by reviewers with write access."
-    return None
-
-
-def _rules(repository: Repository, kind: str) -> list[Json]:
-    """What the rules of one kind in active rulesets ask for; each holds for the default branch here."""
-    rules = [rule for one in repository.rulesets if one["enforcement"] == "active" for rule in one.get("rules", ())]
-    return [rule["parameters"] for rule in rules if rule["type"] == kind]
 
 
 def review(world: World, repository: Repository, record: Pull, given: Review) -> Json:

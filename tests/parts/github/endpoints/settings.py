@@ -3,11 +3,11 @@
 from tests.parts.github import refusals
 from tests.parts.github.answers.people import api, app, node_id, page
 from tests.parts.github.answers.repositories import full_repository
+from tests.parts.github.requirements import CODE_OWNERS
 from tests.parts.github.routes import Answer, Call, endpoint
 from tests.parts.github.world import DEFAULT_TOKEN, Json, is_bot
 
 _REPO = "/repos/{owner}/{repo}"
-_CODE_OWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 
 
 @endpoint("GET", "/apps/{app_slug}", "metadata:read")
@@ -41,6 +41,16 @@ def organization_secrets(call: Call) -> Answer:
     return _names(call, call.repository.organization_secrets)
 
 
+@endpoint("GET", _REPO + "/actions/variables", "actions_variables:read")
+def variables(call: Call) -> Answer:
+    return _names(call, call.repository.variables, "variables")
+
+
+@endpoint("GET", _REPO + "/actions/organization-variables", "actions_variables:read")
+def organization_variables(call: Call) -> Answer:
+    return _names(call, [], "variables")
+
+
 @endpoint("GET", _REPO + "/environments", "actions:read")
 def environments(call: Call) -> Answer:
     found = call.repository.environments
@@ -63,7 +73,7 @@ def environment_secrets(call: Call) -> Answer:
 def code_owner_errors(call: Call) -> Answer:
     git, ref = call.repository.git, call.query.get("ref", call.repository.default_branch)
     commit = git.resolve(ref)
-    entries = ((path, git.entry(commit, path)) for path in _CODE_OWNERS) if commit else ()
+    entries = ((path, git.entry(commit, path)) for path in CODE_OWNERS) if commit else ()
     path, entry = next(((path, entry) for path, entry in entries if entry), (None, None))
     if path is None or entry is None:
         raise refusals.not_found()
@@ -88,11 +98,11 @@ def code_owner_errors(call: Call) -> Answer:
     return Answer(200, {"errors": errors})
 
 
-def _names(call: Call, names: list[str]) -> Answer:
+def _names(call: Call, names: list[str], kind: str = "secrets") -> Answer:
     chosen, headers = call.slice(names)
-    at = call.repository.created_at
-    shown = [{"name": name, "created_at": at, "updated_at": at} for name in chosen]
-    return Answer(200, {"total_count": len(names), "secrets": shown}, headers)
+    at, value = call.repository.created_at, {"value": "x"} if kind == "variables" else {}
+    shown = [{"name": name, "created_at": at, "updated_at": at} | value for name in chosen]
+    return Answer(200, {"total_count": len(names), kind: shown}, headers)
 
 
 def _environment(call: Call, record: Json) -> Json:

@@ -1,0 +1,87 @@
+"""git as a process, with a cleaned environment."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from modelbook.errors import BadInput, ForgeError
+
+# A hook, an alias or a caller's GIT_DIR must not lead git elsewhere than `cwd`.
+_KEPT = {f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL", "DATE")}
+_KEPT |= {"GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_EXEC_PATH", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"}
+_KEPT |= {"GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"}
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment that git gets: the caller's, less what would redirect it, and never a prompt or a pager."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in _KEPT}
+    kept |= {"GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+    # Else a file in .git could put one object, or one parent, in the place of another.
+    kept |= {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
+    return kept | dict(extra or {})
+
+
+def run_git(
+    args: Iterable[str], cwd: Path, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git and return what it said, whatever its exit status. Raises BadInput where git is missing."""
+    try:
+        # Without input, standard input is empty rather than the terminal.
+        return subprocess.run(
+            _command(args), cwd=cwd, input=stdin or b"", env=environment(env), capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        if not cwd.is_dir():
+            raise BadInput("no such folder", where=str(cwd), remedy="Name a folder that exists.") from None
+        raise BadInput("git is not installed", remedy="Install git 2.31 or newer.") from None
+
+
+def _command(args: Iterable[str]) -> list[str]:
+    return ["git", "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *args]
+
+
+def git_bytes(
+    args: Iterable[str], cwd: Path, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+) -> bytes:
+    """What `git args` prints. Raises ForgeError with git's own words if it fails."""
+    args = list(args)
+    done = run_git(args, cwd, stdin=stdin, env=env)
+    if done.returncode:
+        words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+        raise ForgeError(f"git {args[0]} failed: {words}", where=str(cwd))
+    return done.stdout
+
+
+def git_at_most(limit: int, args: Iterable[str], cwd: Path, *, env: Mapping[str, str] | None = None) -> bytes | None:
+    """What `git args` prints, or None if that is more than `limit` bytes: git is ended then, and memory spared.
+
+    Raises ForgeError with git's own words if it fails.
+    """
+    args = list(args)
+    with (
+        tempfile.TemporaryFile() as words,
+        subprocess.Popen(
+            _command(args),
+            cwd=cwd,
+            env=environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=words,
+        ) as process,
+    ):
+        data = process.stdout.read(limit + 1) if process.stdout else b""
+        if len(data) > limit:
+            process.kill()
+            return None
+        if process.wait():
+            words.seek(0)
+            said = words.read().decode(errors="replace").strip() or f"exit status {process.returncode}"
+            raise ForgeError(f"git {args[0]} failed: {said}", where=str(cwd))
+    return data
+
+
+def git(args: Iterable[str], cwd: Path) -> str:
+    """What `git args` prints, as text without the last line's end. Raises ForgeError if it fails."""
+    return git_bytes(args, cwd).decode(errors="surrogateescape").rstrip("\n")

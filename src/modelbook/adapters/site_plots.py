@@ -1,0 +1,191 @@
+"""The plots of the site, drawn by lets-plot as SVG files that follow the reader's light or dark."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+from modelbook.core.curves import Curve, thinned
+from modelbook.core.moments import moment
+from modelbook.core.site_pages import ModelPage, Series
+from modelbook.core.site_version import Stay
+from modelbook.errors import BadInput
+
+WIDTH, HEIGHT = 480, 190  # pixels at which text has its natural size
+LINE = 1000  # width of the time line
+_ROW = 44  # height of a stage on the time line
+# lets-plot is given these, and each becomes a colour of light and one of dark.
+_COLOURS = {
+    "ink": ("#010203", "#57606a", "#9aa4b2"),
+    "grid": ("#010204", "#e6e9ee", "#2a3038"),
+    "line": ("#010205", "#2f6feb", "#6ea8fe"),
+    "band": ("#010206", "#2f6feb", "#6ea8fe"),
+    "bar": ("#010207", "#bcd3fb", "#274574"),
+    "past": ("#010208", "#dfe4ea", "#39414c"),
+    "label": ("#010209", "#1f2328", "#e6edf3"),
+}
+_TINT = {name: given for name, (given, _, _) in _COLOURS.items()}
+_NUMBER = re.compile(r"\d+\.\d{2,}")
+_VALUE = re.compile(r'="[^"]*"')
+_POINTS = 80  # of a metric: every version, or what a reader could tell apart
+_MANY = 60  # versions, from which on they are a line without dots
+_WIDE = timedelta(hours=1)
+
+
+def require_plots() -> None:
+    """Raise BadInput where what draws and what writes pages is not installed."""
+    from importlib.util import find_spec
+
+    if missing := [name for name in ("jinja2", "lets_plot") if find_spec(name) is None]:
+        raise BadInput(
+            f"the site needs {' and '.join(missing)}, which is not installed",
+            remedy="pip install 'modelbook[site]'",
+        )
+
+
+def series_plot(series: Series) -> bytes:
+    """A metric over the versions, with the interval of each where it is known."""
+    from lets_plot import aes, geom_line, geom_linerange, geom_point, geom_ribbon, ggplot
+
+    many = len(series.versions) > _MANY
+    values = dict(zip(series.versions, series.values, strict=True))
+    shown = [at for at, _ in thinned([(at, one.value) for at, one in values.items()], _POINTS)]
+    known = [(at, values[at]) for at in shown if values[at].low is not None]
+    band = {"x": [at for at, _ in known], "low": [o.low for _, o in known], "high": [o.high for _, o in known]}
+    data = {"x": shown, "y": [values[at].value for at in shown]}
+    plot = ggplot(data, aes("x", "y"))
+    if known:
+        ends = aes("x", ymin="low", ymax="high")
+        plot += (
+            geom_ribbon(ends, data=band, fill=_TINT["band"], alpha=0.16, size=0, inherit_aes=False)
+            if many
+            else geom_linerange(ends, data=band, color=_TINT["band"], alpha=0.4, size=2.2, inherit_aes=False)
+        )
+    plot += geom_line(color=_TINT["line"], size=0.9)
+    if not many:
+        plot += geom_point(color=_TINT["line"], size=2.6 if len(series.versions) <= 30 else 1.8)
+    return _drawn(plot + _whole_steps(series.versions), HEIGHT)
+
+
+def curve_plot(curve: Curve) -> bytes:
+    """A metric over the steps of a run."""
+    from lets_plot import aes, geom_line, ggplot
+
+    data = {"x": list(curve.steps), "y": list(curve.values)}
+    return _drawn(ggplot(data, aes("x", "y")) + geom_line(color=_TINT["line"], size=0.9), HEIGHT)
+
+
+def timeline_plot(page: ModelPage) -> bytes | None:
+    """What was in which stage when, above the day that each version was registered; None where nothing is known.
+
+    It ends a little after the last thing that happened: what goes on reaches the end.
+    """
+    from lets_plot import aes, geom_point, geom_segment, geom_text, ggplot, scale_x_datetime, scale_y_continuous
+
+    rows = [row for row in page.rows if row.created]
+    if not rows:
+        return None
+    times = [row.created for row in rows] + [at for stay in page.stays for at in (stay.since, stay.until) if at]
+    first, last = moment(min(times, key=moment)), moment(max(times, key=moment))
+    end = last + max((last - first) / 12, _WIDE)
+    lanes = [stage for stage in page.stages if any(stay.stage == stage for stay in page.stays)]
+    height = {stage: at + 1 for at, stage in enumerate(lanes)}
+    made = {"x": [moment(row.created) for row in rows], "y": [0.0] * len(rows)}
+    plot = ggplot() + geom_point(
+        aes("x", "y"), data=made, color=_TINT["line"], size=2.4, alpha=0.75 if len(rows) <= _MANY else 0.3
+    )
+    for going, tint in ((False, "past"), (True, "bar")):
+        stays = [stay for stay in page.stays if stay.stage in height and (stay.until is None) == going]
+        if stays:
+            bars = _bars(stays, height, first, end)
+            plot += geom_segment(
+                aes("x", "y", xend="end", yend="y"), data=bars, color=_TINT[tint], size=15, lineend="butt"
+            )
+            labels = _labels(bars, end - first)
+            plot += geom_text(aes("x", "y", label="text"), data=labels, color=_TINT["label"], size=5.2)
+    plot += scale_x_datetime(expand=[0.02, 0])
+    plot += scale_y_continuous(
+        breaks=[0, *height.values()], labels=["registered", *height], limits=[-0.6, len(lanes) + 0.6]
+    )
+    return _drawn(plot, 52 + _ROW * (len(lanes) + 1), width=LINE, y_grid=False)
+
+
+def _bars(stays: Sequence[Stay], height: Mapping[str, int], first: datetime, end: datetime) -> dict[str, list[Any]]:
+    begins = [moment(stay.since) if stay.since else first for stay in stays]
+    ends = [moment(stay.until) if stay.until else end for stay in stays]
+    return {
+        "x": begins,
+        # One that lasted no time is seen all the same; a gap of a hair tells two of them apart.
+        "end": [max(stop, start + (end - first) / 250) for start, stop in zip(begins, ends, strict=True)],
+        "y": [height[stay.stage] for stay in stays],
+        "text": [str(stay.version) for stay in stays],
+    }
+
+
+def _labels(bars: Mapping[str, list[Any]], whole: timedelta) -> dict[str, list[Any]]:
+    """The version's number in the middle of each bar that has room for it."""
+    found: dict[str, list[Any]] = {"x": [], "y": [], "text": []}
+    for start, stop, y, text in zip(bars["x"], bars["end"], bars["y"], bars["text"], strict=True):
+        if (stop - start) >= max(whole, _WIDE) * (0.012 + 0.010 * len(text)):
+            found["x"].append(start + (stop - start) / 2)
+            found["y"].append(y)
+            found["text"].append(text)
+    return found
+
+
+def _whole_steps(versions: Sequence[int]) -> Any:
+    """Ticks at whole versions only."""
+    from lets_plot import scale_x_continuous
+
+    low, high = versions[0], versions[-1]
+    step = next(one for one in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10**9) if (high - low) / one <= 8)
+    breaks = [at for at in range(low, high + 1) if at % step == 0] or [low]
+    return scale_x_continuous(breaks=breaks, format="d")
+
+
+def _drawn(plot: Any, height: int, *, width: int = WIDTH, y_grid: bool = True) -> bytes:
+    from lets_plot import element_blank, element_line, element_text, ggsize, theme, theme_minimal
+
+    text = element_text(color=_TINT["ink"], size=12)
+    grid = element_line(color=_TINT["grid"], size=1)
+    plot += theme_minimal() + theme(
+        text=text,
+        axis_text=text,
+        axis_title=element_blank(),
+        panel_grid_major_y=grid if y_grid else element_blank(),
+        panel_grid_major_x=element_blank() if y_grid else grid,
+        axis_line_x=grid,
+        axis_ticks=element_blank(),
+        plot_background=element_blank(),
+        panel_background=element_blank(),
+        legend_position="none",
+        plot_margin=[6, 10, 4, 4],
+        panel_grid_minor=element_blank(),
+    )
+    file = BytesIO()
+    (plot + ggsize(width, height)).to_svg(file)
+    return _tidied(file.getvalue().decode())
+
+
+def _tidied(svg: str) -> bytes:
+    """The drawing with colours for light and dark, the same bytes each time, and nothing that no page needs."""
+    body = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
+    for at, name in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]+)"', body))):  # it draws them at random
+        body = body.replace(f'"{name}"', f'"n{at}"').replace(f"#{name})", f"#n{at})")
+    for name, (given, _, _) in _COLOURS.items():
+        red, green, blue = (int(given[at : at + 2], 16) for at in (1, 3, 5))
+        body = body.replace(f"rgb({red},{green},{blue})", f"var(--{name})").replace(given, f"var(--{name})")
+    body = _VALUE.sub(lambda found: _NUMBER.sub(lambda one: f"{float(one[0]):.1f}", found[0]), body)
+    body = re.sub(r">\s+<", "><", body)
+    body = re.sub(r' (?:fill|stroke)-opacity="1\.0"', "", body)
+    body = re.sub(r'(<svg[^>]*?) width="([\d.]+)" height="([\d.]+)"', r'\1 viewBox="0 0 \2 \3"', body, count=1)
+    start = body.index(">", body.index("<svg")) + 1
+    return (body[:start] + _style() + body[start:] + "\n").encode()
+
+
+def _style() -> str:
+    light = ";".join(f"--{name}:{colour}" for name, (_, colour, _) in _COLOURS.items())
+    dark = ";".join(f"--{name}:{colour}" for name, (_, _, colour) in _COLOURS.items())
+    text = "text{font:12px system-ui,sans-serif;fill:var(--ink)}"
+    return f"<style>svg{{{light}}}@media(prefers-color-scheme:dark){{svg{{{dark}}}}}{text}</style>"

@@ -1,0 +1,151 @@
+"""What a site is made of, gathered once: the registry of a commit, its history, and where its code lies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from modelbook.adapters.git import Repository
+from modelbook.adapters.github_place import page_of
+from modelbook.adapters.registry_files import read_times
+from modelbook.adapters.site_writer import stamp
+from modelbook.commands._workspace import Workspace
+from modelbook.core import layout
+from modelbook.core.accounts import in_words, stages_told
+from modelbook.core.digests import digest_of
+from modelbook.core.documents import DocumentError
+from modelbook.core.github_page import GitHubPage
+from modelbook.core.past import Past, past_of
+from modelbook.core.registry import Registry
+from modelbook.core.site_version import Around, Stay
+from modelbook.core.tenure import tenures
+from modelbook.core.watched import WatchedFiles
+
+_RULES = (layout.POLICY, layout.TRUST, layout.TRUSTED_ROOT)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The registry at a commit, whose `files` note what is asked for; its past; a digest of what all pages share."""
+
+    registry: Registry
+    files: WatchedFiles
+    past: Past
+    github: GitHubPage | None
+    title: str
+    commit: str
+    commit_time: str
+    stamp: str
+    _digests: dict[str, str] = field(default_factory=dict)
+
+    def digest(self, path: str) -> str | None:
+        """The digest of a file, None where there is none."""
+        if path not in self._digests and path in self.registry.files:
+            self._digests[path] = digest_of(self.registry.files[path])
+        return self._digests.get(path)
+
+    @cached_property
+    def _own(self) -> dict[tuple[str, int], list[str]]:
+        found: dict[tuple[str, int], list[str]] = {}
+        for path, place in sorted(self.registry.places.items()):
+            if place.version and path.startswith("models/"):
+                found.setdefault((place.name or "", place.version), []).append(path)
+        return found
+
+    def own_paths(self, model: str, version: int) -> list[str]:
+        """The paths of a version's own files."""
+        return self._own[model, version]
+
+    def stays(self, model: str) -> tuple[Stay, ...]:
+        """Every time of a version in a stage, stage by stage, oldest first."""
+        return tuple(
+            Stay(
+                stage,
+                one.holder.version,
+                one.since,
+                one.until,
+                in_words([landing.pointer.kind for landing in one.landings]),
+                one.landings[-1].pointer.held,
+            )
+            for stage in stages_told(self.registry, model, self.past.tenures)
+            for one in self.past.tenures.of(model, stage)
+        )
+
+    @cached_property
+    def _by_model(self) -> dict[str, dict[str, bytes]]:
+        found: dict[str, dict[str, bytes]] = {}
+        for path, place in self.registry.places.items():
+            if path.startswith("models/"):
+                found.setdefault(place.name or "", {})[path] = self.registry.files[path]
+        return found
+
+    def only(self, model: str) -> Registry:
+        """The registry as if it had this one model, for what looks through all files of it."""
+        rules = {path: self.registry.files[path] for path in _RULES if path in self.registry.files}
+        files = {**self._by_model.get(model, {}), **rules}
+        return Registry(files, self.registry.prefix, keyless=self.registry.keyless)
+
+
+def gather(workspace: Workspace, forge: str) -> Source:
+    """Read the history, and what it speaks of that is gone since. Raises BadInput where the rules cannot be read."""
+    repository, folder, commit = workspace.repository, workspace.folder, workspace.commit
+    files = WatchedFiles(workspace.registry.files)
+    registry = Registry(files, workspace.registry.prefix, keyless=workspace.registry.keyless)
+    _ = registry.policy, registry.trust  # nothing is verified without them
+    github = page_of(repository, forge)
+    rules = [(path, digest_of(registry.files[path])) for path in _RULES if path in registry.files]
+    return Source(
+        registry,
+        files,
+        _past(repository, folder, commit, workspace.registry.files),
+        github,
+        github.name if github else repository.root.resolve().name,
+        commit,
+        repository.about(commit).time,
+        digest_of(repr((stamp(), rules, github, registry.prefix)).encode()),
+    )
+
+
+def _past(repository: Repository, folder: str, commit: str, files: Mapping[str, bytes]) -> Past:
+    history = repository.history(commit, [folder]).below(folder)
+    present = {
+        entry.oid: path.removeprefix(f"{folder}/") for path, entry in repository.entries(commit, [folder]).items()
+    }
+    blobs = {oid: files[path] for oid, path in present.items() if path in files}
+    wanted = {one.oid for one in history.revisions if one.oid and one.oid not in blobs and _is_read(one.path)}
+    blobs |= repository.blobs(sorted(wanted))
+    return past_of(history, blobs, tenures(history, blobs, read_times(repository, commit)))
+
+
+def _is_read(path: str) -> bool:
+    return layout.place_of(path) is not None
+
+
+def arounds(source: Source, parents: Mapping[tuple[str, int], tuple[str, ...]]) -> dict[tuple[str, int], Around]:
+    """What the page of each version says of others; `parents` are the names of those that each was made from."""
+    children: dict[str, list[str]] = {}
+    for (model, version), names in parents.items():
+        for name in names:
+            children.setdefault(name, []).append(f"{model}@{version}")
+    found = {}
+    for model in source.registry.models():
+        stays, versions = source.stays(model), source.registry.versions(model)
+        for at, version in enumerate(versions):
+            found[model, version] = Around(
+                versions[at - 1] if at else None,
+                versions[at + 1] if at + 1 < len(versions) else None,
+                tuple(children.get(f"{model}@{version}", ())),
+                tuple(stay for stay in stays if stay.version == version),
+            )
+    return found
+
+
+def parents_in(registry: Registry, model: str, version: int) -> tuple[str, ...]:
+    """The versions that this one says it was made from; none where its card cannot be read."""
+    # Reading a card takes a thousand times longer than looking for a word in it.
+    if b"parents" not in registry.files[registry.card_path(model, version)]:
+        return ()
+    try:
+        lineage = registry.card(model, version).lineage
+    except DocumentError:
+        return ()
+    return tuple(f"{one.model}@{one.version}" for one in lineage.parents)

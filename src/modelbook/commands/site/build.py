@@ -1,0 +1,250 @@
+"""`modelbook site build`: the registry as a static site."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from modelbook.adapters.directory_store import DirectoryStore
+from modelbook.adapters.site_folder import SiteFolder
+from modelbook.adapters.site_plots import require_plots
+from modelbook.adapters.workers import spread, uncollected
+from modelbook.adapters.workflow import set_outputs
+from modelbook.commands._console import counted, print_json, say
+from modelbook.commands._pulling import refuse
+from modelbook.commands._workspace import (
+    Workspace,
+    forge_option,
+    json_option,
+    open_workspace,
+    registry_option,
+    rev_option,
+)
+from modelbook.commands.site._gathering import Source, arounds, gather, parents_in
+from modelbook.commands.site._logs import UNREAD, Logs
+from modelbook.commands.site._making import (
+    Site,
+    VersionOrder,
+    dataset_pages,
+    facts_digest,
+    make_model,
+    make_overview,
+    make_version,
+    model_digest,
+    model_page,
+    own_digest,
+)
+from modelbook.core.documents import DocumentError
+from modelbook.core.site_manifest import Made
+from modelbook.core.site_pages import ModelPage, Overview, RunRow
+from modelbook.core.site_rows import VersionRow
+from modelbook.core.site_version import RunTold
+from modelbook.core.unseen import plain
+from modelbook.errors import Exit, ModelbookError
+
+Key = tuple[str, int]
+_MODELS = 10  # as many models are worth a process
+_LISTED = 1000  # runs of versions on the page of runs
+
+
+@click.command(name="build", short_help="Write the site, or what changed of it.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("site"),
+    show_default=True,
+    metavar="DIR",
+    help="The folder to write: new, empty, or an earlier build of a site.",
+)
+@click.option("--no-store", is_flag=True, help="Do not ask the store for the logs of runs: no curves, no checkpoints.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="How many processes.  [default: one a processor]")
+@forge_option
+@rev_option
+@registry_option
+@json_option
+def command(
+    output: Path,
+    no_store: bool,
+    jobs: int | None,
+    forge_name: str,
+    rev: str,
+    registry_folder: str | None,
+    as_json: bool,
+) -> int:
+    """Write models, versions, promotions, datasets and runs as pages that need no server and no network.
+
+    A second build writes only what changed. Whatever does not verify is shown as such. Exit status 1 if something
+    could not be read: the rest is there, and the site names what is missing.
+
+    \b
+    Examples:
+      modelbook site build
+      modelbook site build --output public --no-store
+    """
+    require_plots()
+    with uncollected():
+        folder, workspace = SiteFolder(output), open_workspace(registry_folder, rev=rev)
+        # Whose signature is good is what trust.yaml says, so nothing is shown as verified by one that nobody signed.
+        refuse("trust.yaml", tuple(one for one in workspace.problems if one not in workspace.findings))
+        overview, changed, detail = _build(folder, workspace, forge_name, _logs(workspace, no_store=no_store), jobs)
+    _report(output, overview, changed, detail, as_json=as_json)
+    return Exit.NO if overview.problems else Exit.YES
+
+
+def _build(
+    folder: SiteFolder, workspace: Workspace, forge_name: str, logs: Logs, jobs: int | None
+) -> tuple[Overview, int, str | None]:
+    """Write the site: what it says, how many files changed, and what was wrong with the store."""
+    source = gather(workspace, forge_name)
+    site = Site()
+    rows = _versions(source, folder, site, logs, jobs)
+    models = _models(source, folder, site, rows, jobs)
+    datasets = dataset_pages(source, rows.values())
+    problems = [str(one).partition("\n")[0] for one in workspace.findings]
+    problems += [row.problem or row.name for row in rows.values() if row.state == "unreadable"]
+    problems += [one.problem for one in models if one.problem]
+    problems += [held.trouble for one in models for held in one.holdings if held.version == 0 and held.trouble]
+    problems += [one.problem or "" for each in datasets for one in each.versions if one.card is None]
+    overview = Overview(
+        source.title,
+        source.commit,
+        source.commit_time,
+        tuple(stage.name for stage in source.registry.policy.stages),
+        models,
+        datasets,
+        _runs(rows, logs),
+        logs.trouble,
+        tuple(problems),
+    )
+    site.files |= make_overview(overview)
+    changed = folder.write(site.files, site.kept, site.parts, source.stamp)
+    return overview, changed, logs.detail
+
+
+def _report(output: Path, overview: Overview, changed: int, detail: str | None, *, as_json: bool) -> None:
+    page = output / "index.html"
+    set_outputs({"path": str(output)})
+    for problem in overview.problems:
+        click.echo(click.style("error: ", fg="red", bold=True) + plain(problem), err=True)
+    if detail:
+        click.echo(click.style("warning: ", fg="yellow") + plain(detail), err=True)
+    if as_json:
+        counts = {"models": len(overview.models), "versions": overview.versions, "datasets": len(overview.datasets)}
+        told = {"output": str(output), "commit": overview.commit, **counts, "changed": changed}
+        print_json({**told, "store": overview.store, "problems": list(overview.problems)})
+        return
+    if overview.store:
+        say(f"without curves and checkpoints: {overview.store}")
+    what = "nothing changed" if not changed else f"{changed:,} file{'s' if changed > 1 else ''} written"
+    say(f"{overview.versions:,} versions of {len(overview.models):,} models: {what}. Open {page}")
+
+
+def _logs(workspace: Workspace, *, no_store: bool) -> Logs:
+    if no_store:
+        return Logs(None, "the site was built with --no-store")
+    try:
+        store = workspace.store
+        if isinstance(store, DirectoryStore) and not store.root.is_dir():
+            return Logs(None, "the store's folder is not on the machine that made the site")
+        return Logs(store)
+    except ModelbookError as error:
+        return Logs(None, UNREAD, str(error).partition("\n")[0])
+
+
+def _versions(source: Source, folder: SiteFolder, site: Site, logs: Logs, jobs: int | None) -> dict[Key, VersionRow]:
+    """The row of every version; of those that changed, or whose pages are gone, the pages are made anew."""
+    registry, before = source.registry, folder.manifest
+    keys = [(model, version) for model in registry.models() for version in registry.versions(model)]
+    own = {key: own_digest(source, *key) for key in keys}
+    kept = {key: made for key in keys if (made := before.parts.get(_name(*key))) and made.own == own[key] and made.row}
+    around = arounds(source, {key: _parents(source, key, kept) for key in keys})
+    asked = "no" if logs.trouble else "yes"
+    orders, rows = [], dict[Key, VersionRow]()
+    for key in keys:
+        of, made = facts_digest(own[key], around[key], asked), kept.get(key)
+        if made and made.row and made.of == of and _stands(source, folder, made):
+            site.keep(_name(*key), made, before.files)
+            rows[key] = made.row
+        else:
+            orders.append(VersionOrder(*key, around[key], RunTold(), of, own[key]))
+    told = _told(source, orders, logs)
+    orders = [
+        VersionOrder(
+            one.model, one.version, one.around, run, one.of, one.own, again=bool(logs.trouble) and asked == "yes"
+        )
+        for one, run in zip(orders, told, strict=True)
+    ]
+    with counted("pages of versions", len(orders)) as progress:
+        parts = spread(lambda order: make_version(source, order), orders, jobs=jobs, progress=progress)
+    for order, part in zip(orders, parts, strict=True):
+        site.add(_name(order.model, order.version), part)
+        if part.made.row:
+            rows[order.model, order.version] = part.made.row
+    return {key: rows[key] for key in keys}
+
+
+def _name(model: str, version: int) -> str:
+    return f"version {model}@{version}"
+
+
+def _parents(source: Source, key: Key, kept: Mapping[Key, Made]) -> tuple[str, ...]:
+    made = kept.get(key)
+    return made.row.parents if made and made.row else parents_in(source.registry, *key)
+
+
+def _stands(source: Source, folder: SiteFolder, made: Made) -> bool:
+    """Whether all that a part was made of is as it was, and so are its pages."""
+    same = all(source.digest(path) == digest for path, digest in made.read.items())
+    return same and all(folder.has(path) for path in made.files)
+
+
+def _told(source: Source, orders: list[VersionOrder], logs: Logs) -> list[RunTold]:
+    """What the log of each version's run tells."""
+    runs: list[str | None] = []
+    for one in orders:
+        try:
+            runs.append(source.registry.card(one.model, one.version).run.id if not logs.trouble else None)
+        except DocumentError:
+            runs.append(None)
+    wanted = list(dict.fromkeys(run for run in runs if run))
+    with counted("logs of runs", len(wanted)) as progress:
+        found = logs.read(wanted, progress)
+    return [found[run] if run else RunTold(missing=logs.trouble) for run in runs]
+
+
+def _models(
+    source: Source, folder: SiteFolder, site: Site, rows: Mapping[Key, VersionRow], jobs: int | None
+) -> tuple[ModelPage, ...]:
+    by_model: dict[str, list[VersionRow]] = {}
+    for (model, _), row in rows.items():
+        by_model.setdefault(model, []).append(row)
+    pages = [model_page(source, model, by_model.get(model, ())) for model in source.registry.models()]
+    orders = []
+    for page in pages:
+        of, made = model_digest(source, page), folder.manifest.parts.get(f"model {page.name}")
+        if made and made.of == of and _stands(source, folder, made):
+            site.keep(f"model {page.name}", made, folder.manifest.files)
+        else:
+            orders.append((page, of))
+    with counted("pages of models", len(orders)) as progress:
+        parts = spread(lambda order: make_model(source, *order), orders, jobs=jobs, progress=progress, worth=_MODELS)
+    for (page, _), part in zip(orders, parts, strict=True):
+        site.add(f"model {page.name}", part)
+    return tuple(pages)
+
+
+def _runs(rows: Mapping[Key, VersionRow], logs: Logs) -> tuple[RunRow, ...]:
+    """The runs, newest first: those that versions were made of, and the others in the store."""
+    registered = [
+        RunRow(row.run, row.experiment, "registered", row.created, row.seconds, row.by, row.name, _few(row))
+        for row in rows.values()
+        if row.run
+    ]
+    registered = sorted(registered, key=lambda one: one.started, reverse=True)[:_LISTED]
+    with counted("other runs", 0) as progress:
+        others = logs.others([row.run for row in rows.values()], progress)
+    return tuple(sorted([*registered, *others], key=lambda one: one.started, reverse=True))
+
+
+def _few(row: VersionRow) -> str:
+    return ", ".join(f"{name} {value.value:.4g}" for name, value in list(row.metrics.items())[:3])
