@@ -68,7 +68,7 @@ def indexed(rows: Sequence[dict[str, Any]]) -> tuple[Index, list[dict[str, Any]]
     return Index(index.bytes()), facts  # as it is read from its file
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(condition=CONDITIONS, rows=st.lists(FACTS, min_size=1, max_size=6))
 def test_the_database_and_cel_find_the_same(condition: str, rows: list[dict[str, Any]]) -> None:
     try:
@@ -84,7 +84,7 @@ def test_the_database_and_cel_find_the_same(condition: str, rows: list[dict[str,
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     rows=st.lists(FACTS, max_size=6),
     name=st.sampled_from(["metrics.f1", "seconds", "description", "version", "ref"]),

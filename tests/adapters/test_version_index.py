@@ -126,7 +126,7 @@ def changed(made: Made, change: str, model: str, version: int) -> Made:
     return made
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(steps=st.lists(st.tuples(CHANGES, st.sampled_from("ab"), st.sampled_from([1, 2])), min_size=1, max_size=5))
 def test_any_history_gives_the_answer_of_the_files(
     steps: list[tuple[str, str, int]], base: Made, tmp_path_factory: pytest.TempPathFactory

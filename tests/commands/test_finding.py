@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +38,19 @@ def modelbook(folder: Path, *arguments: str) -> Result:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         return CliRunner().invoke(cli, arguments, standalone_mode=False)
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def commit(folder: Path, made: Made) -> None:
+    for path, data in made.files.items():
+        (folder / "registry" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "registry" / path).write_bytes(data)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "Change")
 
 
 def found(folder: Path, *arguments: str) -> list[dict[str, object]]:
@@ -132,26 +147,61 @@ def test_a_narrow_terminal_and_one_without_colour_lose_nothing(folder: Path, mon
     ]
 
 
+def test_more_than_a_terminal_holds_is_paged(folder: Path, tmp_path: Path) -> None:
+    pager, kept = tmp_path / "pager", tmp_path / "paged"
+    pager.write_text(f"#!/bin/sh\ncat > {kept}\n")
+    pager.chmod(0o755)
+    env = dict(os.environ) | {"PAGER": str(pager), "LINES": "4", "COLUMNS": "80", "TERM": "xterm"}
+    for condition, paged in (("version == 3", False), ("version > 0", True)):
+        ours, terminal = pty.openpty()
+        command = [sys.executable, "-m", "modelbook", "find", condition]
+        subprocess.run(command, cwd=folder, env=env, stdin=terminal, stdout=terminal, stderr=terminal, check=True)
+        os.close(terminal)
+        os.close(ours)
+        assert kept.exists() == paged
+    lines = kept.read_text().splitlines()
+    assert [line.split()[0] for line in lines if line] == ["ref", "fraud@1", "fraud@2", "fraud@3", "spam@1"]
+
+
+def test_processes_that_ask_at_once_get_the_same_and_leave_one_index(tmp_path: Path) -> None:
+    folder = committed(tmp_path, some())
+    command = [sys.executable, "-m", "modelbook", "find", "metrics.accuracy > 0.9", "--json"]
+    asking = [subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE) for _ in range(3)]
+    answers = [process.communicate()[0] for process in asking]
+    assert [process.returncode for process in asking] == [0, 0, 0]
+    assert len(set(answers)) == 1
+    assert len(json.loads(answers[0])) == 3
+    assert len(list((folder / ".git/modelbook/index").iterdir())) == 1
+
+
 def test_the_past_and_other_branches_are_asked_too(tmp_path: Path) -> None:
     made = some()
     folder = committed(tmp_path, made)
 
-    def git(*arguments: str) -> None:
-        who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-        subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
-
-    git("checkout", "-q", "-b", "proposal")
-    for path, data in made.version("fraud", 4, {"accuracy": 0.99}).files.items():
-        (folder / "registry" / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / "registry" / path).write_bytes(data)
-    git("add", "-A")
-    git("commit", "-qm", "Propose")
-    git("checkout", "-q", "-")
+    git(folder, "checkout", "-q", "-b", "proposal")
+    commit(folder, made.version("fraud", 4, {"accuracy": 0.99}))
+    git(folder, "checkout", "-q", "-")
     best = "metrics.accuracy > 0.98"
     assert found(folder, "find", best) == []
     [row] = found(folder, "find", best, "--all-branches")
     assert (row["ref"], row["on"]) == ("fraud@4", "proposal")
     assert [row["ref"] for row in found(folder, "find", best, "--rev", "proposal")] == ["fraud@4"]
+
+
+def test_a_day_is_that_of_the_commits_not_that_of_this_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, first = Made().dataset(), tmp_path / "first"
+    first.mkdir()
+    for day in (1, 3):
+        for role in ("AUTHOR", "COMMITTER"):
+            monkeypatch.setenv(f"GIT_{role}_DATE", f"2026-10-0{day}T12:00:00Z")
+        made.version("fraud", day, None)
+        commit(first, made) if day > 1 else committed(first, made)
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(first), str(clone)], check=True)
+    for when, known in (("2026-10-01", 1), ("2026-10-03T11:59", 1), ("2026-10-03", 2), ("2026-12-24", 2)):
+        assert len(found(clone, "find", "--rev", f"HEAD@{{{when}}}")) == known, when
+    for rev in ("HEAD@{2026-09-30}", "HEAD@{2026-13-01}", "nothing@{2026-10-01}"):
+        assert isinstance(modelbook(clone, "find", "--rev", rev).exception, BadInput)
 
 
 def test_a_query_that_would_run_for_ever_is_ended() -> None:

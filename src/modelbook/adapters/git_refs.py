@@ -1,7 +1,38 @@
-"""What the names of a repository lead to: the tree of a folder, the commit of each branch."""
+"""What the names of a repository lead to: a commit at some time, the tree of a folder, on each branch."""
+
+import re
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.git_process import git, run_git
+from modelbook.adapters.git_process import git, git_bytes, run_git
+from modelbook.errors import BadInput
+
+_AT = re.compile(r"(.*)@\{([0-9]{4}-[0-9][^}]*)\}", re.DOTALL)
+
+
+def commit_of(repository: Repository, rev: str) -> str:
+    """The commit that a person names. `main@{2026-10-01}` is what main was by the end of that day. Raises BadInput.
+
+    It goes by the time of the commits along first parents, not by git's log of what this clone had when: a new clone
+    has none, and git would take the oldest that it knows.
+    """
+    found = _AT.fullmatch(rev)
+    if not found:
+        return repository.commit(rev)
+    from modelbook.core.moments import period, written
+
+    try:
+        _, last = period(found[2])
+    except (ValueError, OverflowError):
+        remedy = "Write main@{2026-10-01}, or main@{2026-10-01T03:00}, in UTC."
+        raise BadInput(f"{found[2][:80]!r} is no date that is known here", remedy=remedy) from None
+    tip = repository.commit(found[1] or "HEAD")
+    asked = ["rev-list", "--first-parent", "--max-count=1", f"--before={int(last.timestamp())} +0000", tip]
+    if commit := git(asked, repository.root):
+        return commit
+    remedy = "Take a later time; a clone with the latest commits alone needs `git fetch --unshallow` first."
+    raise BadInput(
+        f"{found[1] or 'HEAD'} has no commit of {written(last)} or before, as far as this clone goes", remedy=remedy
+    )
 
 
 def tree_of(repository: Repository, commit: str, folder: str) -> str | None:
@@ -10,7 +41,11 @@ def tree_of(repository: Repository, commit: str, folder: str) -> str | None:
     return run_git(asked, repository.root).stdout.decode().strip() or None
 
 
-def branches(repository: Repository) -> dict[str, str]:
-    """The commit of each branch by its name: the local ones, then those of remotes."""
+def branch_trees(repository: Repository, folder: str) -> dict[str, str]:
+    """The tree of a folder on each branch that has it, by the branch: the local ones, then those of remotes."""
     asked = ["for-each-ref", "--format=%(objectname) %(refname:short)", "refs/heads", "refs/remotes"]
-    return {name: commit for commit, name in map(str.split, git(asked, repository.root).splitlines())}
+    branches = [line.split(" ", 1) for line in git(asked, repository.root).splitlines()]
+    names = "".join(f"{commit}:{folder}\n" for commit, _ in branches).encode()
+    told = git_bytes(["cat-file", "--batch-check=%(objectname) %(objecttype)"], repository.root, stdin=names)
+    answers = (line.split(" ") for line in told.decode(errors="replace").splitlines())
+    return {name: tree for (_, name), (tree, *kind) in zip(branches, answers, strict=True) if kind == ["tree"]}

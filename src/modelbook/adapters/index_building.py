@@ -128,11 +128,10 @@ def _tell(
     shares = list(_shares(folder, listing, wanted))
     work = partial(_read, repository, folder, dict(more or {}))
     each = _ROUND // _SHARE
+    told = (lambda count: progress(count * _SHARE)) if progress else None
     for at in range(0, len(shares), each):
-        found = spread(work, shares[at : at + each], worth=4)
-        index.change((), (told for part in found for told in part))
-        if progress:
-            progress(sum(len(share.versions) for share in shares[at : at + each]))
+        found = spread(work, shares[at : at + each], worth=4, progress=told)
+        index.change((), (one for part in found for one in part))
 
 
 def _shares(folder: str, listing: Mapping[str, Entry], wanted: set[Version] | None) -> Iterator[_Share]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelbook.adapters.git import Repository
+from modelbook.adapters.git_refs import commit_of
 from modelbook.errors import BadInput
 
 FOLDER = "registry"
@@ -21,7 +22,7 @@ class Place(NamedTuple):
 
     def commit(self, rev: str) -> str:
         """The commit that is meant by `--rev`, or by the name of a registry elsewhere. Raises BadInput."""
-        return self.repository.commit(self.rev if self.rev and rev == "HEAD" else rev)
+        return commit_of(self.repository, self.rev if self.rev and rev == "HEAD" else rev)
 
 
 def find_registry(start: Path, named: str | None) -> Place:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.git_refs import branches, tree_of
+from modelbook.adapters.git_refs import branch_trees, tree_of
 from modelbook.adapters.index_files import IndexFiles
 from modelbook.adapters.index_tables import Index
 from modelbook.adapters.store import Progress
@@ -62,9 +62,8 @@ class VersionIndex:
         """The tree of each other branch that has a registry, by the branch."""
         if not self.all_branches:
             return {}
-        commits = branches(self.repository)
-        found = {name: tree_of(self.repository, commit, self.folder) for name, commit in commits.items()}
-        return {name: tree for name, tree in found.items() if tree and tree != self._tree}
+        found = branch_trees(self.repository, self.folder)
+        return {name: tree for name, tree in found.items() if tree != self._tree}
 
     @cached_property
     def _key(self) -> str:
