@@ -161,6 +161,19 @@ def test_a_file_of_others_where_a_page_belongs_is_not_written_over(copy: Built) 
     assert digests(copy.site) == before
 
 
+def test_a_folder_of_the_site_that_leads_elsewhere_is_not_followed(copy: Built, tmp_path: Path) -> None:
+    copy.build("--output", str(copy.site), "--no-store")
+    (copy.site / "models/sentiment").rename(tmp_path / "elsewhere")
+    (copy.site / "models/sentiment").symlink_to(tmp_path / "elsewhere")
+    before = digests(tmp_path / "elsewhere")
+    (copy.root / "registry/models/sentiment/model.yaml").unlink()
+    commit(copy, "Nothing is said of it")
+    done = copy.build("--output", str(copy.site), "--no-store")
+    assert done.code == 2
+    assert "a folder of the site is a link to elsewhere" in done.err
+    assert digests(tmp_path / "elsewhere") == before
+
+
 def test_a_build_that_fails_half_way_is_completed_by_running_it_again(copy: Built) -> None:
     copy.build("--output", str(copy.site), "--no-store")
     before = digests(copy.site)
