@@ -20,8 +20,7 @@ DEFAULT_BRANCH = "${{ github.event.repository.default_branch }}"
 HANDED_ON = "${{ inputs.signer }}"
 SIGNER = "${{ inputs.signer || (secrets.MODELBOOK_SIGNING_KEY && 'env:MODELBOOK_SIGNING_KEY' || 'sigstore:') }}"
 PINNED = re.compile(r"@[0-9a-f]{40}$")
-# GitHub's own: it publishes Pages, which asks the job who it is. No trust.yaml names the workflow that it is in.
-PUBLISHING = re.compile(r"^actions/deploy-pages@[0-9a-f]{40}$")
+PUBLISHING = re.compile(r"^actions/deploy-pages@[0-9a-f]{40}$")  # GitHub's own: Pages asks who publishes them
 PINNED_IMAGE = re.compile(r"^docker://.+@sha256:[0-9a-f]{64}$")
 GITHUB_HOSTED = re.compile(r"^(ubuntu|windows|macos)-[a-z0-9.-]+$")
 # Events that somebody without write access can cause.
@@ -201,13 +200,12 @@ def our_name_is_for_our_code(document: Document, tree: Tree) -> Iterator[str]:
     """
     for name, job in document.jobs.items():
         scopes = job.get("permissions")
-        if not isinstance(scopes, dict) or "id-token" not in scopes:
+        publishes = all(PUBLISHING.match(str(step.get("uses"))) for step in job.get("steps") or [{}])
+        if not isinstance(scopes, dict) or "id-token" not in scopes or publishes:
             continue
         if "uses" in job:
             if not job["uses"].startswith("$/"):
                 yield f"job {name} gives our name to {job['uses']}"
-            continue
-        if all(PUBLISHING.match(str(step.get("uses"))) for step in job.get("steps") or [{}]):
             continue
         if not verbs(job) & SIGNING:
             yield f"job {name} may say who it is and signs nothing"

@@ -5,17 +5,26 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from modelbook.adapters.site_folder import NAME
-from modelbook.adapters.site_plots import series_plot
+from modelbook.adapters.site_plots import series_plot, timeline_plot
 from modelbook.adapters.site_writer import OWN, own_file, write
 from modelbook.core.site_pages import SHOWN, ModelPage, series_of
 from modelbook.core.site_rows import Value, VersionRow
+from modelbook.core.site_version import Stay
 from tests.parts.site_registry import UNREADABLE
 from tests.site.conftest import Built
+
+EVERY_FIFTH = range(1, 1001, 5)
+
+
+def day(number: int) -> str:
+    """When the version was registered, one every 17 hours."""
+    return (datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=17 * number)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def digests(site: Path) -> dict[str, str]:
@@ -85,7 +94,7 @@ def test_a_new_version_changes_its_own_pages_and_those_that_speak_of_it(copy: Bu
     after = digests(copy.site)
     changed = {path for path in after if after[path] != before.get(path)}
     own = {"models/churn/5.html", "models/churn/5.js", "models/churn/4.html"}  # which is followed by one now
-    shared = {"index.html", "search.js", "runs.html", "models/churn.html", "models/churn/timeline.svg", NAME}
+    shared = {"index.html", "search.js", "runs.html", "models/churn.html", NAME}
     shared |= {"datasets.html", "datasets/customers.html"}
     assert changed == own | shared
     assert "does not verify" in copy.text("models/churn/5.html")
@@ -152,6 +161,19 @@ def test_a_file_of_others_where_a_page_belongs_is_not_written_over(copy: Built) 
     assert digests(copy.site) == before
 
 
+def test_a_folder_of_the_site_that_leads_elsewhere_is_not_followed(copy: Built, tmp_path: Path) -> None:
+    copy.build("--output", str(copy.site), "--no-store")
+    (copy.site / "models/sentiment").rename(tmp_path / "elsewhere")
+    (copy.site / "models/sentiment").symlink_to(tmp_path / "elsewhere")
+    before = digests(tmp_path / "elsewhere")
+    (copy.root / "registry/models/sentiment/model.yaml").unlink()
+    commit(copy, "Nothing is said of it")
+    done = copy.build("--output", str(copy.site), "--no-store")
+    assert done.code == 2
+    assert "a folder of the site is a link to elsewhere" in done.err
+    assert digests(tmp_path / "elsewhere") == before
+
+
 def test_a_build_that_fails_half_way_is_completed_by_running_it_again(copy: Built) -> None:
     copy.build("--output", str(copy.site), "--no-store")
     before = digests(copy.site)
@@ -181,7 +203,7 @@ def test_a_model_of_a_thousand_versions_is_a_page_of_less_than_200_kb() -> None:
             model="fraud-detector",
             version=number,
             state="verified",
-            created="2026-11-20T10:00:00Z",
+            created=day(number),
             by="Ada Lovelace",
             commit="c" * 40,
             run="20261123t120000-1a2b3c4d",
@@ -191,9 +213,13 @@ def test_a_model_of_a_thousand_versions_is_a_page_of_less_than_200_kb() -> None:
         )
         for number in range(1, 1001)
     )
-    page = ModelPage("fraud-detector", None, rows, (), ("staging", "production"), (), series_of(rows, ()))
-    html = write("model.html", "models/fraud-detector.html", model=page, title="acme/models", timeline=False)
+    stages = ("staging", "production")
+    stays = tuple(Stay(stage, at, day(at), day(at + 5) if at < 996 else None) for stage in stages for at in EVERY_FIFTH)
+    page = ModelPage("fraud-detector", None, rows, (), stages, stays, series_of(rows, ()))
+    html = write("model.html", "models/fraud-detector.html", model=page, title="acme/models", timeline=True)
+    timeline = timeline_plot(page)
+    assert timeline is not None
     assert html.count(b"<tr>") == 1001
     plots = [series_plot(one) for one in page.series]
     assert len(plots) > SHOWN
-    assert sum(map(len, [html, *plots, *map(own_file, OWN)])) < 200_000
+    assert sum(map(len, [html, timeline, *plots, *map(own_file, OWN)])) < 200_000

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -26,9 +27,16 @@ _COLOURS = {
     "label": ("#010209", "#1f2328", "#e6edf3"),
 }
 _TINT = {name: given for name, (given, _, _) in _COLOURS.items()}
-_NUMBER = re.compile(r"\d+\.\d{2,}")
+_NUMBER = re.compile(r"\d+\.\d+")
+# What lets-plot writes and nobody sees: lines of no width, and hints for other programs.
+_UNSEEN = [
+    re.compile(r'<path [^>]*fill="none" stroke-width="0"[^>]*></path>'),
+    re.compile(r' stroke="#000000" stroke-opacity="0" stroke-width="0"'),
+    re.compile(r' (?:fill|stroke)-opacity="1"| clip-bounds-jfx="[^"]*"| buffered-rendering="[^"]*"'),
+]
 _VALUE = re.compile(r'="[^"]*"')
-_POINTS = 80  # of a metric: every version, or what a reader could tell apart
+_PLACES = 50  # on the time line: a shorter bar has no room for its number
+_POINTS = 60  # of a metric: every version, or what a reader could tell apart
 _MANY = 60  # versions, from which on they are a line without dots
 _WIDE = timedelta(hours=1)
 
@@ -91,12 +99,14 @@ def timeline_plot(page: ModelPage) -> bytes | None:
     end = last + max((last - first) / 12, _WIDE)
     lanes = [stage for stage in page.stages if any(stay.stage == stage for stay in page.stays)]
     height = {stage: at + 1 for at, stage in enumerate(lanes)}
-    made = {"x": [moment(row.created) for row in rows], "y": [0.0] * len(rows)}
+    days = _apart([moment(row.created) for row in rows], end - first)
+    made = {"x": days, "y": [0.0] * len(days)}
     plot = ggplot() + geom_point(
         aes("x", "y"), data=made, color=_TINT["line"], size=2.4, alpha=0.75 if len(rows) <= _MANY else 0.3
     )
     for going, tint in ((False, "past"), (True, "bar")):
         stays = [stay for stay in page.stays if stay.stage in height and (stay.until is None) == going]
+        stays = _joined(stays, end - first)
         if stays:
             bars = _bars(stays, height, first, end)
             plot += geom_segment(
@@ -119,15 +129,37 @@ def _bars(stays: Sequence[Stay], height: Mapping[str, int], first: datetime, end
         # One that lasted no time is seen all the same; a gap of a hair tells two of them apart.
         "end": [max(stop, start + (end - first) / 250) for start, stop in zip(begins, ends, strict=True)],
         "y": [height[stay.stage] for stay in stays],
-        "text": [str(stay.version) for stay in stays],
+        "text": [str(stay.version or "") for stay in stays],
     }
+
+
+def _apart(times: Sequence[datetime], whole: timedelta) -> list[datetime]:
+    """Those of the times that have a place of their own on the line: nobody sees two dots that lie on one another."""
+    kept: list[datetime] = []
+    for time in sorted(times):
+        if not kept or time - kept[-1] >= whole / _PLACES:
+            kept.append(time)
+    return kept
+
+
+def _joined(stays: Sequence[Stay], whole: timedelta) -> list[Stay]:
+    """The same, with those that are too short to be told apart and follow one another in a stage as one, unnamed."""
+    found: list[Stay] = []
+    for stay in stays:
+        last = found[-1] if found else None
+        short = last and last.until and last.since and stay.until and last.stage == stay.stage
+        if last and short and moment(stay.until or "") - moment(last.since or "") < whole / _PLACES:
+            found[-1] = replace(last, version=0, until=stay.until)
+        else:
+            found.append(stay)
+    return found
 
 
 def _labels(bars: Mapping[str, list[Any]], whole: timedelta) -> dict[str, list[Any]]:
     """The version's number in the middle of each bar that has room for it."""
     found: dict[str, list[Any]] = {"x": [], "y": [], "text": []}
     for start, stop, y, text in zip(bars["x"], bars["end"], bars["y"], bars["text"], strict=True):
-        if (stop - start) >= max(whole, _WIDE) * (0.012 + 0.010 * len(text)):
+        if text and (stop - start) >= max(whole, _WIDE) * (0.012 + 0.010 * len(text)):
             found["x"].append(start + (stop - start) / 2)
             found["y"].append(y)
             found["text"].append(text)
@@ -176,9 +208,12 @@ def _tidied(svg: str) -> bytes:
     for name, (given, _, _) in _COLOURS.items():
         red, green, blue = (int(given[at : at + 2], 16) for at in (1, 3, 5))
         body = body.replace(f"rgb({red},{green},{blue})", f"var(--{name})").replace(given, f"var(--{name})")
-    body = _VALUE.sub(lambda found: _NUMBER.sub(lambda one: f"{float(one[0]):.1f}", found[0]), body)
+    body = _VALUE.sub(lambda found: _NUMBER.sub(lambda one: f"{float(one[0]):.1f}".removesuffix(".0"), found[0]), body)
     body = re.sub(r">\s+<", "><", body)
-    body = re.sub(r' (?:fill|stroke)-opacity="1\.0"', "", body)
+    for unseen in _UNSEEN:
+        body = unseen.sub("", body)
+    body = re.sub(r'(<line [^>]*) fill="none"', r"\1", body)
+    body = re.sub(r"></(?:line|path|rect|circle)>", "/>", body)
     body = re.sub(r'(<svg[^>]*?) width="([\d.]+)" height="([\d.]+)"', r'\1 viewBox="0 0 \2 \3"', body, count=1)
     start = body.index(">", body.index("<svg")) + 1
     return (body[:start] + _style() + body[start:] + "\n").encode()

@@ -8,6 +8,7 @@ from modelbook.adapters.git import Repository
 from modelbook.adapters.github_place import page_of
 from modelbook.adapters.registry_files import read_times
 from modelbook.adapters.site_writer import stamp
+from modelbook.commands._beside import Beside
 from modelbook.commands._workspace import Workspace
 from modelbook.core import layout
 from modelbook.core.accounts import in_words, stages_told
@@ -106,14 +107,16 @@ def gather(workspace: Workspace, forge: str) -> Source:
 
 
 def _past(repository: Repository, folder: str, commit: str, files: Mapping[str, bytes]) -> Past:
-    history = repository.history(commit, [folder]).below(folder)
+    times = Beside(lambda: read_times(repository, commit))
+    told = Beside(lambda: repository.history(commit, [folder]).below(folder))
     present = {
         entry.oid: path.removeprefix(f"{folder}/") for path, entry in repository.entries(commit, [folder]).items()
     }
     blobs = {oid: files[path] for oid, path in present.items() if path in files}
+    history = told.result()
     wanted = {one.oid for one in history.revisions if one.oid and one.oid not in blobs and _is_read(one.path)}
     blobs |= repository.blobs(sorted(wanted))
-    return past_of(history, blobs, tenures(history, blobs, read_times(repository, commit)))
+    return past_of(history, blobs, tenures(history, blobs, times.result()))
 
 
 def _is_read(path: str) -> bool:

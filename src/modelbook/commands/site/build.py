@@ -10,6 +10,7 @@ from modelbook.adapters.site_folder import SiteFolder
 from modelbook.adapters.site_plots import require_plots
 from modelbook.adapters.workers import spread, uncollected
 from modelbook.adapters.workflow import set_outputs
+from modelbook.commands._beside import Beside
 from modelbook.commands._console import counted, print_json, say
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import (
@@ -83,7 +84,9 @@ def command(
     """
     require_plots()
     with uncollected():
-        folder, workspace = SiteFolder(output), open_workspace(registry_folder, rev=rev)
+        # Git reads the registry while the notes of the last build are read here.
+        opened = Beside(lambda: open_workspace(registry_folder, rev=rev))
+        folder, workspace = SiteFolder(output), opened.result()
         # Whose signature is good is what trust.yaml says, so nothing is shown as verified by one that nobody signed.
         refuse("trust.yaml", tuple(one for one in workspace.problems if one not in workspace.findings))
         overview, changed, detail = _build(folder, workspace, forge_name, _logs(workspace, no_store=no_store), jobs)
