@@ -1,6 +1,5 @@
 """What cannot be promoted, and what was meant for a shell or for Markdown: told, with nothing made on GitHub."""
 
-import json
 from typing import Any
 
 import pytest
@@ -138,4 +137,4 @@ def test_a_registry_in_a_folder_of_a_larger_repository(office: Office) -> None:
     assert office.verify(1)["passed"]
     office.merge(1)
     assert "nothing to do" in run(office, "--to=staging", "--", "digits@1")[1]
-    assert json.loads(office.desk.ok("plan", "--json"))["promote"]
+    assert office.desk.json("plan")["promote"]

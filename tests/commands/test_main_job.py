@@ -48,6 +48,7 @@ def test_plan_lists_what_waits_until_it_is_done(bench: Workbench) -> None:
         "verify": [],
         "later": [],
         "held": [],
+        "taken-back": [],
     }
     bench.ok("evaluate", "toy@1")
     assert json.loads(bench.ok("plan", "--json")) == {
@@ -56,9 +57,11 @@ def test_plan_lists_what_waits_until_it_is_done(bench: Workbench) -> None:
         "verify": [],
         "later": [],
         "held": [],
+        "taken-back": [],
     }
     bench.promote("toy@1", "staging")
-    nothing: dict[str, list[str]] = {name: [] for name in ("evaluate", "promote", "verify", "later", "held")}
+    names = ("evaluate", "promote", "verify", "later", "held", "taken-back")
+    nothing: dict[str, list[str]] = {name: [] for name in names}
     assert json.loads(bench.ok("plan", "--json")) == nothing
 
 

@@ -228,7 +228,8 @@ def train_and_register(fraud: Caller) -> str:
     (pull,) = state["pulls"]
     assert (pull["head_ref"], pull["issue"]["login"]) == ("register/fraud-1", "fraud-app[bot]")
     started = [(run["path"].rpartition("/")[2], run["event"]) for run in state["runs"]]
-    assert started == [("promote.yml", "push"), ("verify.yml", "pull_request")], "none was asked for"
+    expected = [("promote.yml", "push"), ("site.yml", "push"), ("verify.yml", "pull_request")]
+    assert started == expected, "none was asked for"
     who = {entry["who"] for entry in fraud.github.log() if entry["path"].startswith("/api/")}
     assert who == {"fraud-app[bot]"}
     return str(card["run"]["id"])
