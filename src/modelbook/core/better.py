@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from modelbook.core.cel import ExpressionError
-from modelbook.core.expressions import parse
+from modelbook.core.expressions import parsed
 from modelbook.core.policy import PlacedGate
 
 Direction = Literal[1, -1]
@@ -25,10 +24,8 @@ def better_of(said: Mapping[str, str], gates: Iterable[PlacedGate]) -> dict[str,
 
 def asked_by(placed: PlacedGate) -> list[tuple[str, Direction]]:
     """The metrics that a gate holds to something, and which way it takes for better."""
-    try:
-        expression = parse(placed.gate.require)
-    except ExpressionError:
-        return []  # whoever judges by it says what is wrong
+    if not (expression := parsed(placed.gate.require)):
+        return []
     found: list[tuple[str, Direction]] = [(claim.metric, 1 if claim.sign > 0 else -1) for claim in expression.claims]
     for one in expression.comparisons:
         side = _METRIC.fullmatch(one.left)

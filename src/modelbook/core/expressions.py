@@ -84,6 +84,20 @@ def parse(text: str) -> Expression:
     return Expression(text, read, compared, comparisons, operands, levels, claims, proxies)
 
 
+def parsed(text: str) -> Expression | None:
+    """A condition, or None where it is none: for whoever leaves it to the verdict of its gate to say what is wrong."""
+    try:
+        return parse(text)
+    except ExpressionError:
+        return None
+
+
+def claims(text: str) -> bool:
+    """Whether a condition claims anything of metrics beyond noise."""
+    found = parsed(text)
+    return bool(found and found.claims)
+
+
 def _references(tokens: list[Token]) -> tuple[set[str], set[str], set[str]]:
     """Metrics of the candidate, metrics of the baseline, and other variables that the tokens name."""
     metrics: set[str] = set()

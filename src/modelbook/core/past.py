@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from modelbook.core.accounts import Account, Step, accounts, stages_told
-from modelbook.core.cel import ExpressionError
 from modelbook.core.examples import Results
-from modelbook.core.expressions import parse
+from modelbook.core.expressions import claims
 from modelbook.core.gates import GateResult
 from modelbook.core.history import History, Revision
 from modelbook.core.layout import STAGE_SIGNATURES, model_folder, place_of
@@ -146,13 +145,6 @@ def _judged(step: Step, then: Registry, results: Results) -> Judged:
         return Judged(step, why_not=error.message)
     evaluations = decision.candidate.evaluations.values() if decision.candidate else ()
     unread = any(one.examples and one.examples.digest not in results for one in evaluations)
-    if unread and any(not gate.passed and _claims(gate) for gate in decision.gates):
+    if unread and any(not gate.passed and claims(gate.require) for gate in decision.gates):
         return Judged(step, why_not="its gates compare example by example, and the store was not asked for these")
     return Judged(step, decision.gates)
-
-
-def _claims(gate: GateResult) -> bool:
-    try:
-        return bool(parse(gate.require).claims)
-    except ExpressionError:
-        return False

@@ -6,16 +6,15 @@ from dataclasses import dataclass, field, replace
 
 from modelbook.core import layout
 from modelbook.core.alike import counts, like_with_like, that_count
-from modelbook.core.cel import ExpressionError
 from modelbook.core.documents import DocumentError
 from modelbook.core.evaluation import Evaluation, Examples
 from modelbook.core.examples import Results
-from modelbook.core.expressions import parse
+from modelbook.core.expressions import claims
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.gates import Facts, GateResult, judge
 from modelbook.core.numbers import NONE, Numbers, numbers_of
 from modelbook.core.pointer import Evidence, Holder, Kind, StagePointer
-from modelbook.core.policy import PlacedGate, Stage
+from modelbook.core.policy import Stage
 from modelbook.core.proxy_evidence import proxies_asked
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import standing
@@ -159,7 +158,7 @@ def decide(
 
 def results_needed(rules: Registry, files: Registry, model: str, versions: Iterable[int]) -> tuple[Examples, ...]:
     """What gates may want to read of the examples of these versions in `files`: nothing where `rules` claim nothing."""
-    if not any(_claims(gate) for stage in rules.policy.stages for gate in rules.gates(model, stage)):
+    if not any(claims(placed.gate.require) for placed in rules.every_gate(model)):
         return ()
     paths = [path for one in sorted(set(versions)) for path in files.evaluation_paths(model, one).values()]
     found = []
@@ -167,13 +166,6 @@ def results_needed(rules: Registry, files: Registry, model: str, versions: Itera
         with suppress(DocumentError):  # the verdict says what is wrong with it
             found += [one] if (one := files.evaluation(path).examples) else []
     return tuple(dict.fromkeys(found))
-
-
-def _claims(gate: PlacedGate) -> bool:
-    try:
-        return bool(parse(gate.gate.require).claims)
-    except ExpressionError:
-        return False
 
 
 def _baseline(

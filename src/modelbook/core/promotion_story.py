@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modelbook.core.approvals import Signing, signing
-from modelbook.core.cel import ExpressionError
 from modelbook.core.differences import Differences, MetricPair, differences, metric_pairs
 from modelbook.core.evaluation import Metric
-from modelbook.core.expressions import parse
+from modelbook.core.expressions import parsed
 from modelbook.core.gates import GateResult
 from modelbook.core.promotion import Decision
 from modelbook.core.trust import Trust
@@ -53,11 +52,8 @@ def story_of(decision: Decision, trust: Trust, signed: Iterable[str], *, commit:
 
 
 def _reads(gate: GateResult) -> frozenset[str]:
-    try:
-        found = parse(gate.require)
-    except ExpressionError:
-        return frozenset()
-    return found.metrics | found.baseline_metrics
+    found = parsed(gate.require)
+    return found.metrics | found.baseline_metrics if found else frozenset()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from modelbook.core import layout
 from modelbook.core.better import Direction, better_of
+from modelbook.core.expressions import parsed
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.offline_values import offline_values
 from modelbook.core.online import OnlineResults
@@ -45,8 +46,7 @@ def known_of(registry: Registry, model: str) -> Known:
             pinned[suite] = registry.digest(card)
     values, left_out = offline_values(evaluations, pinned)
     history = history_of(measurements_of(experiments), values)
-    gates = [gate for stage in registry.policy.stages for gate in registry.gates(model, stage)]
-    better = better_of(record.better if record else {}, gates)
+    better = better_of(record.better if record else {}, registry.every_gate(model))
     return Known(history, better, experiments, tuple(left_out), tuple(dict.fromkeys(findings)))
 
 
@@ -57,15 +57,7 @@ def proxies_asked(
 
     Where no gate asks, nothing is read.
     """
-    from modelbook.core.cel import ExpressionError
-    from modelbook.core.expressions import parse
-
-    asked: set[tuple[str, str]] = set()
-    for placed in gates:
-        try:
-            asked |= parse(placed.gate.require).proxies
-        except ExpressionError:
-            continue  # its own verdict says what is wrong
+    asked = {pair for placed in gates if (found := parsed(placed.gate.require)) for pair in found.proxies}
     if not asked:
         return {}, ()
     known = known_of(registry, model)

@@ -214,6 +214,10 @@ class Registry:
                 gates.append(PlacedGate(as_gate(gate), self.shown(own), line))
         return gates
 
+    def every_gate(self, model: str) -> list[PlacedGate]:
+        """The gates of a model at all stages, in the order of the stages."""
+        return [gate for stage in self.policy.stages for gate in self.gates(model, stage)]
+
     def resolve(self, reference: Reference) -> int:
         """The version that a reference names. Raises BadInput with what there is instead."""
         model = reference.name

@@ -29,7 +29,7 @@ def check_rules(registry: Registry, path: str, place: Place) -> list[Finding]:
         if place.kind == "model" and layout.POLICY not in registry.files:
             return []
         findings = _overriders(registry, path) + _conditions(registry, path) if place.kind == "policy" else []
-        gates = [gate for stage in registry.policy.stages for gate in registry.gates(place.name or "", stage)]
+        gates = registry.every_gate(place.name or "")
     except DocumentError as error:
         return list(error.findings)
     for gate in gates:

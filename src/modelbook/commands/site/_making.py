@@ -8,11 +8,10 @@ from modelbook.adapters.site_plots import curve_plot, series_plot, timeline_plot
 from modelbook.adapters.site_writer import OWN, own_file, write
 from modelbook.commands.site._gathering import Source
 from modelbook.core import layout
-from modelbook.core.cel import ExpressionError
 from modelbook.core.dataset_lineage import dataset_signer
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
-from modelbook.core.expressions import parse
+from modelbook.core.expressions import parsed
 from modelbook.core.past import told_of
 from modelbook.core.report import gate_values
 from modelbook.core.site_manifest import Made
@@ -124,17 +123,11 @@ def _holdings(source: Source, model: str) -> Iterable[Holding]:
 
 def _gated(source: Source, model: str) -> list[str]:
     """The metrics that gates read, in their order."""
-    found: list[str] = []
     try:
-        gates = [gate for stage in source.registry.policy.stages for gate in source.registry.gates(model, stage)]
+        gates = source.registry.every_gate(model)
     except DocumentError:
         gates = []
-    for gate in gates:
-        try:
-            found += sorted(parse(gate.gate.require).metrics)
-        except ExpressionError:
-            continue
-    return found
+    return [metric for gate in gates if (one := parsed(gate.gate.require)) for metric in sorted(one.metrics)]
 
 
 def make_model(source: Source, page: ModelPage, of: str) -> Part:
