@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelbook.core.cel import nested
 from modelbook.core.changes import check_change
 from modelbook.core.keep import Keep, KeepRule
 from modelbook.core.prune_plan import Planner, write_plan
-from modelbook.core.reachability import Named, Reach, nested
+from modelbook.core.reachability import Named, Reach
 from modelbook.core.retention import RunFacts, Verdict, judge
 from modelbook.core.stored import stored_at
 from tests.made import Made

@@ -1,6 +1,6 @@
 """What a condition asks of functions. Like the names of metrics, their arguments are written out, never computed."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from modelbook.core.cel import PROXY, REPRODUCED, Token, text_in
 from modelbook.core.claims import FORMS, Claim, claim_of
@@ -16,13 +16,9 @@ def levels_in(tokens: Sequence[Token]) -> frozenset[str]:
     Raises ValueError.
     """
     found = set()
-    for i, (kind, word, at) in enumerate(tokens):
+    for i, _, at, called in _uses(tokens, {REPRODUCED}):
         follows = [text for _, text, _ in tokens[i + 1 : i + 4]]
-        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
-        if (kind, word) != ("name", REPRODUCED) or (member and follows[:1] != ["("]):
-            continue
-        called = not member and len(follows) == 3 and (follows[0], follows[2]) == ("(", ")")
-        level = follows[1].strip("rR")[1:-1] if called else ""
+        level = text_in(follows[1]) if called and follows[2:] == [")"] else ""
         if level not in LEVELS:
             known = " or ".join(f'{REPRODUCED}("{one}")' for one in LEVELS)
             raise ValueError(f"at character {at + 1}: write {known}")
@@ -33,13 +29,9 @@ def levels_in(tokens: Sequence[Token]) -> frozenset[str]:
 def claims_in(tokens: Sequence[Token]) -> tuple[Claim, ...]:
     """What the functions of FORMS are asked, in the order in which it stands there. Raises ValueError."""
     found = []
-    for i, (kind, word, at) in enumerate(tokens):
-        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
-        called = [text for _, text, _ in tokens[i + 1 : i + 2]] == ["("]
-        if kind != "name" or word not in FORMS or (member and not called):
-            continue
+    for i, word, at, called in _uses(tokens, FORMS):
         try:
-            found.append(claim_of(word, [] if member or not called else _arguments(tokens, i + 2)))
+            found.append(claim_of(word, _arguments(tokens, i + 2) if called else []))
         except ValueError as error:
             raise ValueError(f"at character {at + 1}: {error}") from None
     return tuple(dict.fromkeys(found))
@@ -48,18 +40,27 @@ def claims_in(tokens: Sequence[Token]) -> tuple[Claim, ...]:
 def proxies_in(tokens: Sequence[Token]) -> frozenset[tuple[str, str]]:
     """The offline and the online metric of each proxy that is asked for. Raises ValueError."""
     found = set()
-    for i, (kind, word, at) in enumerate(tokens):
+    for i, _, at, called in _uses(tokens, {PROXY}):
         kinds, words, _ = zip(*tokens[i + 1 : i + 8], ("end", "", 0), strict=True)
-        member = bool(i) and tokens[i - 1][1] == "."  # a metric of that name, say, unless it is called
-        if (kind, word) != ("name", PROXY) or (member and words[0] != "("):
-            continue
         shape = [text if sort == "operator" else sort for sort, text in zip(kinds, words, strict=True)]
-        if member or shape[:7] != ["(", "string", ",", "string", ")", ".", "name"]:
+        if not called or shape[:7] != ["(", "string", ",", "string", ")", ".", "name"]:
             raise ValueError(f"at character {at + 1}: write {_PROXY_FORM}")
         if words[6] not in PROXY_FIELDS:
             raise ValueError(f"at character {at + 1}: a proxy has {', '.join(PROXY_FIELDS)}, as in {_PROXY_FORM}")
         found.add((text_in(words[1]), text_in(words[3])))
     return frozenset(found)
+
+
+def _uses(tokens: Sequence[Token], functions: Container[str]) -> Iterator[tuple[int, str, int, bool]]:
+    """Where functions are named: place among the tokens, name, offset, and whether it is called as it should be.
+
+    Behind a dot stands a metric of that name, say, unless it is called; that is no call of the function either.
+    """
+    for i, (kind, word, at) in enumerate(tokens):
+        member = bool(i) and tokens[i - 1][1] == "."
+        called = [text for _, text, _ in tokens[i + 1 : i + 2]] == ["("]
+        if kind == "name" and word in functions and (called or not member):
+            yield i, word, at, called and not member
 
 
 def _arguments(tokens: Sequence[Token], at: int) -> list[str | float]:

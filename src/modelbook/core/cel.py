@@ -3,10 +3,11 @@
 Conditions of gates and of `find` are both read here, so that they mean the same.
 """
 
+import math
 import re
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -53,15 +54,38 @@ def evaluate(text: str, variables: Mapping[str, Any], functions: Mapping[str, Ca
 
 
 def nested(values: Mapping[str, float]) -> dict[str, Any]:
-    """`{"by_country.de.accuracy": 0.9}` as `{"by_country": {"de": {"accuracy": 0.9}}}`, as CEL reads it."""
+    """`{"by_country.de.accuracy": 0.9}` as `{"by_country": {"de": {"accuracy": 0.9}}}`, as CEL reads it.
+
+    What is a number has no members: beside `a`, `a.b` is left out.
+    """
     found: dict[str, Any] = {}
-    for name, value in values.items():
+    for name, value in sorted(values.items()):
         *outer, last = name.split(".")
-        inner = found
+        at = found
         for part in outer:
-            inner = inner.setdefault(part, {})
-        inner[last] = value
+            inner = at.setdefault(part, {})
+            if not isinstance(inner, dict):
+                break
+            at = inner
+        else:
+            at.setdefault(last, value)
     return found
+
+
+def infinite_in(
+    operands: Iterable[str],
+    variables: Mapping[str, Any],
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+) -> str | None:
+    """The first operand that comes out as infinity or NaN, by a division by zero, say."""
+    for operand in operands:
+        try:
+            value = evaluate(operand, variables, functions)
+        except ExpressionError:
+            continue  # no expression by itself, or one that CEL cannot answer: the whole decides
+        if isinstance(value, float) and not math.isfinite(value):
+            return operand
+    return None
 
 
 def _sentence(error: Exception) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from modelbook.core.cel import PROXY, REPRODUCED, ExpressionError, evaluate, nested
+from modelbook.core.cel import PROXY, REPRODUCED, ExpressionError, evaluate, infinite_in, nested
 from modelbook.core.claims import FORMS, Claim, claim_of
 from modelbook.core.expressions import Expression, parse
 from modelbook.core.numbers import Numbers, not_a_number
@@ -90,7 +90,7 @@ def _judge(placed: PlacedGate, facts: Facts, first: str) -> GateResult:
         return result("failed", untold)
     compared = tuple(one for one in tested if isinstance(one, Compared))
     variables, functions = _variables(facts), _functions(facts, compared)
-    if infinite := _infinite(expression, variables, functions):
+    if infinite := infinite_in(expression.operands, variables, functions):
         return result("failed", f"`{infinite}` is not a finite number")
     measured = _measure(expression, variables, functions)
     if expression.reads_baseline and facts.baseline is None:
@@ -185,20 +185,6 @@ def _variables(facts: Facts) -> dict[str, Any]:
     if facts.baseline is not None:
         variables["baseline"] = {"metrics": nested(facts.baseline.values)}
     return variables
-
-
-def _infinite(
-    expression: Expression, variables: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
-) -> str | None:
-    """The first part of the expression that comes out as infinity or NaN, by a division by zero, say."""
-    for operand in expression.operands:
-        try:
-            value = evaluate(operand, variables, functions)
-        except ExpressionError:
-            continue  # no expression by itself, or not one that CEL can answer: the whole decides
-        if isinstance(value, float) and not math.isfinite(value):
-            return operand
-    return None
 
 
 def _measure(

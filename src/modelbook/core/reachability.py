@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelbook.core.card import ModelCard
+from modelbook.core.cel import nested
 from modelbook.core.dataset import DatasetCard, Manifest
 from modelbook.core.digests import Digest, digest_of, hex_of
 from modelbook.core.documents import load
@@ -202,19 +203,3 @@ def facts_of(named: Named | None, state: Mapping[str, Any], age: float) -> dict[
         facts["metrics"] = {**facts["metrics"], **nested(named.metrics)}
         facts |= {"stage": named.stage, "stages": sorted(named.stages)}
     return facts
-
-
-def nested(metrics: Mapping[str, float]) -> dict[str, Any]:
-    """Metrics with dots in their names as CEL reads them: `by_country.de` is a member of `by_country`."""
-    found: dict[str, Any] = {}
-    for name, value in sorted(metrics.items()):
-        *outer, last = name.split(".")
-        at = found
-        for part in outer:
-            inner = at.setdefault(part, {})
-            if not isinstance(inner, dict):
-                break  # a metric that holds another is none
-            at = inner
-        else:
-            at.setdefault(last, value)
-    return found

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Protocol
 
+from modelbook.core.cel import nested
 from modelbook.core.digests import Digest, prefixed
 from modelbook.core.keep import Keep, Kind
 from modelbook.core.keep_conditions import kept_by
 from modelbook.core.moments import span
-from modelbook.core.reachability import Named, Reach, facts_of, nested
+from modelbook.core.reachability import Named, Reach, facts_of
 from modelbook.core.run_state import RunState
 from modelbook.core.stored import stored_at
 

@@ -3,11 +3,10 @@
 A number that is not known makes it find nothing, as in a gate; what has no finite value, or no answer, is not found.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from modelbook.core.cel import ExpressionError, NoSuchKey, evaluate, nested
+from modelbook.core.cel import ExpressionError, NoSuchKey, evaluate, infinite_in, nested
 from modelbook.core.fields import Field
 from modelbook.core.query import Order, Query
 
@@ -19,13 +18,8 @@ def selects(query: Query, facts: Mapping[str, Any], fields: Mapping[str, Field])
     if any(member(facts, name) is None for name in query.numbers):
         return False
     variables = {name: _variable(facts, name, fields[name].kind) for name in query.reads}
-    for operand in query.operands:
-        try:
-            value = evaluate(operand, variables)
-        except ExpressionError:
-            continue  # no expression by itself, or one that CEL cannot answer: the whole decides
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ExpressionError(f"`{operand}` is not a finite number")
+    if infinite := infinite_in(query.operands, variables):
+        raise ExpressionError(f"`{infinite}` is not a finite number")
     value = evaluate(query.text, variables)
     if not isinstance(value, bool):
         raise ExpressionError(f"it gives {value!r}, not true or false")
