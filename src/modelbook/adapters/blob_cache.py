@@ -25,6 +25,7 @@ from typing import NamedTuple
 from modelbook.adapters.landing import PART, part_beside, read_at
 from modelbook.adapters.ranges import in_order
 from modelbook.adapters.store import Progress, Store
+from modelbook.adapters.user_cache import user_cache
 from modelbook.core.digests import hex_of, prefixed
 from modelbook.errors import BadInput
 
@@ -59,10 +60,9 @@ def size_of(text: str, where: str) -> int:
 def open_cache() -> "BlobCache":
     """The cache of this user: where MODELBOOK_CACHE puts it, as large as MODELBOOK_CACHE_SIZE lets it be (0: none)."""
     folder = os.environ.get("MODELBOOK_CACHE")
-    above = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     most = os.environ.get("MODELBOOK_CACHE_SIZE")
     return BlobCache(
-        Path(folder) if folder else Path(above) / "modelbook",
+        Path(folder) if folder else user_cache(),
         MOST if most is None else size_of(most, "MODELBOOK_CACHE_SIZE"),
     )
 
@@ -192,9 +192,8 @@ def _share(source: int, path: Path, target: Path) -> None:
                 os.fsync(out.fileno())
         temporary.replace(target)
     finally:
-        temporary.unlink(
-            missing_ok=True
-        )  # also after renaming a link over another link to the same file: that is no-op
+        # Also after renaming a link over another link to the same file, which changes nothing and leaves both.
+        temporary.unlink(missing_ok=True)
 
 
 def _reflinked(source: int, temporary: Path) -> bool:

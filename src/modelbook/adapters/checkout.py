@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.git_process import git, run_git
+from modelbook.adapters.git_process import git, run_git, words_of
 from modelbook.errors import BadInput
 
 
@@ -30,8 +30,9 @@ def checkout(repository: Repository, commit: str, target: Path, patch: bytes = b
     if patch:
         done = run_git(["apply", "--whitespace=nowarn", "-"], target, stdin=patch)
         if done.returncode:
-            words = done.stderr.decode(errors="replace").strip()
-            raise BadInput(f"the recorded patch does not fit the commit {commit}: {words}", where=str(repository.root))
+            raise BadInput(
+                f"the recorded patch does not fit the commit {commit}: {words_of(done)}", where=str(repository.root)
+            )
 
 
 def inside(top: Path, path: str, what: str) -> Path:

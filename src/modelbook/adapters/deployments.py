@@ -1,14 +1,13 @@
 """Where deployments are recorded: on GitHub, or in the clone of whoever deploys with plain git."""
 
-import os
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from modelbook.adapters.clock import now
 from modelbook.adapters.file_errors import explained
+from modelbook.adapters.whole_file import write_whole
 from modelbook.core.deployment import Deployment, Payload, Trail, Trails, trail_of
 from modelbook.core.digests import hex_of
 from modelbook.core.documents import dump, load
@@ -98,14 +97,3 @@ class LocalDeployments:
 def _deployment(record: LocalRecord) -> Deployment:
     said = record.payload
     return Deployment(f"{said.pointer}", said, record.state, record.said, record.since, record.url)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a small file so that whoever reads it sees the old one or the new one. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()

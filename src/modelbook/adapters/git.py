@@ -186,6 +186,10 @@ class Repository:
         listing = git_bytes(["diff", *options, left, right, "--", *pathspecs], self.root)
         return [path for path in listing.decode(errors="surrogateescape").split("\0") if path]
 
+    def is_ancestor(self, one: str, other: str) -> bool:
+        """Whether the commit `other` is `one`, or came after it; no where either is not here."""
+        return run_git(["merge-base", "--is-ancestor", one, other], self.root).returncode == 0
+
     def changed(self, prefix: str) -> list[str]:
         """Paths below `prefix` whose state on disk is not that of HEAD, untracked ones included."""
         if self.bare:

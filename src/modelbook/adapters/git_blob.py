@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.git_process import environment
+from modelbook.adapters.git_process import environment, words_of
 from modelbook.errors import ForgeError
 
 
@@ -20,5 +20,4 @@ def write_blob(repository: Repository, oid: str, target: Path) -> None:
             stderr=subprocess.PIPE,
         )
     if done.returncode:
-        words = done.stderr.decode(errors="replace").strip()
-        raise ForgeError(f"git cat-file failed: {words}", where=str(repository.root))
+        raise ForgeError(f"git cat-file failed: {words_of(done)}", where=str(repository.root))

@@ -49,9 +49,17 @@ def git_bytes(
     args = list(args)
     done = run_git(args, cwd, stdin=stdin, env=env)
     if done.returncode:
-        words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
-        raise ForgeError(f"git {args[0]} failed: {words}", where=str(cwd))
+        raise ForgeError(f"git {args[0]} failed: {words_of(done)}", where=str(cwd))
     return done.stdout
+
+
+def words_of(done: subprocess.CompletedProcess[bytes]) -> str:
+    """What git said of its failure."""
+    return _words(done.stderr, done.returncode)
+
+
+def _words(said: bytes, status: int) -> str:
+    return said.decode(errors="replace").strip() or f"exit status {status}"
 
 
 def git_at_most(limit: int, args: Iterable[str], cwd: Path, *, env: Mapping[str, str] | None = None) -> bytes | None:
@@ -77,7 +85,7 @@ def git_at_most(limit: int, args: Iterable[str], cwd: Path, *, env: Mapping[str,
             return None
         if process.wait():
             words.seek(0)
-            said = words.read().decode(errors="replace").strip() or f"exit status {process.returncode}"
+            said = _words(words.read(), process.returncode)
             raise ForgeError(f"git {args[0]} failed: {said}", where=str(cwd))
     return data
 

@@ -1,6 +1,7 @@
 """What the names of a repository lead to: a commit at some time, the tree of a folder, on each branch."""
 
 import re
+from collections.abc import Sequence
 
 from modelbook.adapters.git import Repository
 from modelbook.adapters.git_process import git, git_bytes, run_git
@@ -45,7 +46,13 @@ def branch_trees(repository: Repository, folder: str) -> dict[str, str]:
     """The tree of a folder on each branch that has it, by the branch: the local ones, then those of remotes."""
     asked = ["for-each-ref", "--format=%(objectname) %(refname:short)", "refs/heads", "refs/remotes"]
     branches = [line.split(" ", 1) for line in git(asked, repository.root).splitlines()]
-    names = "".join(f"{commit}:{folder}\n" for commit, _ in branches).encode()
-    told = git_bytes(["cat-file", "--batch-check=%(objectname) %(objecttype)"], repository.root, stdin=names)
-    answers = (line.split(" ") for line in told.decode(errors="replace").splitlines())
-    return {name: tree for (_, name), (tree, *kind) in zip(branches, answers, strict=True) if kind == ["tree"]}
+    trees = trees_of(repository, [commit for commit, _ in branches], folder)
+    return {name: tree for (_, name), tree in zip(branches, trees, strict=True) if tree}
+
+
+def trees_of(repository: Repository, revs: Sequence[str], folder: str) -> list[str | None]:
+    """The tree of a folder at each of many commits or refs; None where one has none."""
+    asked = "".join(f"{rev}:{folder}\n" for rev in revs).encode()
+    told = git_bytes(["cat-file", "--batch-check=%(objectname) %(objecttype)"], repository.root, stdin=asked)
+    answers = [line.rpartition(" ") for line in told.decode(errors="replace").splitlines()]
+    return [oid if kind == "tree" else None for oid, _, kind in answers]

@@ -6,14 +6,16 @@ written is deleted and told of; where nothing can be written, an answer takes lo
 
 import hashlib
 import os
-import tempfile
 import zlib
 from contextlib import suppress
 from pathlib import Path
 
 from modelbook.adapters.index_tables import FORMAT
+from modelbook.adapters.user_cache import user_cache
+from modelbook.adapters.whole_file import write_whole
 from modelbook.errors import IntegrityError
 
+DAMAGED = "the index was damaged, and is built anew"
 KEPT = 8  # indexes that were used last
 _END = ".index"
 
@@ -33,7 +35,7 @@ class IndexFiles:
                     data = path.read_bytes()
                     if path.name != _name(key, data):
                         path.unlink(missing_ok=True)
-                        raise IntegrityError("the index was damaged, and is built anew", where=str(path))
+                        raise IntegrityError(DAMAGED, where=str(path))
                     with suppress(OSError):  # a folder that is read only keeps no account of what is used
                         os.utime(path)
                     return data
@@ -55,14 +57,7 @@ class IndexFiles:
         for folder in self._folders:
             with suppress(OSError):
                 folder.mkdir(parents=True, exist_ok=True)
-                descriptor, scratch = tempfile.mkstemp(prefix=".", dir=folder)
-                try:
-                    with os.fdopen(descriptor, "wb") as file:
-                        file.write(data)
-                    Path(scratch).replace(folder / _name(key, data))
-                except BaseException:
-                    Path(scratch).unlink(missing_ok=True)
-                    raise
+                write_whole(folder / _name(key, data), data, mode=0o600)
                 break
         for path in self._by_use()[KEPT:]:
             with suppress(OSError):
@@ -79,8 +74,3 @@ class IndexFiles:
 
 def _name(key: str, data: bytes) -> str:
     return f"{FORMAT}-{key}-{zlib.crc32(data):08x}{_END}"
-
-
-def user_cache() -> Path:
-    """Where this user's programs keep what can be had again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modelbook"

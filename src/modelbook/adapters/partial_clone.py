@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.git_process import git, git_bytes, run_git
+from modelbook.adapters.git_process import git, git_bytes, run_git, words_of
 from modelbook.errors import ForgeError
 
 _REMOTE = "origin"
@@ -34,8 +34,9 @@ class FilesOnDemand:
         if missing:
             done = run_git(_FETCH, self._root, stdin="\n".join(sorted(missing)).encode() + b"\n")
             if done.returncode:
-                words = done.stderr.decode(errors="replace").strip()
-                raise ForgeError(f"{len(missing):,} files could not be fetched: {words}", where=str(self._root))
+                raise ForgeError(
+                    f"{len(missing):,} files could not be fetched: {words_of(done)}", where=str(self._root)
+                )
         self._here |= wanted
 
 

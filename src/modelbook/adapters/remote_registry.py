@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.git_process import run_git
-from modelbook.adapters.index_files import user_cache
+from modelbook.adapters.git_process import run_git, words_of
+from modelbook.adapters.user_cache import user_cache
 from modelbook.errors import BadInput, ForgeError
 
 FORMS = "github:owner/name, https://…, ssh://… or file:///…, each with @REV after it if it is not the default branch"
@@ -72,9 +72,8 @@ def _clone(url: str, folder: Path) -> None:
 def _git(url: str, cwd: Path, *arguments: str) -> None:
     done = run_git(arguments, cwd)
     if done.returncode:
-        words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
         remedy = "Check the name, and that git may read it: `git ls-remote` of the same URL (`gh auth setup-git`)."
-        raise ForgeError(f"the registry cannot be fetched: {words}", where=url, remedy=remedy)
+        raise ForgeError(f"the registry cannot be fetched: {words_of(done)}", where=url, remedy=remedy)
 
 
 @contextmanager

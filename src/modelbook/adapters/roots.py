@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from modelbook.adapters.git import Repository
 from modelbook.adapters.git_process import git, git_bytes
+from modelbook.adapters.git_refs import trees_of
 from modelbook.core.layout import place_of
 from modelbook.core.reachability import RootFile
 from modelbook.errors import ForgeError, Refused
@@ -123,13 +124,10 @@ def _credentials(url: str) -> dict[str, str]:
 
 def _files(bare: Repository, top: str, name: str, folder: str) -> Iterator[RootFile]:
     refs = git(["for-each-ref", "--format=%(refname)", top], bare.root).splitlines()
-    asked = "".join(f"{ref}^{{tree}}:{folder}\n" for ref in refs).encode()
-    answers = git_bytes(["cat-file", "--batch-check=%(objectname) %(objecttype)"], bare.root, stdin=asked)
     trees: dict[str, list[str]] = {}
-    for ref, answer in zip(refs, answers.decode().splitlines(), strict=True):
-        oid, _, kind = answer.rpartition(" ")
-        if kind == "tree":
-            trees.setdefault(oid, []).append(name + _shown(ref.removeprefix(f"{top}/")))
+    for ref, tree in zip(refs, trees_of(bare, refs, folder), strict=True):
+        if tree:
+            trees.setdefault(tree, []).append(name + _shown(ref.removeprefix(f"{top}/")))
     held: dict[tuple[str, str], set[str]] = {}
     for tree, those in trees.items():
         for path, oid in _paths(bare, tree):

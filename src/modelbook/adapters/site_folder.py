@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from modelbook.adapters.file_errors import explained
+from modelbook.adapters.whole_file import write_whole
 from modelbook.core.digests import digest_of
 from modelbook.core.site_manifest import Made, Manifest
 from modelbook.errors import BadInput
@@ -117,15 +118,7 @@ class SiteFolder:
         target = self._inside(path)
         with explained(target, "write"):
             target.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, scratch = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
-                os.chmod(scratch, 0o644)  # noqa: PTH101
-                os.replace(scratch, target)  # noqa: PTH105
-            except BaseException:
-                Path(scratch).unlink(missing_ok=True)
-                raise
+            write_whole(target, data, mode=0o644)
 
     def _remove(self, path: str) -> None:
         target = self._inside(path)

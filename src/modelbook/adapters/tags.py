@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.git_process import git, run_git
+from modelbook.adapters.git_process import git, run_git, words_of
 from modelbook.core.tags import Relation
 from modelbook.errors import ForgeError
 
@@ -64,12 +64,9 @@ class LocalTags:
         """See Tags."""
         if standing == commit:
             return "same"
-        if self._is_ancestor(standing, commit):
+        if self.repository.is_ancestor(standing, commit):
             return "before"
-        return "after" if self._is_ancestor(commit, standing) else "apart"
-
-    def _is_ancestor(self, one: str, other: str) -> bool:
-        return run_git(["merge-base", "--is-ancestor", one, other], self.repository.root).returncode == 0
+        return "after" if self.repository.is_ancestor(commit, standing) else "apart"
 
     def behind(self, commit: str) -> int | None:
         """See Tags. It is the branch that is checked out."""
@@ -92,5 +89,4 @@ class LocalTags:
         now = run_git(["rev-parse", "--verify", "--quiet", ref], root).stdout.decode().strip() or NOWHERE
         if now != before:
             return False
-        words = done.stderr.decode(errors="replace").strip()
-        raise ForgeError(f"git would not set the tag {name}: {words}", where=str(root))
+        raise ForgeError(f"git would not set the tag {name}: {words_of(done)}", where=str(root))

@@ -14,13 +14,12 @@ from typing import TypeVar
 
 from modelbook.adapters.git import Repository
 from modelbook.adapters.git_refs import branch_trees, tree_of
-from modelbook.adapters.index_files import IndexFiles
+from modelbook.adapters.index_files import DAMAGED, IndexFiles
 from modelbook.adapters.index_tables import Index
 from modelbook.adapters.store import Progress
 from modelbook.errors import BadInput, IntegrityError
 
 Answer = TypeVar("Answer")
-DAMAGED = "the index was damaged, and is built anew"
 
 
 @dataclass

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from modelbook.adapters.deployments import write_whole
 from modelbook.adapters.file_errors import explained
 from modelbook.adapters.model_folder import hash_files, list_folder, read_small
 from modelbook.adapters.serving_folder import opened
+from modelbook.adapters.whole_file import write_whole
 from modelbook.commands._console import progress
 from modelbook.commands._pulling import pull_version
 from modelbook.commands._workspace import Workspace

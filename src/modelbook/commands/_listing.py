@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from modelbook.adapters.extras import extra
+from modelbook.adapters.whole_file import write_whole
 from modelbook.commands._console import print_json, say, table_lines
 from modelbook.core.unseen import plain
 from modelbook.errors import BadInput
@@ -59,12 +59,9 @@ def print_rows(rows: Rows, columns: Sequence[str], form: str, output: Path | Non
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         return
-    scratch = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        scratch.write_bytes(data)
-        scratch.replace(output)
+        write_whole(output, data)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise BadInput(f"it cannot be written: {error.strerror}", where=str(output)) from None
     say(f"{len(rows):,} rows in {output}", as_json=True)
 

@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from modelbook.core import layout
 from modelbook.core.alike import counts, that_count
 from modelbook.core.card import ModelCard
 from modelbook.core.documents import DocumentError
@@ -167,11 +166,3 @@ def seconds_between(started: str, ended: str) -> float | None:
 
 def _known(facts: Facts) -> Facts:
     return {name: value for name, value in facts.items() if value is not None}
-
-
-def version_path(path: str) -> tuple[str, int] | None:
-    """The model and version whose facts the file at `path` tells, if it tells of one alone."""
-    place = layout.place_of(path)
-    if place and place.name and place.version and place.kind in {"card", "evaluation", "revocation"}:
-        return place.name, place.version
-    return None

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.git_process import run_git
 from modelbook.adapters.workflow import event_inputs, in_workflow, set_outputs
 from modelbook.commands._console import print_json, say
 from modelbook.commands._sweeping import Sweeping, open_sweep
@@ -75,8 +74,7 @@ def _commit(sweeping: Sweeping) -> str:
     first = next((one for one in sweeping.trials if one.commit), None)
     if first is None or first.commit is None:
         return workspace.commit
-    asked = ["merge-base", "--is-ancestor", first.commit, workspace.commit]
-    if run_git(asked, workspace.repository.root).returncode:
+    if not workspace.repository.is_ancestor(first.commit, workspace.commit):
         raise BadInput(
             f"trial {first.leg} was trained by commit {first.commit[:12]}, which is not of this branch",
             where=str(sweeping.path),
