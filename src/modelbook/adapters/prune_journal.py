@@ -13,14 +13,13 @@ from datetime import datetime
 from itertools import islice
 
 from modelbook.adapters.store import Store
-from modelbook.core.prune_plan import PrunePlan, read_plan, write_plan
+from modelbook.core.prune_plan import LARGEST_PLAN, PrunePlan, read_plan, write_plan
 from modelbook.core.stored import TRASH
 from modelbook.errors import BadInput, ObjectMissing
 
 SEGMENT = 1000  # objects, as many as S3 deletes by one request
 _PLANS = f"{TRASH}plans/"
-_PLAN_LIMIT = 16 * 1024 * 1024  # bytes
-_SEGMENT_LIMIT = 2 * 1024 * 1024
+_SEGMENT_LIMIT = 2 * 1024 * 1024  # bytes
 
 
 class Journal:
@@ -56,7 +55,9 @@ class Journal:
     def written(self) -> PrunePlan:
         """The plan that is carried out. Raises BadInput where there is none."""
         try:
-            return read_plan(self.store.read_bytes(self._intent, limit=_PLAN_LIMIT), f"{self.store.uri}/{self._intent}")
+            return read_plan(
+                self.store.read_bytes(self._intent, limit=LARGEST_PLAN), f"{self.store.uri}/{self._intent}"
+            )
         except ObjectMissing:
             known = ", ".join(sorted(plans(self.store))) or "none"
             raise BadInput(

@@ -15,7 +15,7 @@ from modelbook.core.keep import Keep
 from modelbook.core.moments import span
 from modelbook.core.prune_plan import PrunePlan
 from modelbook.core.reachability import Reach
-from modelbook.core.stored import stored_at
+from modelbook.core.stored import group_of, stored_at
 
 ReadReach = Callable[[], Reach]
 """All that is named at the moment of the call. Raises where that cannot be known."""
@@ -78,7 +78,7 @@ def _remove(
     left = [key for key in sizes if key not in skipped]
     trash.put_aside(left)
     # Copying takes its time: what was named, or written to, meanwhile stays. The copy is no harm.
-    skipped |= _refused(store, dict.fromkeys(left, 0), reach(), keep, now())
+    skipped |= _refused(store, left, reach(), keep, now())
     trash.remove([key for key in left if key not in skipped])
     return skipped
 
@@ -89,8 +89,7 @@ def _refused(store: Store, keys: Iterable[str], reach: Reach, keep: Keep, now: d
     since = now - span(keep.grace)
     groups: dict[str, list[str]] = {}
     for key in keys:
-        at = stored_at(key)
-        groups.setdefault(f"runs/{at.run}/" if at.run else at.group, []).append(key)
+        groups.setdefault(group_of(key), []).append(key)
     for group, those in groups.items():
         young = {info.key for info in store.list(group) if info.modified > since}
         whole = bool(young) and group.startswith("runs/")  # the heartbeat of a run that was taken up again

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from modelbook.commands._workspace import Workspace
 from modelbook.core.keep import Keep
 from modelbook.core.keep_conditions import check_keep
 from modelbook.core.layout import POLICY
+from modelbook.core.moments import span
 from modelbook.core.retention import Verdict, judge
 from modelbook.errors import BadInput
 
@@ -44,6 +45,10 @@ class Pruning:
     def now(self) -> datetime:
         """The store's time."""
         return store_now(self.store)
+
+    def discard_unfinished(self, now: datetime) -> int:
+        """Discard uploads that were broken off before the grace period, of a day at least: how many."""
+        return self.store.discard_unfinished(now - max(span(self.keep.grace), timedelta(days=1)))
 
     def listing(self) -> Iterator[ObjectInfo]:
         """All objects of the store, in order of their keys."""

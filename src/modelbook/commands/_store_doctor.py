@@ -1,14 +1,12 @@
 """`modelbook doctor store`: bucket and registry compared both ways, and what can be put right."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from modelbook.adapters.prune_journal import plans, under_way
 from modelbook.adapters.trash import open_trash
 from modelbook.commands._pruning import open_pruning
 from modelbook.commands._workspace import Workspace
 from modelbook.core.health import Check
-from modelbook.core.moments import span
 from modelbook.core.store_health import Comparison
 
 
@@ -28,6 +26,6 @@ def compare_store(workspace: Workspace, forge_name: str, *, repair: bool) -> Seq
             for key in [key for key in found.gone() if trash.bring_back(key)]:
                 found.there(key)
                 repaired += 1
-        count = store.discard_unfinished(now - max(span(pruning.keep.grace), timedelta(days=1)))
+        count = pruning.discard_unfinished(now)
         checks.append(Check("store", "uploads", "ok", f"{count} uploads that were broken off were discarded"))
     return [*checks, *found.checks({name: plan.objects for name, plan in under_way(store)}, repaired)]

@@ -16,6 +16,7 @@ from modelbook.core.retention import Verdict, fingerprint
 from modelbook.errors import BadInput, Refused
 
 MOST_GROUPS = 2000  # what a person can look through, and a pull request can show; the rest waits for the next plan
+LARGEST_PLAN = 16 * 1024 * 1024  # bytes
 GIGABYTE = 1e9
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 

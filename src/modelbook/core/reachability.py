@@ -92,9 +92,11 @@ def reach_of(files: Iterable[RootFile], store: str) -> Reach:
     placed = [(place, file) for file in files if (place := place_of(file.path))]
     cards = _cards(placed)
     pointers = [
-        load(StagePointer, file.data, f"{file.registry}{file.path}") for place, file in placed if place.kind == "stage"
+        (file, load(StagePointer, file.data, f"{file.registry}{file.path}"))
+        for place, file in placed
+        if place.kind == "stage"
     ]
-    ever = {one.card for one in pointers}
+    ever = {pointer.card for _, pointer in pointers}
     parents = {
         parent.card: f"{card.model}@{card.version}" for _, card in cards.values() for parent in card.lineage.parents
     }
@@ -108,15 +110,16 @@ def reach_of(files: Iterable[RootFile], store: str) -> Reach:
         named = Named(f"{card.model}@{card.version}", file.shown, set(card.tags))
         named.revoked = bool(file.refs) and set(file.refs) <= revoked.get((file.registry, file.path), set())
         named.parent_of = parents.get(digest)
+        artifacts = dict(_artifacts_of(card, store))
         if file.refs and not named.revoked:
-            reach.artifacts |= {key: (named.name, size) for key, size in _artifacts_of(card, store)}
-        for run in {card.run.id, *(at.run for key, _ in _artifacts_of(card, store) if (at := stored_at(key)).run)}:
+            reach.artifacts |= {key: (named.name, size) for key, size in artifacts.items()}
+        for run in {card.run.id, *(at.run for key in artifacts if (at := stored_at(key)).run)}:
             _join(reach.runs, run, named)
         runs[digest] = card.run.id
+    for file, pointer in pointers:
+        _hold(reach, runs, file, pointer)
     for place, file in placed:
         match place.kind:
-            case "stage":
-                _hold(reach, runs, file)
             case "evaluation":
                 _measure(reach, runs, file)
             case "dataset":
@@ -167,8 +170,7 @@ def _join(runs: dict[str, Named], run: str, named: Named) -> None:
         other.parent_of = other.parent_of or named.parent_of
 
 
-def _hold(reach: Reach, runs: Mapping[Digest, str], file: RootFile) -> None:
-    pointer = load(StagePointer, file.data, file.path)
+def _hold(reach: Reach, runs: Mapping[Digest, str], file: RootFile, pointer: StagePointer) -> None:
     if (run := runs.get(pointer.card)) and (named := reach.runs.get(run)):
         named.stages.add(pointer.stage)
         named.stage = pointer.stage if file.refs else named.stage

@@ -14,7 +14,7 @@ from modelbook.core.keep_conditions import kept_by
 from modelbook.core.moments import span
 from modelbook.core.reachability import Named, Reach, facts_of
 from modelbook.core.run_state import RunState
-from modelbook.core.stored import stored_at
+from modelbook.core.stored import group_of, stored_at
 
 
 class Listed(Protocol):
@@ -82,7 +82,7 @@ def judge(listing: Iterable[Listed], reach: Reach, keep: Keep, now: datetime, re
     off is no listing.
     """
     rules = _Judge(reach, keep, now, read)
-    for group, objects in groupby(listing, key=lambda one: _group(one.key)):
+    for group, objects in groupby(listing, key=lambda one: group_of(one.key)):
         if group.startswith("runs/"):
             yield from rules.run(group.split("/")[1], list(objects))
         elif group in {"trash", "foreign"}:
@@ -91,13 +91,6 @@ def judge(listing: Iterable[Listed], reach: Reach, keep: Keep, now: datetime, re
             yield from (Verdict("", why, [one]) for one in objects)
         else:
             yield from rules.shard(group, list(objects))
-
-
-def _group(key: str) -> str:
-    at = stored_at(key)
-    if at.run:
-        return f"runs/{at.run}/"
-    return at.group or at.part
 
 
 @dataclass(frozen=True)

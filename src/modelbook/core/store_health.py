@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from modelbook.core.digests import prefixed
 from modelbook.core.health import Check
 from modelbook.core.prune_words import sized
 from modelbook.core.reachability import Reach
 from modelbook.core.retention import DIED, Verdict
+from modelbook.core.storage import blob_key, examples_key
 from modelbook.core.stored import stored_at
 
 _SHOWN = 5
@@ -53,10 +55,8 @@ class Comparison:
 
     def gone(self) -> dict[str, str]:
         """By key: what a card names, and is not there."""
-        blobs = {f"datasets/blobs/sha256/{one.hex()[:2]}/{one.hex()}": "a dataset version" for one in self._blobs}
-        examples = {
-            f"evaluations/examples/sha256/{one.hex()[:2]}/{one.hex()}.jsonl": "an evaluation" for one in self._examples
-        }
+        blobs = {blob_key(prefixed(one.hex())): "a dataset version" for one in self._blobs}
+        examples = {examples_key(prefixed(one.hex())): "an evaluation" for one in self._examples}
         return self.missing | blobs | examples
 
     def checks(self, under_way: Mapping[str, int], repaired: int) -> list[Check]:

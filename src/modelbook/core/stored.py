@@ -45,6 +45,12 @@ def stored_at(key: str) -> Stored:
     return Stored("trash") if top == "trash" else FOREIGN
 
 
+def group_of(key: str) -> str:
+    """What is judged together with the object at `key`: the folder of its run or shard, or `foreign`, `trash`."""
+    at = stored_at(key)
+    return f"runs/{at.run}/" if at.run else at.group or at.part
+
+
 def _of_run(rest: str) -> Stored:
     run, _, inside = rest.partition("/")
     part, _, name = inside.partition("/")

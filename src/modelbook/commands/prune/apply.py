@@ -5,18 +5,15 @@ from pathlib import Path
 
 import click
 
-from modelbook.adapters.git_process import run_git
 from modelbook.adapters.prune_journal import Journal
 from modelbook.adapters.pruning import carry_out, purge
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import counted, print_json, say
 from modelbook.commands._pruning import Pruning, open_pruning
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option
-from modelbook.core.prune_plan import Planner, PrunePlan, check_binding, planned, read_plan
+from modelbook.core.prune_plan import LARGEST_PLAN, Planner, PrunePlan, check_binding, planned, read_plan
 from modelbook.core.prune_words import amount
 from modelbook.errors import BadInput, Refused
-
-_LIMIT = 16 * 1024 * 1024
 
 
 @click.command(name="apply", short_help="Carry out a plan.")
@@ -57,13 +54,8 @@ def command(
     if plan:
         told |= _apply(pruning, plan, yes=yes, as_json=as_json)
     if yes:
-        from datetime import timedelta
-
-        from modelbook.core.moments import span
-
         purged = purge(pruning.store, pruning.keep, pruning.reach, now)
-        before = now - max(span(pruning.keep.grace), timedelta(days=1))
-        told |= {"purged": purged, "uploads": pruning.store.discard_unfinished(before)}
+        told |= {"purged": purged, "uploads": pruning.discard_unfinished(now)}
         for name, what in purged.items():
             say(f"plan {name}: {what}", as_json=as_json)
         say(f"{told['uploads']} unfinished uploads were discarded", as_json=as_json)
@@ -74,7 +66,7 @@ def command(
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _LIMIT:
+        if path.stat().st_size > LARGEST_PLAN:
             raise BadInput("is too large for a plan", where=str(path))
         return path.read_bytes()
     except OSError as error:
@@ -83,8 +75,8 @@ def _read(path: Path) -> bytes:
 
 def _apply(pruning: Pruning, plan: PrunePlan, *, yes: bool, as_json: bool) -> dict[str, object]:
     workspace, store = pruning.workspace, pruning.store
-    done = run_git(["merge-base", "--is-ancestor", plan.commit, workspace.commit], workspace.repository.root)
-    check_binding(plan, store=store.uri, policy=pruning.policy, follows=done.returncode == 0)
+    follows = workspace.repository.is_ancestor(plan.commit, workspace.commit)
+    check_binding(plan, store=store.uri, policy=pruning.policy, follows=follows)
     journal = Journal(store, plan.id)
     if journal.ended():
         say(f"plan {plan.id} was applied already; nothing to do", as_json=as_json)
