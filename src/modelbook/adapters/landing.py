@@ -153,7 +153,7 @@ def _first_hole(descriptor: int, end: int) -> int:
         return end
 
 
-def write_all(out: int, data: bytes) -> None:
+def write_all(out: int, data: bytes | memoryview) -> None:
     """Write all of `data` to the file descriptor `out`; a raw write may take less than it was given."""
     view = memoryview(data)
     while view:

@@ -17,7 +17,7 @@ from modelbook.adapters.ranges import RANGE, Fill
 from modelbook.adapters.s3_client import LazyClient
 from modelbook.adapters.s3_errors import code_of, explained_s3, field, status_of
 from modelbook.adapters.s3_reading import RemoteObject, stream_object
-from modelbook.adapters.s3_upload import PARALLEL_PARTS, PART_SIZE, Uploader
+from modelbook.adapters.s3_upload import PART_SIZE, Uploader
 from modelbook.adapters.source_file import Source, SourceBytes, SourceFile
 from modelbook.adapters.store import ObjectInfo, Progress, Stored
 from modelbook.adapters.store_contract import (
@@ -49,19 +49,17 @@ class S3Store:
         uri: str,
         *,
         part_size: int = PART_SIZE,
-        parallel: int = PARALLEL_PARTS,
         client: LazyClient | None = None,
     ) -> None:
         """`prefix` has no slash at its ends and may be empty; `uri` is what policy.yaml calls the store.
 
-        Objects larger than `part_size` bytes go in parts, `parallel` at once. Stores on one server may share one
-        `client`.
+        Objects larger than `part_size` bytes go in parts. Stores on one server may share one `client`.
         """
         self.uri = uri.rstrip("/")
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._client = client or LazyClient(self.uri)
-        self._uploader = Uploader(bucket, part_size, parallel)
+        self._uploader = Uploader(bucket, part_size)
         self._bucket_seen = False
 
     def put_file(

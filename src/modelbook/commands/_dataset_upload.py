@@ -91,9 +91,9 @@ class _Uploader:
             seen = ContentMd5(text_md5=file.text_md5) if file.md5 else None
             for chunk in source.chunks(CHUNK):
                 if seen:
-                    seen.update(chunk)
+                    seen.update(bytes(chunk))
                 if source.size <= AT_ONCE:
-                    kept.append(chunk)
+                    kept.append(bytes(chunk))
             found = source.stored()
         if seen and seen.hexdigest() != file.md5:
             raise BadInput(
