@@ -1,8 +1,8 @@
 """An object in ranges: read in parallel into a few buffers that are used again and again, and seen in order.
 
-Who pulls and who pushes go the same way: a range is filled (from the network, from a file), then seen in its turn (hashed)
-while another thread does with it what is to be done after (writes it, sends it). Memory is touched once and not per
-range: fresh pages cost a system more than all the rest of a transfer.
+Who pulls and who pushes go the same way: a range is filled (from the network, from a file), then seen in its turn
+(hashed) while another thread does with it what is to be done after (writes it, sends it). Memory is touched once and
+not per range: fresh pages cost a system more than all the rest of a transfer.
 """
 
 import os
@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Literal, overload
 
 from modelbook.adapters.parallel import Crew, Joint
 
@@ -73,8 +72,8 @@ def in_order(
     """Each range of an object from byte `start` to `size`, when `fill` has filled it: good until the next is asked for.
 
     Up to AHEAD of them, of `step` bytes each, are being filled, wait for their turn, or are in the hand of `after`; the
-    last `next` returns when that has ended for all. What `fill` raises is raised when the turn of that range comes, what
-    `after` raises as soon as it is known. Ranges larger than RANGE have a few buffers of their own.
+    last `next` returns when that has ended for all. What `fill` raises is raised when the turn of that range comes,
+    what `after` raises as soon as it is known. Ranges larger than RANGE have a few buffers of their own.
     """
     ahead = max(1, min(AHEAD, AHEAD * RANGE // step))
     buffers = _BUFFERS if step <= RANGE else _Buffers(ahead, step)

@@ -1,7 +1,4 @@
-"""The one client of a store: made when first needed, led by the standard AWS variables.
-
-It is botocore's: all that boto3 adds is an engine of its own for files, which takes as long to import as all the rest.
-"""
+"""The one boto3 client of a store: made when first needed, led by the standard AWS variables."""
 
 import os
 import threading
@@ -19,7 +16,7 @@ _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 class LazyClient:
-    """An S3 client, made by the first call of `get`, shared by all threads (boto3's clients allow that).
+    """A boto3 S3 client, made by the first call of `get`, shared by all threads (boto3's clients allow that).
 
     `where` is the URI that errors name.
     """
@@ -42,6 +39,7 @@ class LazyClient:
 
 
 def _new_client() -> WiredClient:
+    import boto3
     from botocore.config import Config
     from botocore.httpsession import get_cert_path
     from botocore.session import get_session
@@ -63,6 +61,6 @@ def _new_client() -> WiredClient:
         # The signature covers that checksum. To sign the body as well would hash every byte once more, over http too.
         s3={"addressing_style": "path" if own_endpoint else "auto", "payload_signing_enabled": False},
     )
-    client = session.create_client("s3", region_name=region, config=config)
-    authorities = session.get_config_variable("ca_bundle") or get_cert_path(True)
-    return WiredClient(client, session.get_credentials(), KeptConnections(authorities, READ_SECONDS))
+    client = boto3.session.Session(botocore_session=session).client("s3", region_name=region, config=config)
+    connections = KeptConnections(str(session.get_config_variable("ca_bundle") or get_cert_path(True)), READ_SECONDS)
+    return WiredClient(client, session.get_credentials(), connections)

@@ -151,9 +151,10 @@ def _answer(error: BaseException) -> dict[str, Any]:
 
 
 def _is_of_s3(error: Exception) -> bool:
+    from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
-    return isinstance(error, BotoCoreError | ClientError | NotS3)
+    return isinstance(error, BotoCoreError | ClientError | Boto3Error | NotS3)
 
 
 def _one_line(text: object) -> str:

@@ -1,4 +1,4 @@
-"""The short way of bytes to and from S3, for the three requests that move them.
+"""The short way of bytes to and from S3, for the requests that come in great numbers.
 
 boto3 takes most of a millisecond of processor time for a request, and copies what it sends. So the first request in a
 bucket is boto3's. From then on bytes go to the same place by http.client, straight from and into the caller's buffers,
@@ -7,7 +7,8 @@ a connection that breaks) boto3 asks again by itself: it alone knows when to ask
 """
 
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -31,7 +32,7 @@ class _Place(NamedTuple):
 
 
 class WiredClient:
-    """A boto3 S3 client whose `put_object`, `upload_part` and `get_object` take the short way where there is one.
+    """A boto3 S3 client whose requests for one object, or for a part of one, take the short way where there is one.
 
     They know the parameters that a store uses (`Body` may be a memoryview), and answer and raise as boto3 does. All
     else is the client's own. Safe to use from several threads at once.
@@ -58,6 +59,20 @@ class WiredClient:
         query = f"?partNumber={asked['PartNumber']}&uploadId={quote(asked['UploadId'], safe='')}"
         answer = self._put("UploadPart", asked, query)
         return answer if answer is not None else self._client.upload_part(**_copied(asked))
+
+    def head_object(self, **asked: Any) -> Any:
+        """As boto3's."""
+        answer = self._answer("HEAD", "HeadObject", asked)
+        if answer:
+            answer.read()
+            answer.close()
+            with suppress(TypeError, ValueError):  # boto3 knows what to say of such an answer
+                modified = parsedate_to_datetime(answer.headers["Last-Modified"])
+                return _fields(answer) | {
+                    "ContentLength": int(answer.headers["Content-Length"]),
+                    "LastModified": modified,
+                }
+        return self._client.head_object(**asked)
 
     def get_object(self, **asked: Any) -> Any:
         """As boto3's. `Body` can be read, read into a buffer, and closed."""
