@@ -1,7 +1,10 @@
 """The one boto3 client of a store: made when first needed, led by the standard AWS variables."""
 
+import gc
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from modelbook.adapters.kept_connections import KeptConnections
@@ -30,12 +33,24 @@ class LazyClient:
         """The client. Raises StoreError if the AWS variables or files make none."""
         with self._lock:
             if self._client is None:
-                with explained_s3(self._where):
+                with explained_s3(self._where), _nothing_collected():
                     try:
                         self._client = _new_client()
                     except ValueError as error:  # botocore's answer to a malformed endpoint
                         raise store_error(error, self._where) from error
             return self._client
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """What boto3 makes stays. To look through it for garbage a hundred times takes a quarter of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _new_client() -> WiredClient:
