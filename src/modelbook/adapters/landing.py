@@ -27,7 +27,7 @@ from modelbook.errors import IntegrityError, Interrupted, StoreError
 PART = ".modelbook-*.part"  # the names, as a pattern, of files that wait here to be whole
 _WRITTEN_AT_ONCE = 32 * 1024  # bytes
 _SYNCED_AT_ONCE = 8
-_SYNCED_EARLY = 256 * 1024 * 1024  # bytes
+_SYNCED_EARLY = 128 * 1024 * 1024  # bytes
 _BLOCK = 4096  # bytes: no file system's is larger than what a range ends with
 Opener = Callable[[], AbstractContextManager[Fill]]
 """Opens the object of the promised size, for as long as its block lasts. Raises IntegrityError for another size."""
