@@ -5,6 +5,7 @@ version follows from all of them at once: y = level of the experiment + effect o
 squares. Versions that no chain of experiments ties together share the level as it was measured.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,26 +21,33 @@ if TYPE_CHECKING:
     Floats = NDArray[float64]
 
 
+_APART, _SAME = 1e6, 1e-9  # in standard errors
+
+
 @dataclass(frozen=True)
 class Effects:
-    """The metric of each version, ascending by version: `values`, and the covariance of their errors.
+    """The metric of each version, ascending by version: `values`, and the noise in them.
 
-    `values` has shape (V,), `covariance` (V, V), in the metric's unit and its square. `tied` are the groups of versions
-    that experiments tie together, directly or by others between them.
+    `values` has shape (V,), `noise` (V, K), both in the metric's unit: the covariance of the errors is noise @ noise.T.
+    `tied` are the groups of versions that experiments tie together, directly or by others between them.
     """
 
     versions: tuple[int, ...]
     values: "Floats"
-    covariance: "Floats"
+    noise: "Floats"
     tied: tuple[frozenset[int], ...] = ()
+
+    def stderr(self, version: int) -> float:
+        """The standard error of one version's value."""
+        return float(math.hypot(*self.noise[self.versions.index(version)]))
 
     def change(self, old: int, new: int) -> tuple[float, float] | None:
         """How far `new` lies above `old`, and the standard error of that; None where no experiment ties them."""
         if not any({old, new} <= group for group in self.tied):
             return None
         at, to = self.versions.index(old), self.versions.index(new)
-        spread = self.covariance[at, at] + self.covariance[to, to] - 2 * self.covariance[at, to]
-        return float(self.values[to] - self.values[at]), float(max(spread, 0.0)) ** 0.5
+        # By the rows, not by their products: what both have in common leaves no error of rounding behind.
+        return float(self.values[to] - self.values[at]), math.hypot(*(self.noise[to] - self.noise[at]))
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,9 @@ def history_of(measurements: Iterable[Measurement], offline: Mapping[str, Mappin
 def fit(cells: Sequence[Measurement]) -> Effects | None:
     """The effects that fit all measurements best, each weighted by its standard error; None where nothing is compared.
 
-    An experiment with one version alone says nothing of the difference to another, and is left out.
+    An experiment with one version alone says nothing of the difference to another, and is left out. A standard error
+    that is a million times smaller or greater than the middle one counts as that: no other is believed or made void by
+    it, and the numbers stay within what a computer can tell apart.
     """
     alone = Counter(one.experiment for one in cells)
     cells = [one for one in cells if alone[one.experiment] > 1]
@@ -119,8 +129,9 @@ def fit(cells: Sequence[Measurement]) -> Effects | None:
     design = np.zeros((len(cells), wide + len(experiments)))
     for row, one in enumerate(cells):
         design[row, versions.index(one.version)] = design[row, wide + experiments.index(one.experiment)] = 1.0
-    values = np.array([one.value for one in cells])
-    weights = 1 / np.array([one.stderr for one in cells])
+    values, errors = (np.array(each) for each in zip(*((one.value, one.stderr) for one in cells), strict=True))
+    unit = float(np.median(errors))
+    weights = unit / np.clip(errors, unit / _APART, unit * _APART)
     centre = float(np.average(values, weights=weights**2))
     # Of versions and levels only the sum is measured: the levels are held to have no mean within what hangs together.
     groups = _groups(cells, versions)
@@ -130,9 +141,13 @@ def fit(cells: Sequence[Measurement]) -> Effects | None:
             ties[row, wide + experiments.index(number)] = 1.0
     rows = np.vstack([design * weights[:, None], ties * weights.max()])
     wanted = np.concatenate([(values - centre) * weights, np.zeros(len(groups))])
-    found = linalg.lstsq(rows, wanted)[0]
-    covariance = linalg.pinvh(rows.T @ rows)[:wide, :wide]
-    return Effects(tuple(versions), found[:wide] + centre, covariance, tuple(map(frozenset, groups)))
+    # By QR and not by the normal equations, whose condition is the square of this one.
+    turned, upper = linalg.qr(rows, mode="economic")
+    found = linalg.solve_triangular(upper, turned.T @ wanted)[:wide]
+    noise = unit * linalg.solve_triangular(upper, np.eye(len(upper)))[:wide]
+    # What differs by so little does not differ: else the last bits decide which way it moved.
+    found = np.round(found / (unit * _SAME)) * (unit * _SAME)
+    return Effects(tuple(versions), found + centre, noise, tuple(map(frozenset, groups)))
 
 
 def _groups(cells: Sequence[Measurement], versions: Sequence[int]) -> list[set[int]]:

@@ -17,8 +17,8 @@ from pydantic import Field
 from modelbook.core.documents import DocumentError, load, validate
 from modelbook.core.findings import Finding
 from modelbook.core.names import Name, Version
-from modelbook.core.online import Arm, Count, ExperimentKind, OnlineMetric
-from modelbook.core.records import FiniteFloat, Frozen, MetricName, Timestamp
+from modelbook.core.online import Arm, Count, ExperimentKind, OnlineMetric, Share
+from modelbook.core.records import Frozen, MetricName, Timestamp
 from modelbook.core.strict_yaml import MAX_BYTES, Parsed
 
 COLUMNS = ("version", "metric", "n", "mean", "stderr", "count", "assigned", "share")
@@ -31,7 +31,7 @@ class GivenArm(Frozen):
 
     version: Version
     assigned: Count | None = None
-    share: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    share: Share | None = None
     metrics: Annotated[dict[MetricName, OnlineMetric], Field(min_length=1, max_length=1000)]
 
     def arm(self, card: str) -> Arm:
@@ -70,7 +70,7 @@ class _Row(Frozen):
     version: Version
     metric: MetricName
     assigned: Count | None = None
-    share: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    share: Share | None = None
 
 
 def _read_table(text: str, where: str) -> GivenResults:
@@ -101,13 +101,17 @@ def _read_table(text: str, where: str) -> GivenResults:
         findings.append(Finding(where, None, "empty", "there is no result in it", remedy))
     if findings:
         raise DocumentError(findings)
-    return GivenResults(arms=tuple(GivenArm(**arm) for arm in arms.values()))
+    said = [{key: value for key, value in arm.items() if value is not None} for arm in arms.values()]
+    return validate(GivenResults, Parsed({"arms": said}, ""), where)
 
 
 def _heads(heads: list[str]) -> tuple[str, str] | None:
     unknown = [head for head in heads if head not in COLUMNS]
     missing = [head for head in _NEEDED if head not in heads]
     remedy = f"The columns are {', '.join(COLUMNS)}, in any order; of mean with stderr, and count, one is needed."
+    if len(heads) == 1 and (other := next((each for each in ";\t|" if each in heads[0]), None)):
+        message = f"the columns are separated by {other!r}, and a comma is wanted"
+        return message, "Export it with commas between the columns, and points in numbers."
     if unknown:
         return f"no column is called {unknown[0]!r}", remedy
     if missing:
@@ -132,7 +136,7 @@ def _take(arms: dict[int, dict[str, Any]], values: Mapping[str, Any], where: str
     except DocumentError as error:
         findings += error.findings
     try:
-        metric = validate(OnlineMetric, Parsed(rest, ""), where)
+        validate(OnlineMetric, Parsed(rest, ""), where)
     except DocumentError as error:
         findings += error.findings
     if findings:
@@ -146,5 +150,5 @@ def _take(arms: dict[int, dict[str, Any]], values: Mapping[str, Any], where: str
         if arm[name] != getattr(row, name):
             message = f"{name} of version {row.version} is {getattr(row, name)} here, and {arm[name]} above"
             findings.append(Finding(where, line, "contradiction", message))
-    arm["metrics"][row.metric] = metric
+    arm["metrics"][row.metric] = rest
     return findings

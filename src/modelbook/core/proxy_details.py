@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from modelbook.core.online_history import Floats
 
 RESAMPLES, SEED = 1_999, 0
+_AT_ONCE = 2_000_000  # differences of two versions: 16 MB
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def details(pair: Pair) -> Details:
             vectorized=True,
             confidence_level=CONFIDENCE,
             n_resamples=RESAMPLES,
+            batch=max(1, _AT_ONCE // len(pair.x) ** 2),
             method="percentile",
             rng=np.random.default_rng(SEED),
         ).confidence_interval

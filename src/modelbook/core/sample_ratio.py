@@ -26,8 +26,8 @@ class SampleRatio:
 
     @property
     def mismatch(self) -> bool:
-        """Whether the split is no accident."""
-        return self.p < SUSPECT
+        """Whether the split is no accident, or the test has no answer."""
+        return not self.p >= SUSPECT
 
     @property
     def words(self) -> str:

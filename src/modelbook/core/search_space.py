@@ -32,12 +32,12 @@ class Dimension:
 
     def holds(self, point: Mapping[str, Scalar]) -> bool:
         """Whether its conditions are met by what is chosen so far."""
-        return all(name in point and _in(point[name], allowed) for name, allowed in self.when.items())
+        return all(name in point and is_one_of(point[name], allowed) for name, allowed in self.when.items())
 
     def contains(self, value: object) -> bool:
         """Whether it could have this value."""
         if self.kind == "choice":
-            return _in(value, self.choices)
+            return is_one_of(value, self.choices)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         if self.kind == "int" and not isinstance(value, int):
@@ -85,8 +85,8 @@ def _whole_steps(low: Number, high: Number, step: Number) -> int:
     return int((Decimal(repr(high)) - Decimal(repr(low))) / Decimal(repr(step)))
 
 
-def _in(value: object, allowed: tuple[Scalar, ...]) -> bool:
-    # Python calls 1, 1.0 and True equal; a training script does not.
+def is_one_of(value: object, allowed: tuple[Scalar, ...]) -> bool:
+    """Whether a value is one of these. Python calls 1, 1.0 and True equal; a training script does not."""
     return any(type(value) is type(one) and value == one for one in allowed)
 
 
@@ -130,6 +130,11 @@ def dimensions(sweep: Sweep) -> list[Dimension]:
         placed |= {one.name: one for one in ready}
         waiting = {name: one for name, one in waiting.items() if name not in placed}
     return list(placed.values())
+
+
+def varied(sweep: Sweep) -> list[Dimension]:
+    """The parameters that are not the same in every trial."""
+    return [one for one in dimensions(sweep) if len(one.choices) != 1]
 
 
 def grid(sweep: Sweep) -> list[Point]:

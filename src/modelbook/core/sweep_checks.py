@@ -1,11 +1,12 @@
 """What is wrong with a sweep file beyond the shape of it, each thing with its line."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from modelbook.core.documents import DocumentError, load_lines
 from modelbook.core.findings import Finding
-from modelbook.core.search_space import dimension, dimensions, distribution_of, most_points
+from modelbook.core.search_space import dimension, dimensions, distribution_of, is_one_of, most_points
 from modelbook.core.strict_yaml import Parsed
 from modelbook.core.sweep import MOST_POINTS, Parameter, Sweep
 
@@ -24,6 +25,7 @@ _KEYS = {
     "run_cap": "Write budget: {trials: 20}.",
     "command": "The script is started by modelbook train: name it in program.",
 }
+_ONE = "Remove one of them: to a sampler 1, 1.0 and true are the same."
 _LOG = {"log_uniform_values", "q_log_uniform_values"}
 
 
@@ -46,6 +48,8 @@ def _known_elsewhere(finding: Finding) -> Finding:
     key = finding.message.removeprefix("unknown key ").strip("'")
     return replace(finding, remedy=_KEYS[key]) if key in _KEYS else finding
 
+
+_MOST_STEPS = 10**12  # of which floats still tell each from the next
 
 Problem = tuple[tuple[str | int, ...], str, str | None]
 """Where, what is wrong, what to do."""
@@ -71,8 +75,8 @@ def _problems(sweep: Sweep) -> Iterator[Problem]:
         return  # of conditions and sizes nothing can be said
     conditions = list(_conditions(sweep))
     yield from conditions
-    if not conditions and sweep.method == "grid":
-        yield from _grid(sweep)
+    if not conditions:
+        yield from _grid(sweep) if sweep.method == "grid" else _points(sweep)
 
 
 def _parameter(parameter: Parameter) -> Iterator[Problem]:
@@ -89,7 +93,7 @@ def _parameter(parameter: Parameter) -> Iterator[Problem]:
         if parameter.q is not None:
             yield ("q",), "a step goes with min and max", "Leave it out."
         if parameter.values and (twin := _twin(parameter.values)) is not None:
-            yield ("values", twin), f"the value {parameter.values[twin]!r} stands twice", "Remove one of them."
+            yield ("values", twin), f"the value {parameter.values[twin]!r} stands twice, or its equal does", _ONE
         return
     low, high = parameter.min, parameter.max
     if low is None or high is None:
@@ -103,6 +107,9 @@ def _parameter(parameter: Parameter) -> Iterator[Problem]:
     if kind in _LOG and low <= 0:
         remedy = "Give the least value that is worth a try, as in 1e-5."
         yield ("min",), f"there is no logarithm of {low}: {kind} needs min above 0", remedy
+    if not math.isfinite(float(high) - float(low)):
+        yield ("max",), f"from {low} to {high} is further than a number can say", "Give a range that is worth a try."
+        return
     yield from _step(parameter, kind, low, high)
 
 
@@ -121,18 +128,15 @@ def _step(parameter: Parameter, kind: str, low: float, high: float) -> Iterator[
         yield ("q",), f"a step of {q} leads nowhere", "Give one above 0."
     elif q is not None and low < high and q > high - low:
         yield ("q",), f"a step of {q} is longer than the way from {low} to {high}", "Give a shorter one."
+    elif q is not None and low < high and (high - low) / q > _MOST_STEPS:
+        yield ("q",), f"there are more than {_MOST_STEPS:,} steps of {q} from {low} to {high}", "Leave q out."
     elif q is not None and kind == "int_uniform" and not isinstance(q, int):
         yield ("q",), f"whole numbers have no step of {q}", "Write a whole number, or q_uniform with min and max so."
 
 
 def _twin(values: tuple[object, ...]) -> int | None:
-    """The place of the first value that stands twice."""
-    seen: set[tuple[type, object]] = set()
-    for place, value in enumerate(values):
-        if (type(value), value) in seen:
-            return place
-        seen.add((type(value), value))
-    return None
+    """The place of the first value that stands twice. Optuna takes 1, 1.0 and true for one value."""
+    return next((place for place, value in enumerate(values) if value in values[:place]), None)
 
 
 def _method(sweep: Sweep) -> Iterator[Problem]:
@@ -190,7 +194,7 @@ def _conditions(sweep: Sweep) -> Iterator[Problem]:
                 yield at, f"{other!r} is a range, and a condition asks for one of some values", "Give it values."
                 continue
             for value in asked if isinstance(asked, tuple) else (asked,):
-                if not any(type(value) is type(one) and value == one for one in choices):
+                if not is_one_of(value, choices):
                     shown = ", ".join(map(repr, choices[:10]))
                     yield at, f"{other!r} is never {value!r}", f"Its values: {shown}."
     placed = {one.name for one in dimensions(sweep)}
@@ -207,3 +211,15 @@ def _grid(sweep: Sweep) -> Iterator[Problem]:
     if not endless and (count := most_points(sweep)) > MOST_POINTS:
         remedy = "Try fewer values, or take method: random or bayes with a budget."
         yield ("method",), f"a grid of {count:,} points is more than the {MOST_POINTS:,} that are tried", remedy
+
+
+def _points(sweep: Sweep) -> Iterator[Problem]:
+    """All trials have the same seed: one with the parameters of another would find the same."""
+    if any(one.size() is None for one in dimensions(sweep)):
+        return
+    count, trials = most_points(sweep), sweep.budget.trials
+    if count == 1:
+        yield ("parameters",), "there is nothing to search: each of them has one value", "Give one several values."
+    elif trials and trials > count:
+        message = f"{trials} trials of {count} points train some of them twice over"
+        yield ("budget", "trials"), message, "Ask for fewer, or take method: grid."

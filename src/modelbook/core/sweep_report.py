@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelbook.core.search_space import Dimension, dimensions
+from modelbook.core.search_space import Dimension, varied
 from modelbook.core.standings import Standing, better, confirmed, ranked, standings
 from modelbook.core.sweep import Sweep
 from modelbook.core.sweep_rounds import Round, next_round
@@ -40,7 +40,7 @@ class SweepReport:
     @property
     def varied(self) -> list[Dimension]:
         """The parameters that are not the same in every trial."""
-        return [one for one in dimensions(self.sweep) if len(one.choices) != 1]
+        return varied(self.sweep)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -29,14 +29,14 @@ def next_round(sweep: Sweep, trials: Sequence[TrialResult], alive: Collection[Le
 
     Of any other that has no end, nobody saw the end: it is begun again.
     """
-    searched = [one for one in trials if not one.leg.repeat]
+    searched, most = [one for one in trials if not one.leg.repeat], most_trials(sweep)
     killed = tuple(one.leg for one in trials if not one.spent and one.leg not in alive)
-    if problem := hopeless(sweep, searched):
+    if problem := _hopeless(sweep, searched, most):
         return Round((), "over", problem, broken=True)
     begun = {one.leg.number for one in searched} | {leg.number for leg in alive}
-    why = _spent(sweep, searched, len(begun))
+    why = _spent(sweep, searched, len(begun), most)
     if not why:
-        left = most_trials(sweep) - len(begun)
+        left = most - len(begun)
         fresh = [number for number in range(1, 10_000) if number not in begun][: min(sweep.legs, max(0, left))]
         legs = (*(leg for leg in killed if not leg.repeat), *(Leg(number) for number in fresh))
         return Round(legs[:MOST_LEGS], "search")
@@ -49,10 +49,10 @@ def next_round(sweep: Sweep, trials: Sequence[TrialResult], alive: Collection[Le
     return Round(tuple(again[:MOST_LEGS]), "confirm" if again or any(leg.repeat for leg in alive) else "over", why)
 
 
-def hopeless(sweep: Sweep, trials: Sequence[TrialResult]) -> str | None:
+def _hopeless(sweep: Sweep, trials: Sequence[TrialResult], most: int) -> str | None:
     """Why going on makes no sense: a whole round ended, and no trial has a value or was given up for a worse one."""
     ended = [one for one in trials if one.ended]
-    enough = min(sweep.legs, most_trials(sweep), _ENOUGH)
+    enough = min(sweep.legs, most, _ENOUGH)
     if len(ended) < enough or any(one.status in {"completed", "pruned"} for one in ended):
         return None
     metric = sweep.metric.name
@@ -78,10 +78,11 @@ def trials_to_come(sweep: Sweep, trials: Sequence[TrialResult]) -> int | None:
     return max(0, most_trials(sweep) + again - sum(one.ended for one in trials))
 
 
-def _spent(sweep: Sweep, trials: Sequence[TrialResult], begun: int) -> str | None:
-    """What of the budget is spent."""
-    if begun >= most_trials(sweep):
-        return f"all {begun} points were tried" if begun != sweep.budget.trials else f"{begun} trials were begun"
+def _spent(sweep: Sweep, trials: Sequence[TrialResult], begun: int, most: int) -> str | None:
+    """What of the budget is spent, of which no more than `most` trials are begun."""
+    if begun >= most:
+        whole = sweep.method == "grid" and begun != sweep.budget.trials
+        return f"all {begun} points were tried" if whole else f"{begun} trials were begun"
     hours = sum(one.hours for one in trials)
     if sweep.budget.gpu_hours is not None and hours >= sweep.budget.gpu_hours:
         return f"{hours:.2f} GPU hours are spent"

@@ -4,11 +4,12 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import JsonValue
 
 from modelbook.core.moments import moment
+from modelbook.core.records import Timestamp
 from modelbook.core.run_log import Event
 from modelbook.core.run_record import Trial
 from modelbook.core.run_state import RunState, replay, series
@@ -51,6 +52,14 @@ def runs_of(sweep: str, names: Iterable[str]) -> dict[Leg, str]:
     return dict(sorted(found.items()))
 
 
+class Worker(NamedTuple):
+    """The process that trains a trial, or did last, and when it was last heard of."""
+
+    host: str
+    pid: int
+    heard: Timestamp
+
+
 @dataclass(frozen=True)
 class TrialResult:
     """What came of a trial so far.
@@ -71,6 +80,7 @@ class TrialResult:
     logged: tuple[str, ...]
     commit: str | None
     problem: str | None = None
+    worker: Worker | None = None
 
     @property
     def ended(self) -> bool:
@@ -109,7 +119,13 @@ def result_of(sweep: Sweep, leg: Leg, events: Sequence[Event]) -> TrialResult:
         logged=tuple(state.metrics),
         commit=state.start.code.commit,
         problem=problem,
+        worker=Worker(state.attempts[-1].host, state.attempts[-1].pid, state.last_event),
     )
+
+
+def unreadable(leg: Leg, run: str, problem: str) -> TrialResult:
+    """The trial of a log that says nothing that can be relied on: nobody can go on with it."""
+    return TrialResult(leg, run, "failed", {}, None, None, {}, 0.0, 1, (), None, problem)
 
 
 def never_logged(metric: str) -> str:
@@ -137,10 +153,10 @@ def _hours(state: RunState) -> float:
     return total * max(1, len(state.start.environment.gpus))
 
 
-def check_owner(trial: Trial | None, name: str, digest: str, run: str) -> None:
-    """Raise BadInput where a run that is named as a trial of the sweep is none of it."""
-    if trial is None or (trial.sweep, trial.file) != (name, digest):
+def check_owner(trial: Trial | None, name: str, digest: str, leg: Leg) -> None:
+    """Raise BadInput where a run that is named as this trial of the sweep is not that."""
+    if trial != Trial(sweep=name, file=digest, number=leg.number, repeat=leg.repeat or None):
         raise BadInput(
-            f"the run {run} is named as a trial of the sweep {name!r}, and is none of this file's",
+            f"the run {run_of(name, leg)} is named as a trial of the sweep {name!r}, and is none of this file's",
             remedy="Give the sweep another name.",
         )

@@ -132,6 +132,8 @@ def command(
 
 def _fetch(workspace: Workspace, file: Path | None, url: str | None, artifact: str | None) -> bytes:
     if file is not None:
+        if not file.is_file():
+            raise BadInput("there is no such file", where=str(file), remedy="Name the file of the results.")
         with explained(file, "read"), file.open("rb") as opened:
             return opened.read(MAX_BYTES + 1)
     if artifact is not None:

@@ -129,7 +129,7 @@ def show(report: SweepReport, *, as_json: bool, registers: bool) -> None:
     sweep, best = report.sweep, report.best
     counts = ", ".join(f"{count} {status}" for status, count in report.counts.items()) or "no trial yet"
     say(f"{sweep.name}: {counts}; {report.hours:.2f} GPU hours")
-    names = [name for name, one in sweep.parameters.items() if one.value is None]
+    names = [one.name for one in report.varied]
     rows = [
         {
             "trial": str(one.trial.leg),
