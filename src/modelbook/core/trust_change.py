@@ -6,6 +6,7 @@ locks the team out with keys that no one holds. Without a `root`, whoever may me
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from modelbook.core import layout
@@ -16,6 +17,7 @@ from modelbook.core.registry import Registry
 from modelbook.core.signatures import Authority, Verdict, check_approval, check_signature
 from modelbook.core.statements import TRUST_NAMESPACE, trust_statement
 from modelbook.core.trust import Trust
+from modelbook.errors import BadInput
 
 # trust.yaml, and what lies beside it and speaks of it.
 TRUST_FILES = frozenset({"trust", "trust signature", "trusted root"})
@@ -77,6 +79,16 @@ class _Root:
 def signatures_of(registry: Registry) -> Mapping[str, layout.Place]:
     """The signatures beside trust.yaml, by path."""
     return {path: place for path, place in sorted(registry.places.items()) if place.kind == "trust signature"}
+
+
+def signature_paths(registry: Registry) -> set[str]:
+    """Where a signature of trust.yaml lies, or one of a signer of its root may lie."""
+    paths = set(signatures_of(registry))
+    with suppress(BadInput):  # of one that cannot be read, whoever judges it says so
+        root = registry.trust.root
+        for name in root.signers if root else ():
+            paths |= {layout.trust_signature_path(name, ssh=ssh) for ssh in (False, True)}
+    return paths
 
 
 def check_trust_change(base: Registry | None, head: Registry, *, now: str, follows: int | None = None) -> TrustVerdict:
