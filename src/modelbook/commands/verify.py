@@ -30,7 +30,6 @@ from modelbook.core.layout import (
     pointer_path,
 )
 from modelbook.core.names import parse_reference
-from modelbook.core.online_evidence import verify_online
 from modelbook.core.pointer import StagePointer
 from modelbook.core.registry import Registry
 from modelbook.core.report import Report, change_report, findings_report
@@ -232,6 +231,8 @@ def _stage(registry: Registry, model: str, stage: str) -> Iterable[Finding]:
 
 
 def _online(registry: Registry, model: str, experiment: str) -> Iterable[Finding]:
+    from modelbook.core.online_evidence import verify_online  # brings statistics
+
     return verify_online(registry, model, experiment).findings
 
 

@@ -4,7 +4,7 @@ it anew from the files at hand and to compare: nothing in it is trusted because 
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from modelbook.core.card import ModelCard
@@ -12,10 +12,12 @@ from modelbook.core.dataset import DatasetCard
 from modelbook.core.digests import digest_of, hex_of
 from modelbook.core.envelope import Statement, statement
 from modelbook.core.evaluation import Evaluation
-from modelbook.core.online import OnlineResults
 from modelbook.core.pointer import StagePointer
 from modelbook.core.reproduction import Reproduction
 from modelbook.core.trust import Trust
+
+if TYPE_CHECKING:  # brings statistics, which few commands have a use for
+    from modelbook.core.online import OnlineResults
 
 MODEL_SIGNATURE = "https://model_signing/signature/v1.0"
 PROVENANCE = "https://slsa.dev/provenance/v1"
@@ -192,7 +194,7 @@ def reproduction_statement(reproduction: Reproduction, reproduction_bytes: bytes
     )
 
 
-def online_statement(results: OnlineResults, results_bytes: bytes) -> Statement:
+def online_statement(results: "OnlineResults", results_bytes: bytes) -> Statement:
     """in-toto test-result v0.1: what users gave each version stands in the file that is the subject.
 
     {"_type": "https://in-toto.io/Statement/v1",
