@@ -12,7 +12,7 @@ from modelbook.errors import BadInput, ForgeError
 
 if TYPE_CHECKING:  # loaded by whoever asks for history, or has a partial clone
     from modelbook.adapters.partial_clone import FilesOnDemand
-    from modelbook.core.history import Commit, History
+    from modelbook.core.stages.history import Commit, History
 
 SYMLINK, SUBMODULE = "120000", "160000"
 _LATEST = 253402300799  # the end of the year 9999, in seconds since 1970
@@ -131,7 +131,7 @@ class Repository:
 
         A merge counts as the one commit that it is for its first parent. One git process, whatever the prefixes.
         """
-        from modelbook.core.history import History, Revision
+        from modelbook.core.stages.history import History, Revision
 
         # By name: for a pattern, git looks into every folder of every commit.
         pathspecs = [f":(literal){prefix}" for prefix in prefixes]
@@ -203,7 +203,7 @@ class Repository:
 
 
 def _commit(text: str) -> "Commit":
-    from modelbook.core.history import Commit
+    from modelbook.core.stages.history import Commit
 
     name, parents, seconds, author, email, committer, subject = text.split("\n", 6)
     return Commit(name, time_of(seconds), tuple(parents.split()), author, email, subject, committer)

@@ -7,14 +7,14 @@ from modelbook.adapters.git import SUBMODULE, SYMLINK, Entry, Repository, time_o
 from modelbook.adapters.git_process import git
 from modelbook.adapters.sigstore_check import check_keyless
 from modelbook.adapters.trust_files import read_trust, read_trust_states, trust_history
-from modelbook.core.envelope import MAX_BUNDLE
 from modelbook.core.findings import Finding
-from modelbook.core.history import History, check_history
 from modelbook.core.layout import POLICY, TRUST, TRUSTED_ROOT, place_of
 from modelbook.core.registry import Registry
+from modelbook.core.signing.envelope import MAX_BUNDLE
+from modelbook.core.stages.history import History, check_history
+from modelbook.core.stages.tenure import Tenures, no_older, tenures
 from modelbook.core.strict_yaml import MAX_BYTES
-from modelbook.core.tenure import Tenures, no_older, tenures
-from modelbook.core.trust_change import TrustAt, verify_trust_history
+from modelbook.core.verifying.trust_change import TrustAt, verify_trust_history
 
 
 def read_registry(

@@ -3,11 +3,11 @@
 from itertools import groupby
 
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository
-from modelbook.core.history import History
 from modelbook.core.layout import TRUST, TRUSTED_ROOT, place_of
 from modelbook.core.registry import Registry
+from modelbook.core.stages.history import History
 from modelbook.core.strict_yaml import MAX_BYTES
-from modelbook.core.trust_change import TRUST_FILES, TrustAt, signature_paths
+from modelbook.core.verifying.trust_change import TRUST_FILES, TrustAt, signature_paths
 
 
 def read_trust(repository: Repository, folder: str, commit: str) -> Registry:

@@ -10,13 +10,13 @@ from modelbook.core.dataset import DatasetCard
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import Files, load, load_lines
 from modelbook.core.evaluation import Evaluation
-from modelbook.core.keyless import KeylessCheck, TrustedRoot
 from modelbook.core.names import Reference
 from modelbook.core.pointer import StagePointer
 from modelbook.core.policy import PlacedGate, Policy, Stage, as_gate
 from modelbook.core.records import Frozen, instant
 from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.reproduction import Reproduction
+from modelbook.core.signing.keyless import KeylessCheck, TrustedRoot
 from modelbook.core.strict_yaml import Parsed
 from modelbook.core.trust import Trust
 from modelbook.errors import BadInput
