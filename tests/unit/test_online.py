@@ -2,12 +2,12 @@
 
 import pytest
 
-from modelbook.core.changes import check_change
 from modelbook.core.documents import DocumentError
-from modelbook.core.online_evidence import experiments_that_count, verify_online
-from modelbook.core.planning import is_outdated
-from modelbook.core.sample_ratio import sample_ratio
-from modelbook.core.signed_payloads import payloads_of
+from modelbook.core.experiments.online_evidence import experiments_that_count, verify_online
+from modelbook.core.experiments.sample_ratio import sample_ratio
+from modelbook.core.signing.signed_payloads import payloads_of
+from modelbook.core.stages.planning import is_outdated
+from modelbook.core.verifying.changes import check_change
 from tests.made import RULES, SIGNERS, Made, trust_yaml
 from tests.made_fields import EARLIER, LATER, NOW, TRAINING_JOB, digest
 

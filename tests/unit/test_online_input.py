@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelbook.core.documents import DocumentError
-from modelbook.core.online_input import read_results
+from modelbook.core.experiments.online_input import read_results
 
 TABLE = """\
 version,metric,n,mean,stderr,count,assigned,share

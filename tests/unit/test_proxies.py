@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from modelbook.core.online_history import Effects, History, Measurement, fit, history_of
-from modelbook.core.proxies import FEWEST, Pair, ProxyVerdict, associate, holm, judge, pair_of
-from modelbook.core.proxy_details import details, kendall, spearman
+from modelbook.core.experiments.online_history import Effects, History, Measurement, fit, history_of
+from modelbook.core.experiments.proxies import FEWEST, Pair, ProxyVerdict, associate, holm, judge, pair_of
+from modelbook.core.experiments.proxy_details import details, kendall, spearman
 from tests.unit.histories import by_version, climbing, good, of_no_use, paradox, reversed_proxy
 
 SEEDS = 200

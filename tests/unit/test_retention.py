@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.cel import nested
-from modelbook.core.changes import check_change
+from modelbook.core.judging.cel import nested
 from modelbook.core.keep import Keep, KeepRule
-from modelbook.core.prune_plan import Planner, write_plan
-from modelbook.core.reachability import Named, Reach
-from modelbook.core.retention import RunFacts, Verdict, judge
-from modelbook.core.stored import stored_at
+from modelbook.core.pruning.prune_plan import Planner, write_plan
+from modelbook.core.pruning.reachability import Named, Reach
+from modelbook.core.pruning.retention import RunFacts, Verdict, judge
+from modelbook.core.pruning.stored import stored_at
+from modelbook.core.verifying.changes import check_change
 from tests.made import Made
 from tests.made_fields import LATER
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from modelbook.core.documents import DocumentError
-from modelbook.core.sweep import Confirm
-from modelbook.core.sweep_checks import load_sweep
+from modelbook.core.sweeps.sweep import Confirm
+from modelbook.core.sweeps.sweep_checks import load_sweep
 from tests.unit.sweeps import FILE
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from modelbook.adapters.extras import extra
 from modelbook.adapters.optuna_study import study_of
-from modelbook.core.search_space import varied
-from modelbook.core.sweep import Sweep
-from modelbook.core.trials import TrialResult
+from modelbook.core.sweeps.search_space import varied
+from modelbook.core.sweeps.sweep import Sweep
+from modelbook.core.sweeps.trials import TrialResult
 
 _INCHES = (10.0, 6.0)
 

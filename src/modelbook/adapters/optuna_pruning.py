@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modelbook.adapters.optuna_study import quiet
-from modelbook.core.rungs import compared_at
-from modelbook.core.sweep import EarlyTerminate, Sweep
-from modelbook.core.trials import TrialResult
+from modelbook.core.sweeps.rungs import compared_at
+from modelbook.core.sweeps.sweep import EarlyTerminate, Sweep
+from modelbook.core.sweeps.trials import TrialResult
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from modelbook.adapters.extras import extra
-from modelbook.core.search_space import Dimension, Point, dimensions, fits, grid
-from modelbook.core.sweep import Scalar, Sweep
-from modelbook.core.trials import TrialResult
+from modelbook.core.sweeps.search_space import Dimension, Point, dimensions, fits, grid
+from modelbook.core.sweeps.sweep import Scalar, Sweep
+from modelbook.core.sweeps.trials import TrialResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

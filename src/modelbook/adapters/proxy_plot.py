@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from modelbook.adapters.extras import extra
 from modelbook.adapters.file_errors import explained
-from modelbook.core.better import Direction
-from modelbook.core.online_history import Effects, History
-from modelbook.core.proxies import ProxyVerdict
-from modelbook.core.proxy_details import Details
+from modelbook.core.experiments.online_history import Effects, History
+from modelbook.core.experiments.proxies import ProxyVerdict
+from modelbook.core.experiments.proxy_details import Details
+from modelbook.core.judging.better import Direction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,9 +13,9 @@ from modelbook.adapters.store import Progress, Store
 from modelbook.adapters.trash import Trash, open_trash
 from modelbook.core.keep import Keep
 from modelbook.core.moments import span
-from modelbook.core.prune_plan import PrunePlan
-from modelbook.core.reachability import Reach
-from modelbook.core.stored import group_of, stored_at
+from modelbook.core.pruning.prune_plan import PrunePlan
+from modelbook.core.pruning.reachability import Reach
+from modelbook.core.pruning.stored import group_of, stored_at
 
 ReadReach = Callable[[], Reach]
 """All that is named at the moment of the call. Raises where that cannot be known."""

@@ -15,10 +15,10 @@ from modelbook.commands._workspace import Workspace, open_workspace
 from modelbook.core.digests import digest_of
 from modelbook.core.moments import moment
 from modelbook.core.run_record import Trial
-from modelbook.core.sweep import Sweep
-from modelbook.core.sweep_checks import load_sweep
-from modelbook.core.sweep_rounds import most_trials
-from modelbook.core.trials import Leg, TrialResult, run_of
+from modelbook.core.sweeps.sweep import Sweep
+from modelbook.core.sweeps.sweep_checks import load_sweep
+from modelbook.core.sweeps.sweep_rounds import most_trials
+from modelbook.core.sweeps.trials import Leg, TrialResult, run_of
 from modelbook.errors import BadInput
 from modelbook.training.lifecycle import is_alive
 from modelbook.training.sweep_reader import check_unchanged, claim, read_inherited, read_trials

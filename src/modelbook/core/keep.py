@@ -1,6 +1,6 @@
 """`keep:` of policy.yaml: how long what lies in the store is kept, and what is kept for good.
 
-What a card on any branch, tag or open pull request names is kept whatever stands here (core/reachability.py).
+What a card on any branch, tag or open pull request names is kept whatever stands here (core/pruning/reachability.py).
 """
 
 from typing import Annotated, Literal

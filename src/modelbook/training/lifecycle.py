@@ -9,12 +9,12 @@ from types import MappingProxyType
 
 from modelbook.adapters.store import Store
 from modelbook.core.records import Timestamp
-from modelbook.core.resuming import differences
-from modelbook.core.run_log import ArtifactStored, NoteWritten, RunEnded, RunStarted
 from modelbook.core.run_record import RunRecord
-from modelbook.core.run_state import RunState, record_of, replay
+from modelbook.core.runs.resuming import differences
+from modelbook.core.runs.run_log import ArtifactStored, NoteWritten, RunEnded, RunStarted
+from modelbook.core.runs.run_state import RunState, record_of, replay
 from modelbook.core.storage import artifact_key, output_key, run_key, uri_of
-from modelbook.core.sweep import Sweep
+from modelbook.core.sweeps.sweep import Sweep
 from modelbook.errors import Refused, StoreError
 from modelbook.training.clock import Clock, timestamp
 from modelbook.training.delivery import Delivery, sweep_checkpoints

@@ -7,12 +7,12 @@ from modelbook.adapters.parallel import move_all
 from modelbook.adapters.store import Progress, Store
 from modelbook.core.digests import digest_of
 from modelbook.core.names import check_name
-from modelbook.core.run_log import RunStarted
+from modelbook.core.runs.run_log import RunStarted
 from modelbook.core.storage import sweep_key, uri_of
 from modelbook.core.strict_yaml import MAX_BYTES
-from modelbook.core.sweep import Sweep
-from modelbook.core.sweep_checks import load_sweep
-from modelbook.core.trials import Leg, TrialResult, check_owner, result_of, runs_of, unreadable
+from modelbook.core.sweeps.sweep import Sweep
+from modelbook.core.sweeps.sweep_checks import load_sweep
+from modelbook.core.sweeps.trials import Leg, TrialResult, check_owner, result_of, runs_of, unreadable
 from modelbook.errors import BadInput, IntegrityError, ObjectExists, ObjectMissing
 from modelbook.training.run_reader import read_events
 

@@ -11,10 +11,10 @@ from modelbook.commands._sweeping import Sweeping, open_sweep
 from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
 from modelbook.core.digests import digest_of
 from modelbook.core.names import check_name
-from modelbook.core.search_space import fits
 from modelbook.core.storage import run_key
-from modelbook.core.sweep_markdown import shown, sweep_markdown
-from modelbook.core.sweep_report import SweepReport, description_of, report_of
+from modelbook.core.sweeps.search_space import fits
+from modelbook.core.sweeps.sweep_markdown import shown, sweep_markdown
+from modelbook.core.sweeps.sweep_report import SweepReport, description_of, report_of
 from modelbook.errors import BadInput, Exit
 
 _SHOWN = 10

@@ -11,10 +11,10 @@ from modelbook.commands._sweeping import Sweeping, open_sweep
 from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
 from modelbook.commands.sweep.report import make_report, register_the_best, show
 from modelbook.core.names import check_name
-from modelbook.core.search_space import varied
-from modelbook.core.sweep_markdown import shown
-from modelbook.core.sweep_rounds import Round, next_round, trials_to_come
-from modelbook.core.trials import Leg
+from modelbook.core.sweeps.search_space import varied
+from modelbook.core.sweeps.sweep_markdown import shown
+from modelbook.core.sweeps.sweep_rounds import Round, next_round, trials_to_come
+from modelbook.core.sweeps.trials import Leg
 from modelbook.errors import BadInput, Exit
 
 
