@@ -91,8 +91,10 @@ def _refused(store: Store, keys: Iterable[str], reach: Reach, keep: Keep, now: d
     for key in keys:
         groups.setdefault(group_of(key), []).append(key)
     for group, those in groups.items():
-        young = {info.key for info in store.list(group) if info.modified > since}
-        whole = bool(young) and group.startswith("runs/")  # the heartbeat of a run that was taken up again
+        # The heartbeat of a run that was taken up again, or of a sweep: another trial of it.
+        trials = [f"runs/{group.split('/')[1]}-"] if group.startswith("sweeps/") else []
+        young = {info.key for prefix in (group, *trials) for info in store.list(prefix) if info.modified > since}
+        whole = bool(young) and group.startswith(("runs/", "sweeps/"))
         found |= {key: "was written to by now" for key in those if whole or key in young}
     return found
 

@@ -1,6 +1,7 @@
 """What of a store goes and what stays, and why: read off a listing in key order, one run or one shard in memory."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ class Listed(Protocol):
     def modified(self) -> datetime: ...
 
 
+_TRIAL = re.compile(r"(.+)-[0-9]{4}(-s[1-9][0-9]?)?")
 FOREIGN = "no object of a store: somebody else's"
 DIED = ", whose process died"
 
@@ -49,10 +51,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What the log of a run says: what conditions may read, and the folders of the checkpoints that count."""
+    """What the log of a run says: what conditions may read, and the folders of the checkpoints that count.
+
+    `trial` says that it is one of a sweep.
+    """
 
     state: dict[str, Any] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
+    trial: bool = False
 
 
 ReadRun = Callable[[str], RunFacts | str | None]
@@ -64,7 +70,7 @@ def facts_of_log(state: RunState) -> RunFacts:
     metrics = {name: point.value for name, point in state.metrics.items() if abs(point.value) < float("inf")}
     read = {"tags": list(state.tags), "params": dict(state.params), "metrics": nested(metrics)}
     read |= {"status": state.status, "experiment": state.start.experiment}
-    return RunFacts(read, frozenset(one.folder for one in state.checkpoints))
+    return RunFacts(read, frozenset(one.folder for one in state.checkpoints), state.start.trial is not None)
 
 
 def fingerprint(objects: Iterable[Listed]) -> Digest:
@@ -89,6 +95,8 @@ def judge(listing: Iterable[Listed], reach: Reach, keep: Keep, now: datetime, re
             # There may be any number of these, and nothing is asked of them: they are counted one by one.
             why = "was deleted, and can be restored" if group == "trash" else FOREIGN
             yield from (Verdict("", why, [one]) for one in objects)
+        elif group.startswith("sweeps/"):
+            yield rules.sweep(group, list(objects))
         else:
             yield from rules.shard(group, list(objects))
 
@@ -99,6 +107,15 @@ class _Judge:
     keep: Keep
     now: datetime
     read: ReadRun
+    sweeps: set[str] = field(default_factory=set)  # of which a trial, by its name, stays
+
+    def sweep(self, group: str, objects: list[Listed]) -> Verdict:
+        """The file that a sweep began with: it goes after the last of its trials, which were judged before it."""
+        if self.keep.sweeps is None or group.split("/")[1] in self.sweeps:
+            return Verdict(group, "a sweep began with it", objects)
+        if young := self._young("sweeps", objects[0]):
+            return Verdict(group, young, objects)
+        return Verdict(group, "the file of a sweep of which no trial is left", objects, "sweeps")
 
     def shard(self, group: str, objects: list[Listed]) -> Iterator[Verdict]:
         """Dataset files, or results of each example: each stands for itself."""
@@ -117,6 +134,12 @@ class _Judge:
 
     def run(self, run: str, objects: list[Listed]) -> Iterator[Verdict]:
         """A run: its model, its checkpoints, its log. What is left of it keeps its log."""
+        verdicts = list(self._run(run, objects))
+        if (trial := _TRIAL.fullmatch(run)) and any(verdict.kind is None for verdict in verdicts):
+            self.sweeps.add(trial[1])
+        yield from verdicts
+
+    def _run(self, run: str, objects: list[Listed]) -> Iterator[Verdict]:
         latest = max(one.modified for one in objects)
         named = self.reach.runs.get(run)
         if self.now - latest < span(self.keep.grace):
@@ -136,7 +159,7 @@ class _Judge:
         verdicts = [self._part(run, part, those, named, facts) for part, those in parts.items()]
         kept = any(verdict.kind is None and verdict.prefix != f"runs/{run}/" for verdict in verdicts)
         for verdict in verdicts:
-            if kept and verdict.kind == "logs":
+            if kept and verdict.kind in {"logs", "sweeps"}:
                 yield Verdict(verdict.prefix, "what is left of its run needs it", verdict.objects)
             else:
                 yield verdict
@@ -157,7 +180,9 @@ class _Judge:
             best = facts is not None and part.split("/")[3] in facts.folders
             kind = "best_checkpoints" if best else "checkpoints"
         elif part == f"runs/{run}/" and not named:
-            kind = "logs"
+            kind = "sweeps" if facts and facts.trial else "logs"
+            if kind == "sweeps" and self.keep.sweeps is None:
+                return Verdict(part, "is what a sweep found", objects)
         latest = max(objects, key=lambda one: one.modified)
         if young := self._young(kind, latest):
             return Verdict(part, young, objects)
@@ -186,6 +211,7 @@ _WORDS: dict[Kind, str] = {
     "best_checkpoints": "the best and the latest checkpoint",
     "checkpoints": "checkpoints that were superseded",
     "logs": "log and record",
+    "sweeps": "what a sweep found",
     "datasets": "dataset files",
     "orphans": "files that nothing names",
 }

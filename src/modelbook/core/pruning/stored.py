@@ -5,11 +5,12 @@ from typing import Literal, NamedTuple
 
 from modelbook.core.runs.run_log import CHECKPOINT_FOLDER
 
-Part = Literal["artifacts", "checkpoints", "log", "blob", "examples", "trash", "foreign"]
+Part = Literal["artifacts", "checkpoints", "log", "blob", "examples", "sweep", "trash", "foreign"]
 
 _HEX = r"sha256/(?P<shard>[0-9a-f]{2})/(?P<digits>[0-9a-f]{64})"
 _BLOB = re.compile(rf"datasets/blobs/{_HEX}")
 _EXAMPLES = re.compile(rf"evaluations/examples/{_HEX}\.jsonl")
+_SWEEP = re.compile(r"sweeps/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/sweep\.yaml")
 _RUN = re.compile(r"[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?")
 _CHECKPOINT = re.compile(rf"({CHECKPOINT_FOLDER})/.+", re.DOTALL)
 _LOG_FILES = {"run.json", "evaluation.yaml", "reproduction.yaml"}
@@ -42,11 +43,13 @@ def stored_at(key: str) -> Stored:
         return Stored("blob", key[: -len(found["digits"])], digest=bytes.fromhex(found["digits"]))
     if top == "evaluations" and (found := _EXAMPLES.fullmatch(key)) and found["digits"].startswith(found["shard"]):
         return Stored("examples", key.rpartition("/")[0] + "/", digest=bytes.fromhex(found["digits"]))
+    if _SWEEP.fullmatch(key):
+        return Stored("sweep", key.rpartition("/")[0] + "/")
     return Stored("trash") if top == "trash" else FOREIGN
 
 
 def group_of(key: str) -> str:
-    """What is judged together with the object at `key`: the folder of its run or shard, or `foreign`, `trash`."""
+    """What is judged together with the object at `key`: the folder of its run, shard or sweep, or `foreign`, `trash`."""
     at = stored_at(key)
     return f"runs/{at.run}/" if at.run else at.group or at.part
 
