@@ -14,7 +14,7 @@ from modelbook.core.sweep import Sweep
 from modelbook.core.sweep_checks import load_sweep
 from modelbook.core.trials import Leg, TrialResult, check_owner, result_of, runs_of
 from modelbook.errors import BadInput, ObjectExists, ObjectMissing
-from modelbook.training.run_reader import read_events
+from modelbook.training.run_reader import list_logs, read_events
 
 _READERS = 8  # logs that are read at once
 
@@ -58,7 +58,7 @@ def read_file(store: Store, name: str) -> bytes:
 
 
 def list_sweeps(store: Store) -> list[str]:
-    """The names of all sweeps that began."""
+    """The names of all sweeps that began. Whoever may write to the store may have put others there."""
     parts = (info.key.split("/") for info in store.list("sweeps/"))
     return sorted(part[1] for part in parts if len(part) == 3 and part[2] == "sweep.yaml")
 
@@ -69,9 +69,7 @@ def read_trials(store: Store, sweep: Sweep, digest: str, *, known: Iterable[Tria
     Of those among `known` that have ended nothing is read again: nothing changes them.
     """
     settled = {one.leg: one for one in known if one.ended}
-    prefix = f"runs/{sweep.name}-"
-    names = dict.fromkeys(info.key.split("/")[1] for info in store.list(prefix) if "/log/" in info.key)
-    runs = runs_of(sweep.name, names)
+    runs = runs_of(sweep.name, list_logs(store, f"{sweep.name}-"))
 
     def read(leg: Leg, run: str, _report: Progress) -> TrialResult:
         events = read_events(store, run)
