@@ -15,9 +15,9 @@ from typing import Any
 
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.core import layout
-from modelbook.core.run_log import CheckpointStored, Event, MetricsLogged, RunEnded, RunStarted, encode
+from modelbook.core.runs.run_log import CheckpointStored, Event, MetricsLogged, RunEnded, RunStarted, encode
 from modelbook.core.storage import log_key
-from modelbook.core.trials import run_of
+from modelbook.core.sweeps.trials import run_of
 from tests.made import POLICY, Made
 from tests.made_fields import STORE, digest
 from tests.parts import site_sweeps

@@ -13,9 +13,9 @@ import yaml
 
 from modelbook.adapters.store import Store
 from modelbook.core.digests import digest_of
-from modelbook.core.run_log import Event, MetricsLogged, RunEnded, RunStarted, encode
+from modelbook.core.runs.run_log import Event, MetricsLogged, RunEnded, RunStarted, encode
 from modelbook.core.storage import log_key, sweep_key
-from modelbook.core.trials import Leg, run_of
+from modelbook.core.sweeps.trials import Leg, run_of
 
 BEGAN = datetime(2026, 6, 1, 8, tzinfo=UTC)
 NAME, FAILED, UNREADABLE = "fraud-rate", "fraud-depth", "fraud-width"

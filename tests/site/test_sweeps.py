@@ -13,9 +13,9 @@ from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.adapters.site_folder import NAME as NOTES
 from modelbook.adapters.site_sweep_plots import sweep_plots
 from modelbook.adapters.site_writer import OWN, own_file, write
-from modelbook.core.site_sweeps import ROWS, SweepPage
-from modelbook.core.sweep_report import report_of
-from modelbook.core.trials import TrialResult
+from modelbook.core.site.site_sweeps import ROWS, SweepPage
+from modelbook.core.sweeps.sweep_report import report_of
+from modelbook.core.sweeps.trials import TrialResult
 from tests.parts import site_sweeps
 from tests.parts.site_registry import FOLDER_STORE
 from tests.parts.site_sweeps import FAILED, NAME, UNREADABLE

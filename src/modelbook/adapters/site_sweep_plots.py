@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from modelbook.adapters.site_plots import LINE, TINT, drawn
-from modelbook.core.curves import thinned
-from modelbook.core.search_space import Dimension
-from modelbook.core.site_sweeps import COLUMNS, DOTS, SweepPage
-from modelbook.core.standings import better, ranked
-from modelbook.core.sweep import Scalar
-from modelbook.core.sweep_charts import FEW, Drawn, axes
-from modelbook.core.sweep_charts import drawn as trials_drawn
-from modelbook.core.sweep_report import SweepReport
+from modelbook.core.runs.curves import thinned
+from modelbook.core.site.site_sweeps import COLUMNS, DOTS, SweepPage
+from modelbook.core.sweeps.search_space import Dimension
+from modelbook.core.sweeps.standings import better, ranked
+from modelbook.core.sweeps.sweep import Scalar
+from modelbook.core.sweeps.sweep_charts import FEW, Drawn, axes
+from modelbook.core.sweeps.sweep_charts import drawn as trials_drawn
+from modelbook.core.sweeps.sweep_report import SweepReport
 
 RANKS = 5  # colours of trials, from the best to the worst
 LEVELS = 7  # colours of a contour

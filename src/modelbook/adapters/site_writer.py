@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modelbook.core.digests import digest_of
 from modelbook.core.moments import spoken
 from modelbook.core.names import person_in
-from modelbook.core.sweep_report import value_text
+from modelbook.core.sweeps.sweep_report import value_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment

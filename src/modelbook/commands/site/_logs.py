@@ -12,13 +12,13 @@ from modelbook.core.documents import DocumentError
 from modelbook.core.findings import first_error
 from modelbook.core.moments import moment
 from modelbook.core.names import is_name, person_in
-from modelbook.core.site_pages import RunRow
-from modelbook.core.site_sweeps import SweepPage
-from modelbook.core.site_version import RunTold, told_of_run
+from modelbook.core.site.site_pages import RunRow
+from modelbook.core.site.site_sweeps import SweepPage
+from modelbook.core.site.site_version import RunTold, told_of_run
 from modelbook.core.storage import sweep_key
-from modelbook.core.sweep_checks import load_sweep
-from modelbook.core.sweep_report import report_of
-from modelbook.core.trials import sweep_in
+from modelbook.core.sweeps.sweep_checks import load_sweep
+from modelbook.core.sweeps.sweep_report import report_of
+from modelbook.core.sweeps.trials import sweep_in
 from modelbook.errors import BadInput, IntegrityError, ModelbookError
 from modelbook.training.run_reader import list_logs, read_events
 from modelbook.training.sweep_reader import list_sweeps, read_file, read_trials

@@ -15,9 +15,9 @@ from modelbook.commands.site._logs import Logs
 from modelbook.commands.site._making import Files, Part, Site, stands
 from modelbook.core.digests import digest_of
 from modelbook.core.layout import dataset_folder
-from modelbook.core.site_manifest import Made
-from modelbook.core.site_rows import VersionRow
-from modelbook.core.site_sweeps import SweepPage, SweepRow
+from modelbook.core.site.site_manifest import Made
+from modelbook.core.site.site_rows import VersionRow
+from modelbook.core.site.site_sweeps import SweepPage, SweepRow
 
 _EXPLAINING = ("optuna", "sklearn")
 UNEXPLAINED = "Optuna was not on the machine that made the site"
