@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
+# No garbage is collected while modules load, as the command line does.
 _OURS = """
+import gc
+gc.disable()
 import sys
 from functools import partial
 from pathlib import Path
@@ -19,6 +22,7 @@ store = open_store("s3://bench/p", base=Path())
 """
 # As a run's files keep their names in a bucket, and a dataset's get those of their digests.
 _PUSH_FILES = """
+gc.enable()
 def put(path, report):
     return store.put_file("runs/r1/" + path.name, path, progress=report)
 source = Path(sys.argv[1])
@@ -27,11 +31,13 @@ move_all([partial(put, path) for path in ([source] if source.is_file() else sour
 _PUSH_DATASET = """
 from modelbook.adapters.data_folder import found_files
 from modelbook.commands._dataset_upload import upload
+gc.enable()
 upload(store, partial(found_files, Path(sys.argv[1])), Path(sys.argv[1]))
 """
 _PULL = """
 import json
 from modelbook.commands._pulling import fetch_all, whole_folder
+gc.enable()
 with whole_folder(Path(sys.argv[2])) as scratch:
     fetch_all(store, "pulling", [tuple(each) for each in json.loads(Path(sys.argv[1]).read_text())], scratch)
 """
