@@ -158,7 +158,7 @@ class _Landing:
             if due:
                 self._unsynced = 0
         if due:
-            os.fdatasync(self._out)  # while others fetch: else all the disk's work is waited for at the end
+            os.fsync(self._out)  # while others fetch: else all the disk's work is waited for at the end
 
     def _moved(self, count: int) -> None:
         self.arrived += count

@@ -121,7 +121,7 @@ class WiredClient:
         body = asked.get("Body", b"")
         headers = {header: asked[name] for name, header in _ASKED.items() if name in asked}
         target = place.above + quote(asked["Key"], safe="/~") + query
-        headers = self._signed(place, method, target, headers)
+        headers = self._signed(place, method, target, headers) | {"User-Agent": "modelbook"}
         if method == "PUT":
             headers["Content-Length"] = str(len(body))  # not signed, as boto3 does not
         try:
