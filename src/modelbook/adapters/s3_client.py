@@ -2,6 +2,7 @@
 
 import os
 import threading
+from functools import cache
 from typing import Any
 
 from modelbook.adapters.s3_errors import explained_s3, store_error
@@ -36,12 +37,23 @@ class LazyClient:
             return self._client
 
 
+@cache
+def _descriptions(folders: str | None) -> Any:
+    """What AWS's services take, as botocore's files say: to read them takes most of the time that a client takes."""
+    from botocore.loaders import create_loader
+
+    return create_loader(folders)
+
+
 def _new_client() -> Any:
     import boto3
     from botocore.config import Config
+    from botocore.session import get_session
 
+    core = get_session()
+    core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
+    session = boto3.session.Session(botocore_session=core)
     # botocore itself reads only AWS_DEFAULT_REGION; every other SDK, and GitHub's runners, know AWS_REGION.
-    session = boto3.session.Session()
     region = os.environ.get("AWS_REGION") or session.region_name or "us-east-1"
     attempts = int(os.environ.get("AWS_MAX_ATTEMPTS") or ATTEMPTS)
     own_endpoint = any(os.environ.get(name) for name in _ENDPOINT_VARIABLES)
