@@ -5,7 +5,9 @@ import threading
 from functools import cache
 from typing import Any
 
+from modelbook.adapters.kept_connections import KeptConnections
 from modelbook.adapters.s3_errors import explained_s3, store_error
+from modelbook.adapters.s3_wire import WiredClient
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
@@ -45,16 +47,16 @@ def _descriptions(folders: str | None) -> Any:
     return create_loader(folders)
 
 
-def _new_client() -> Any:
+def _new_client() -> WiredClient:
     import boto3
     from botocore.config import Config
+    from botocore.httpsession import get_cert_path
     from botocore.session import get_session
 
-    core = get_session()
-    core.register_component("data_loader", _descriptions(core.get_config_variable("data_path")))
-    session = boto3.session.Session(botocore_session=core)
+    session = get_session()
+    session.register_component("data_loader", _descriptions(session.get_config_variable("data_path")))
     # botocore itself reads only AWS_DEFAULT_REGION; every other SDK, and GitHub's runners, know AWS_REGION.
-    region = os.environ.get("AWS_REGION") or session.region_name or "us-east-1"
+    region = os.environ.get("AWS_REGION") or session.get_config_variable("region") or "us-east-1"
     attempts = int(os.environ.get("AWS_MAX_ATTEMPTS") or ATTEMPTS)
     own_endpoint = any(os.environ.get(name) for name in _ENDPOINT_VARIABLES)
     config = Config(
@@ -69,4 +71,6 @@ def _new_client() -> Any:
         # The signature covers that checksum. To sign the body as well would hash every byte once more, over http too.
         s3={"addressing_style": "path" if own_endpoint else "auto", "payload_signing_enabled": False},
     )
-    return session.client("s3", region_name=region, config=config)
+    client = boto3.session.Session(botocore_session=session).client("s3", region_name=region, config=config)
+    connections = KeptConnections(str(session.get_config_variable("ca_bundle") or get_cert_path(True)), READ_SECONDS)
+    return WiredClient(client, session.get_credentials(), connections)
