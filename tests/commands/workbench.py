@@ -115,8 +115,13 @@ class Workbench:
             return make()
         kept = self.shelf / hashlib.sha256(f"{what}\n{self._state()}".encode()).hexdigest()
         if kept.exists():
-            shutil.rmtree(self.root)
-            shutil.copytree(kept / "root", self.root, symlinks=True)
+            # The folder itself stays: whoever works in this process may stand in it.
+            for path in self.root.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            shutil.copytree(kept / "root", self.root, symlinks=True, dirs_exist_ok=True)
         else:
             made = make()
             shutil.copytree(self.root, kept / "root", symlinks=True)
