@@ -137,7 +137,7 @@ def arounds(source: Source, derived: Derived, sweeps: Mapping[tuple[str, int], s
             found[model, version] = Around(
                 versions[at - 1] if at else None,
                 versions[at + 1] if at + 1 < len(versions) else None,
-                derived.of(f"{model}@{version}"),
+                derived.of(f"{model}@{version}").digest,
                 tuple(stay for stay in stays if stay.version == version),
                 sweeps.get((model, version)),
             )

@@ -92,7 +92,7 @@ def _lineage(source: Source, derived: Derived, page: VersionPage) -> Lineage | N
         return None
     row = page.row
     made_from = upstream(source.registry, row.model, row.version, card=page.card, most=MOST)
-    return Lineage(made_from, downstream(row.name, "model", derived.uses, most=MOST), page.around.came.serving)
+    return Lineage(made_from, downstream(row.name, "model", derived.uses, most=MOST), derived.of(row.name).serving)
 
 
 def model_page(source: Source, model: str, rows: Iterable[VersionRow]) -> ModelPage:

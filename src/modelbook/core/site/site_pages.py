@@ -119,7 +119,7 @@ class DatasetVersion:
     @property
     def cut(self) -> bool:
         """Whether more leads on from it than is drawn."""
-        return bool(self.lineage) and any(one.kind == "more" for one in self.lineage.all())
+        return self.lineage is not None and any(one.kind == "more" for one in self.lineage.all())
 
     @property
     def trained(self) -> list[tuple[VersionRow, Trained]]:

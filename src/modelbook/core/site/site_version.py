@@ -11,7 +11,6 @@ from modelbook.core.findings import Finding
 from modelbook.core.layout import version_folder
 from modelbook.core.measuring.hardware import hardware_class
 from modelbook.core.pages.github_page import GitHubPage
-from modelbook.core.queries.derived import NOTHING, Came
 from modelbook.core.queries.differences import made_of
 from modelbook.core.queries.drift import machine_of
 from modelbook.core.queries.version_facts import dataset_name
@@ -40,11 +39,14 @@ class Stay:
 
 @dataclass(frozen=True)
 class Around:
-    """What a version's page says of others: its neighbours, what came of it, its stays, the sweep of its run."""
+    """What a version's page says of others: its neighbours, its stays, the sweep of its run.
+
+    `came` is a digest of what came of it.
+    """
 
     previous: int | None = None
     next: int | None = None
-    came: Came = NOTHING
+    came: str = ""
     stays: tuple[Stay, ...] = ()
     sweep: str | None = None
 
