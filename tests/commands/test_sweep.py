@@ -214,6 +214,7 @@ def test_what_cannot_be_meant_is_said(table: Workbench) -> None:
     assert done.code == 1
     assert "trial 1: failed (it never logged 'accuracy')" in done.out
     assert "no trial logged 'accuracy'; they logged: acc" in done.out
+    assert "give the sweep another name" in done.out
     assert table.run("sweep", "plan", file).code == 1
 
     two = write(table, "sweep-2.yaml", name="pace-2")
