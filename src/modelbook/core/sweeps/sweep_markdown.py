@@ -82,8 +82,10 @@ def _cells(one: TrialResult, names: Sequence[str]) -> str:
 
 
 def shown(one: TrialResult, name: str) -> str:
-    """The value of a parameter as a person reads it; a dash where the trial has none."""
+    """The value of a parameter as a person reads it, on one line; a dash where the trial has none."""
     value = one.params.get(name)
     if value is None:
         return "-"
-    return f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) and value.isprintable() else json.dumps(value)
