@@ -26,8 +26,3 @@ def all_runs(store: Store, runs: Sequence[str]) -> tuple[list[Facts], list[Findi
                 findings.append(Finding(where, error.line, "unreadable-run", error.message, error.remedy))
             progress(1)
     return sorted(told, key=lambda facts: (facts["started"], facts["run"]), reverse=True), findings
-
-
-def run_ids(store: Store) -> list[str]:
-    """The runs in a store that have logged anything."""
-    return list(dict.fromkeys(info.key.split("/")[1] for info in store.list("runs/") if "/log/" in info.key))
