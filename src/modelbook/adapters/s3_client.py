@@ -5,6 +5,7 @@ import threading
 from functools import cache
 from typing import Any
 
+from modelbook.adapters.garbage import uncollected
 from modelbook.adapters.kept_connections import KeptConnections
 from modelbook.adapters.s3_errors import explained_s3, store_error
 from modelbook.adapters.s3_wire import WiredClient
@@ -31,7 +32,7 @@ class LazyClient:
         """The client. Raises StoreError if the AWS variables or files make none."""
         with self._lock:
             if self._client is None:
-                with explained_s3(self._where):
+                with explained_s3(self._where), uncollected():
                     try:
                         self._client = _new_client()
                     except ValueError as error:  # botocore's answer to a malformed endpoint

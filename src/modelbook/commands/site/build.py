@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from modelbook.adapters.directory_store import DirectoryStore
+from modelbook.adapters.garbage import uncollected
 from modelbook.adapters.site_folder import SiteFolder
 from modelbook.adapters.site_plots import require_plots
-from modelbook.adapters.workers import spread, uncollected
+from modelbook.adapters.workers import spread
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._beside import Beside
 from modelbook.commands._console import counted, print_json, say
