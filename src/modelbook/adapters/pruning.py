@@ -99,7 +99,7 @@ def _refused(store: Store, keys: Iterable[str], reach: Reach, keep: Keep, now: d
 
 def _named(reach: Reach, key: str) -> bool:
     named = reach.runs.get(stored_at(key).run)
-    if named is not None and named.revoked and not named.bound:
+    if named is not None and named.revoked and not named.bound and key not in reach.elsewhere:
         return False
     return reach.names(key)
 

@@ -145,6 +145,8 @@ class _Judge:
         self, run: str, part: str, objects: list[Listed], named: Named | None, facts: RunFacts | str | None
     ) -> Verdict:
         checkpoint = "/checkpoints/" in part
+        if whose := next((self.reach.elsewhere[one.key] for one in objects if one.key in self.reach.elsewhere), None):
+            return Verdict(part, f"is {whose}: its card names a file here", objects)
         if isinstance(facts, str):
             return Verdict(part, f"its log cannot be read: {facts}", objects)
         if named and not checkpoint:
