@@ -67,13 +67,15 @@ class Pruning:
         """Discard uploads that were broken off before the grace period, of a day at least: how many."""
         return self.store.discard_unfinished(now - max(span(self.keep.grace), timedelta(days=1)))
 
-    def listing(self) -> Iterator[ObjectInfo]:
+    def listing(self, now: datetime) -> Iterator[ObjectInfo]:
         """All objects of the store, in order of their keys."""
-        return inventory_listing(self.inventory, self.store.uri) if self.inventory else self.store.list()
+        if self.inventory:
+            return inventory_listing(self.inventory, self.store.uri, now - span(self.keep.grace))
+        return self.store.list()
 
     def verdicts(self, now: datetime) -> Iterator[Verdict]:
         """What goes, and what stays."""
-        return judge(self.listing(), self.reach(), self.keep, now, lambda run: read_run(self.store, run))
+        return judge(self.listing(now), self.reach(), self.keep, now, lambda run: read_run(self.store, run))
 
 
 def open_pruning(workspace: Workspace, forge_name: str, inventory: Path | None = None) -> Pruning:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from modelbook.adapters.open_trash import open_trash
 from modelbook.adapters.prune_journal import plans, under_way
-from modelbook.adapters.trash import open_trash
 from modelbook.commands._pruning import open_pruning
 from modelbook.commands._workspace import Workspace
 from modelbook.core.health import Check

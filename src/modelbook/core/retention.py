@@ -15,6 +15,7 @@ from modelbook.core.moments import span
 from modelbook.core.reachability import Named, Reach, facts_of
 from modelbook.core.run_state import RunState
 from modelbook.core.stored import group_of, stored_at
+from modelbook.errors import BadInput
 
 
 class Listed(Protocol):
@@ -45,6 +46,11 @@ class Verdict:
     def bytes(self) -> int:
         """Their size together."""
         return sum(one.size for one in self.objects)
+
+    @property
+    def own(self) -> bool:
+        """Whether they are the store's: neither somebody else's nor thrown away."""
+        return bool(self.prefix) and self.why != FOREIGN
 
 
 @dataclass(frozen=True)
@@ -79,10 +85,10 @@ def judge(listing: Iterable[Listed], reach: Reach, keep: Keep, now: datetime, re
     """Judge every object of `listing`, which is in order of its keys, at `now` (UTC).
 
     What is not a store's own is told as foreign, and never goes. Raises what `listing` raises: a listing that breaks
-    off is no listing.
+    off is no listing. Raises BadInput where it is not in order.
     """
     rules = _Judge(reach, keep, now, read)
-    for group, objects in groupby(listing, key=lambda one: group_of(one.key)):
+    for group, objects in groupby(_in_order(listing), key=lambda one: group_of(one.key)):
         if group.startswith("runs/"):
             yield from rules.run(group.split("/")[1], list(objects))
         elif group in {"trash", "foreign"}:
@@ -91,6 +97,19 @@ def judge(listing: Iterable[Listed], reach: Reach, keep: Keep, now: datetime, re
             yield from (Verdict("", why, [one]) for one in objects)
         else:
             yield from rules.shard(group, list(objects))
+
+
+def _in_order(listing: Iterable[Listed]) -> Iterator[Listed]:
+    """The listing, as long as it is one: out of order, part of a run would be taken for all of it."""
+    before = ""
+    for one in listing:
+        if one.key <= before:
+            raise BadInput(
+                f"the store lists {one.key!r} after {before!r}, and not in order of its keys",
+                remedy="Nothing was deleted. A directory bucket (S3 Express) lists like that: keep no store in one.",
+            )
+        before = one.key
+        yield one
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def _apply(pruning: Pruning, plan: PrunePlan, *, yes: bool, as_json: bool) -> di
     check_binding(plan, store=store.uri, policy=pruning.policy, follows=follows)
     journal = Journal(store, plan.id)
     if journal.ended():
-        say(f"plan {plan.id} was applied already; nothing to do", as_json=as_json)
+        done = "restored" if journal.marked("restored") else "applied already"
+        say(f"plan {plan.id} was {done}; nothing to do", as_json=as_json)
         return {"plan": plan.id, "objects": 0, "bytes": 0, "skipped": {}}
     if not yes:
         say(
