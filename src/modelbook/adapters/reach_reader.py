@@ -37,7 +37,7 @@ class ReachReader:
         """All that is named now. Raises where anything of it cannot be read."""
         refs = self._source.refs()
         if refs != self._refs or self._stale:
-            reach = reach_of(self._source.files(), self._store.uri)
+            reach = self.registries()
             for key, manifest in (reach.manifests | self._moved(reach)).items():
                 if key not in self._manifests:
                     files = manifest_files(self._store, manifest)
@@ -46,6 +46,10 @@ class ReachReader:
             self._reach, self._refs = reach, refs
             self._stale = self._source.refs() != refs  # a ref moved meanwhile, and may move back
         return self._reach
+
+    def registries(self) -> Reach:
+        """All that is named now, but for the files that manifests in the store list. Raises as `__call__` does."""
+        return reach_of(self._source.files(), self._store.uri)
 
     def _moved(self, reach: Reach) -> dict[str, Manifest]:
         """Manifests that were copied here, by key, though their cards name the store that they came from."""
