@@ -39,14 +39,17 @@ class Journal:
         self._end = f"{TRASH}ended/{plan}.json"
         self._attempt = f"{self._top}attempt.json"
 
+    def began(self) -> datetime | None:
+        """When the intent was written, by the store's clock."""
+        return self._written(self._intent)
+
     def ended(self) -> datetime | None:
         """When it was over, by the store's clock."""
-        found = self.store.stat(self._end)
-        return found.modified if found else None
+        return self._written(self._end)
 
-    def began(self) -> datetime | None:
-        """When the intent was written, by the store's clock, as a listing has it: a look at one object may round it."""
-        return next((one.modified for one in self.store.list(self._intent)), None)
+    def _written(self, key: str) -> datetime | None:
+        """As a listing has it, by which the age of all else is told: a look at one object may round it."""
+        return next((one.modified for one in self.store.list(key)), None)
 
     def begin(self, plan: PrunePlan, objects: Iterable[tuple[str, int]]) -> None:
         """Write the objects (key and size), then the intent. Where another one was first, his list is the one."""
