@@ -11,8 +11,8 @@ from modelbook.adapters import pruning
 from modelbook.adapters.prune_journal import Journal
 from modelbook.adapters.pruning import carry_out
 from modelbook.adapters.roots import RootSource
-from modelbook.core import retention
-from modelbook.core.reachability import Named
+from modelbook.core.pruning import retention
+from modelbook.core.pruning.reachability import Named
 from tests.parts import retention_people
 from tests.parts.retention_machine import KEEP, Retention
 from tests.parts.retention_people import OLD

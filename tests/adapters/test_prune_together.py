@@ -13,14 +13,14 @@ from modelbook.adapters.prune_guard import check_examples_kept
 from modelbook.adapters.prune_journal import Journal, under_way
 from modelbook.adapters.pruning import Pruned, carry_out, purge, restore
 from modelbook.core.digests import digest_of
-from modelbook.core.keep import Keep
-from modelbook.core.prune_plan import Planner, PrunePlan
-from modelbook.core.reachability import Named, Reach
-from modelbook.core.retention import judge
+from modelbook.core.keep import Keep, KeepRule
+from modelbook.core.pruning.prune_plan import Planner, PrunePlan
+from modelbook.core.pruning.reachability import Named, Reach
+from modelbook.core.pruning.retention import judge
 from modelbook.core.storage import examples_key
 from modelbook.errors import IntegrityError, Refused
 
-KEEP = Keep(share=1.0)
+KEEP = Keep(share=1.0, sweeps=KeepRule(days=30))
 NOBODY = Reach(runs={"named": Named("digits@1", "on main")}, cards=1)
 KEYS = [f"runs/lost/artifacts/{number}.bin" for number in range(3)]
 DAY = timedelta(days=1)
@@ -131,6 +131,14 @@ def test_a_killed_plan_that_goes_on_weeks_later_leaves_what_was_written_to_meanw
     put(store, "runs/lost/log/00000002.jsonl", 10)
     assert set(apply(store, plan).skipped.values()) == {"was written to by now"}
     assert left(store) == KEYS
+
+
+def test_the_file_of_a_sweep_stays_where_a_trial_began_meanwhile(store: DirectoryStore) -> None:
+    key = "sweeps/lr/sweep.yaml"
+    put(store, key, 100)
+    plan = made(store)
+    store.put_bytes("runs/lr-0001/log/00000001.jsonl", b"")
+    assert apply(store, plan).skipped == {key: "was written to by now"}
 
 
 def test_a_list_that_somebody_changed_deletes_nothing(store: DirectoryStore) -> None:

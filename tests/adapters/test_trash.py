@@ -17,9 +17,9 @@ from modelbook.adapters.store_clock import store_now
 from modelbook.adapters.trash import CopyTrash
 from modelbook.adapters.version_trash import VersionTrash
 from modelbook.core.keep import Keep
-from modelbook.core.prune_plan import Planner, PrunePlan
-from modelbook.core.reachability import Named, Reach
-from modelbook.core.retention import judge
+from modelbook.core.pruning.prune_plan import Planner, PrunePlan
+from modelbook.core.pruning.reachability import Named, Reach
+from modelbook.core.pruning.retention import judge
 from modelbook.errors import Refused, StoreError
 from tests.parts.fault_proxy import FaultProxy, Refuse
 from tests.parts.s3 import MotoS3, RcloneS3, S3Server

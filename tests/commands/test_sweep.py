@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +99,15 @@ def test_a_sweep_runs_to_its_best_through_a_kill_and_is_registered(table: Workbe
     assert (again.code, "next: modelbook register" in again.out) == (0, True), "it is over, and nothing is trained"
     assert len(report(table)["trials"]) == 5
 
+    table.ok("site", "build", "--output", "out")
+    page, version = ((table.root / "out" / name).read_text() for name in ("sweeps/pace.html", "models/toy/1.html"))
+    text = " ".join(re.sub("<[^>]+>", " ", page).split())
+    seeds = "mean and deviation over 2 seeds It became toy@1"
+    assert f"Best {best['mean']:.6g} ± 0.00071 trial {best['trial']}, {seeds}" in text
+    assert "4 completed and 1 with other seeds" in text
+    assert (table.root / "out/sweeps/pace/history.svg").is_file()
+    assert '<a href="../../sweeps/pace.html">pace</a>' in version
+
 
 def test_a_changed_file_is_another_sweep_which_may_inherit(table: Workbench) -> None:
     file = write(table)
@@ -155,8 +166,7 @@ def test_ctrl_c_ends_all_trials_cleanly_and_the_next_run_goes_on(table: Workbenc
     for number in (1, 2):
         assert Path(table.root / f"{number}.fifo").read_text() == "here"
     second = table.run("sweep", "run", file)
-    assert (second.code, "trial 1 could not be trained" in second.err) == (2, True), second.text
-    assert "is at work on run pace-0001" in second.err
+    assert (second.code, "trial 2 is being trained by another process" in second.out) == (1, True), second.text
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert (process.returncode, "interrupted" in said, "Traceback" in said) == (3, True, False), said
@@ -167,12 +177,44 @@ def test_ctrl_c_ends_all_trials_cleanly_and_the_next_run_goes_on(table: Workbenc
     assert (found["counts"], found["best"]["params"]["pace"]) == ({"completed": 2}, 0.8)
 
 
+def test_what_another_machine_trains_is_left_to_it_until_it_is_silent(table: Workbench) -> None:
+    file = write(table, parameters=FILE["parameters"] | {"pace": {"values": [0.2, 0.8]}})
+    (table.root / "pace-0001.fate").write_text("kill")
+    assert table.run("sweep", "trial", file, "1").code == 1
+    log = table.root / ".modelbook/store/runs/pace-0001/log"
+    *rest, last = sorted(log.iterdir())
+    assert '"end"' in last.read_text()
+    last.unlink()
+    rewrite(rest, socket.gethostname(), "elsewhere")
+    done = table.run("sweep", "run", file)
+    assert (done.code, "trial 1 is being trained by another process on elsewhere" in done.out) == (0, True), done.text
+    assert report(table)["counts"] == {"completed": 1, "running": 1}
+    rewrite(rest, '"time":"20', '"time":"19')
+    done = table.run("sweep", "run", file)
+    assert (done.code, report(table)["counts"]) == (0, {"completed": 2}), done.text
+
+    rewrite(rest[:1], "}", "")
+    found = report(table)
+    assert found["counts"] == {"completed": 1, "failed": 1}, "what is broken has failed, and the others count"
+    assert "its log cannot be read: " in found["trials"][0]["problem"]
+    log.parent.rename(log.parents[1] / "pace-0003")
+    refused = table.run("sweep", "report", file)
+    assert (refused.code, "pace-0003 is named as a trial of the sweep 'pace'" in refused.err) == (2, True), refused.text
+
+
+def rewrite(segments: list[Path], old: str, new: str) -> None:
+    for path in segments:
+        path.chmod(0o644)
+        path.write_text(path.read_text().replace(old, new))
+
+
 def test_what_cannot_be_meant_is_said(table: Workbench) -> None:
     file = write(table, parameters={"metric": {"value": "acc"}})
     done = table.run("sweep", "run", file)
     assert done.code == 1
     assert "trial 1: failed (it never logged 'accuracy')" in done.out
     assert "no trial logged 'accuracy'; they logged: acc" in done.out
+    assert "give the sweep another name" in done.out
     assert table.run("sweep", "plan", file).code == 1
 
     two = write(table, "sweep-2.yaml", name="pace-2")

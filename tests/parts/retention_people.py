@@ -18,7 +18,7 @@ from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.adapters.prune_guard import check_dataset_kept, check_model_kept
 from modelbook.core.dataset import Manifest
 from modelbook.core.digests import digest_of
-from modelbook.core.prune_plan import PrunePlan
+from modelbook.core.pruning.prune_plan import PrunePlan
 from modelbook.core.storage import blob_key, uri_of
 from modelbook.errors import Refused
 from tests.made import Made

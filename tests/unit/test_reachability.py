@@ -6,7 +6,7 @@ import pytest
 
 from modelbook.core.digests import digest_of
 from modelbook.core.keep import Keep, KeepRule
-from modelbook.core.reachability import Reach, RootFile, reach_of
+from modelbook.core.pruning.reachability import Reach, RootFile, reach_of
 from modelbook.core.storage import blob_key, examples_key
 from modelbook.errors import BadInput
 from tests.made import Made

@@ -11,7 +11,7 @@ from modelbook.adapters.file_errors import explained
 from modelbook.adapters.source_file import SourceFile
 from modelbook.adapters.store import CHUNK
 from modelbook.core.dataset import DvcSource
-from modelbook.core.dvc import (
+from modelbook.core.exchange.dvc import (
     DIR,
     ContentMd5,
     DvcPointer,
@@ -118,6 +118,6 @@ def _md5(file: Path, pointer: DvcPointer) -> str:
     seen = ContentMd5(text_md5=pointer.text_md5)
     with SourceFile(file) as source:
         for chunk in source.chunks(CHUNK):
-            seen.update(chunk)
+            seen.update(bytes(chunk))
         source.stored()
     return seen.hexdigest()

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from modelbook.adapters.index_tables import COLUMNS, Index
-from modelbook.core.conditions import Ask, Compare, Flag, Join, Member, Node, Not, Part
-from modelbook.core.query import Order, Query
+from modelbook.core.queries.conditions import Ask, Compare, Flag, Join, Member, Node, Not, Part
+from modelbook.core.queries.query import Order, Query
 
 Judge = Callable[[Sequence[dict[str, Any]]], list[bool | str]]
 """For each facts whether the query finds them, or why there is no answer."""

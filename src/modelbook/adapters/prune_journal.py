@@ -18,8 +18,8 @@ from itertools import islice
 from typing import Literal
 
 from modelbook.adapters.store import Store
-from modelbook.core.prune_plan import LARGEST_PLAN, PrunePlan, read_plan, write_plan
-from modelbook.core.stored import TRASH, stored_at
+from modelbook.core.pruning.prune_plan import LARGEST_PLAN, PrunePlan, read_plan, write_plan
+from modelbook.core.pruning.stored import TRASH, stored_at
 from modelbook.errors import BadInput, IntegrityError, ObjectExists, ObjectMissing
 
 SEGMENT = 1000  # objects, as many as S3 deletes by one request

@@ -14,9 +14,9 @@ from modelbook.adapters.store import Progress, Store
 from modelbook.adapters.trash import Trash
 from modelbook.core.keep import Keep
 from modelbook.core.moments import span
-from modelbook.core.prune_plan import PrunePlan
-from modelbook.core.reachability import Reach
-from modelbook.core.stored import group_of, stored_at
+from modelbook.core.pruning.prune_plan import PrunePlan
+from modelbook.core.pruning.reachability import Reach
+from modelbook.core.pruning.stored import group_of, stored_at
 from modelbook.errors import Refused
 
 ReadReach = Callable[[], Reach]
@@ -114,8 +114,10 @@ def _refused(store: Store, sizes: Mapping[str, int], reach: Reach, since: dateti
         groups.setdefault(group_of(key), []).append(key)
     for group, those in groups.items():
         there = {info.key: info for info in store.list(group)}
-        young = {key for key, info in there.items() if info.modified > since}
-        whole = bool(young) and group.startswith("runs/")  # the heartbeat of a run that was taken up again
+        # The heartbeat of a run that was taken up again, or of a sweep: another trial of it.
+        trials = store.list(f"runs/{group.split('/')[1]}-") if group.startswith("sweeps/") else ()
+        young = {info.key for info in (*there.values(), *trials) if info.modified > since}
+        whole = bool(young) and group.startswith(("runs/", "sweeps/"))
         found |= {key: "was written to by now" for key in those if whole or key in young}
         found |= {key: "is another one by now" for key in those if key in there and there[key].size != sizes[key]}
     return found | {key: "something names it by now" for key in sizes if _named(reach, key)}

@@ -6,7 +6,7 @@ from modelbook.adapters.git import Repository
 from modelbook.adapters.git_process import git_bytes
 from modelbook.adapters.git_refs import trees_of
 from modelbook.core.layout import place_of
-from modelbook.core.reachability import RootFile
+from modelbook.core.pruning.reachability import RootFile
 from modelbook.errors import ForgeError
 
 _WANTED = {"policy", "card", "stage", "evaluation", "dataset", "revocation"}

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from modelbook.adapters.git import Repository
 from modelbook.adapters.git_process import git, git_bytes, run_git, words_of
 from modelbook.adapters.root_files import files_at
-from modelbook.core.reachability import RootFile
+from modelbook.core.pruning.reachability import RootFile
 from modelbook.errors import ForgeError, Refused
 
 _TOP = "refs/roots"

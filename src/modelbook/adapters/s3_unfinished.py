@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from modelbook.adapters.s3_errors import code_of, status_of
-from modelbook.core.stored import stored_at
+from modelbook.core.pruning.stored import stored_at
 
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 
@@ -22,7 +22,7 @@ class PartThere:
     etag: str
     crc32: str | None
 
-    def holds(self, part: bytes, crc32: str) -> bool:
+    def holds(self, part: memoryview, crc32: str) -> bool:
         """Whether it is `part`, by everything that S3 tells of it: an MD5 or a checksum at least.
 
         With encryption by KMS an ETag is no MD5. Then a part is sent again rather than believed by 32 bits alone.

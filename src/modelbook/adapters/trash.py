@@ -19,8 +19,8 @@ from modelbook.adapters.parallel import move_all
 from modelbook.adapters.s3_client import LazyClient
 from modelbook.adapters.s3_errors import code_of, explained_s3
 from modelbook.adapters.store import Progress, Store
+from modelbook.core.pruning.stored import TRASH
 from modelbook.core.storage import check_key
-from modelbook.core.stored import TRASH
 from modelbook.errors import StoreError
 
 TRIES = 4

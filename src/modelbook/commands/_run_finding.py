@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from modelbook.adapters.store import Store
 from modelbook.commands._console import counted
 from modelbook.core.findings import Finding
-from modelbook.core.run_facts import run_facts
-from modelbook.core.run_state import replay
+from modelbook.core.queries.run_facts import run_facts
+from modelbook.core.queries.version_facts import Facts
+from modelbook.core.runs.run_state import replay
 from modelbook.core.storage import log_key, uri_of
-from modelbook.core.version_facts import Facts
 from modelbook.errors import BadInput, IntegrityError
 from modelbook.training.run_reader import read_events
 
@@ -26,8 +26,3 @@ def all_runs(store: Store, runs: Sequence[str]) -> tuple[list[Facts], list[Findi
                 findings.append(Finding(where, error.line, "unreadable-run", error.message, error.remedy))
             progress(1)
     return sorted(told, key=lambda facts: (facts["started"], facts["run"]), reverse=True), findings
-
-
-def run_ids(store: Store) -> list[str]:
-    """The runs in a store that have logged anything."""
-    return list(dict.fromkeys(info.key.split("/")[1] for info in store.list("runs/") if "/log/" in info.key))

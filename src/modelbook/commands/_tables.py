@@ -11,16 +11,17 @@ from modelbook.adapters.registry_folder import find_registry
 from modelbook.adapters.sql_database import Table
 from modelbook.adapters.version_index import VersionIndex
 from modelbook.commands._console import counted, say
-from modelbook.commands._run_finding import all_runs, run_ids
+from modelbook.commands._run_finding import all_runs
 from modelbook.commands._workspace import open_workspace
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import DocumentError, load
-from modelbook.core.fields import RUN_FIELDS, VERSION_FIELDS, Field
 from modelbook.core.findings import Finding
 from modelbook.core.layout import place_of
 from modelbook.core.pointer import StagePointer
+from modelbook.core.queries.fields import RUN_FIELDS, VERSION_FIELDS, Field
 from modelbook.core.records import Frozen
 from modelbook.core.registered_model import RegisteredModel
+from modelbook.training.run_reader import list_logs
 
 Record = TypeVar("Record", bound=Frozen)
 Rows = Iterator[Sequence[Any]]
@@ -115,7 +116,7 @@ class Tables:
 
     def _runs(self) -> Rows:
         store = open_workspace(self._named, scope=["policy.yaml"]).store
-        told, found = all_runs(store, run_ids(store))
+        told, found = all_runs(store, list(list_logs(store)))
         self.findings += found
         columns = [*_of(RUN_FIELDS), "metrics", "params"]
         yield from ([facts.get(name) for name in columns] for facts in told)

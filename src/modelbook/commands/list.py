@@ -8,7 +8,7 @@ from modelbook.commands._console import print_table
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 from modelbook.core.layout import model_folder
-from modelbook.core.names import check_name
+from modelbook.core.names import check_name, person_in
 from modelbook.core.pointer import holds
 from modelbook.core.registry import Registry
 from modelbook.core.revocation import is_revoked
@@ -105,7 +105,7 @@ def _versions(registry: Registry, model: str) -> list[dict[str, object]]:
                 "revoked": is_revoked(registry, model, version),
                 "held": holds({name: pointer for name, pointer in held.items() if pointer.version == version}),
                 "created": card.created,
-                "by": card.run.user.partition(" <")[0],
+                "by": person_in(card.run.user),
                 "commit": (card.lineage.code.commit or "")[:12] or None,
                 "metrics": _few(metrics),
             }

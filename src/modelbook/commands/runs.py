@@ -26,11 +26,13 @@ from modelbook.commands._finding import (
 )
 from modelbook.commands._listing import print_rows
 from modelbook.commands._pulling import fetch_all, whole_folder
-from modelbook.commands._run_finding import all_runs, run_ids
+from modelbook.commands._run_finding import all_runs
 from modelbook.commands._workspace import json_option, open_workspace, registry_option
-from modelbook.core.fields import RUN_FIELDS
 from modelbook.core.layout import POLICY
-from modelbook.core.run_log import (
+from modelbook.core.names import person_in
+from modelbook.core.queries.fields import RUN_FIELDS
+from modelbook.core.queries.selecting import in_order
+from modelbook.core.runs.run_log import (
     ArtifactStored,
     CheckpointStored,
     Event,
@@ -41,12 +43,11 @@ from modelbook.core.run_log import (
     RunEnded,
     RunStarted,
 )
-from modelbook.core.run_state import RunState, replay
-from modelbook.core.selecting import in_order
+from modelbook.core.runs.run_state import RunState, replay
 from modelbook.core.storage import artifact_key, file_key, run_key
 from modelbook.errors import BadInput, Exit
 from modelbook.training.by_hand import root_of, store_by_hand
-from modelbook.training.run_reader import read_events
+from modelbook.training.run_reader import list_logs, read_events
 
 POLL = 2.0  # seconds between two looks at a run that is followed: about as often as its log grows
 
@@ -72,7 +73,7 @@ def command(
     if context.invoked_subcommand:
         return
     store = _store(registry_folder)
-    states = [replay(events) for run in run_ids(store) if (events := read_events(store, run))]
+    states = [replay(events) for run in list_logs(store) if (events := read_events(store, run))]
     wanted = [
         state
         for state in sorted(states, key=lambda state: state.started, reverse=True)
@@ -106,7 +107,7 @@ def find(condition: str | None, asked: Asked, registry_folder: str | None) -> in
     query, order = query_of(condition, RUN_FIELDS), order_of(asked.sort, RUN_FIELDS)
     shown = columns_of(asked.columns, query, order, ("run", "experiment", "status"), ("started",), RUN_FIELDS)
     store = _store(registry_folder)
-    told, findings = all_runs(store, run_ids(store))
+    told, findings = all_runs(store, list(list_logs(store)))
     verdicts = judged_apart(query, RUN_FIELDS, told) if query else [True for _ in told]
     found = [facts for facts, verdict in zip(told, verdicts, strict=True) if verdict is True]
     rows = [flat(facts, shown) for facts in (in_order(found, order) if order else found)[: asked.limit]]
@@ -216,7 +217,7 @@ def _row(state: RunState) -> dict[str, object]:
         "experiment": state.start.experiment,
         "status": state.status,
         "started": state.started[:19] + "Z",
-        "by": state.start.user.partition(" <")[0],
+        "by": person_in(state.start.user),
         "branch": state.start.code.branch,
         "metrics": ", ".join(f"{name} {value}" for name, value in list(metrics.items())[:3]) or None,
     }

@@ -11,15 +11,15 @@ from modelbook.adapters.site_writer import stamp
 from modelbook.commands._beside import Beside
 from modelbook.commands._workspace import Workspace
 from modelbook.core import layout
-from modelbook.core.accounts import in_words, stages_told
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
-from modelbook.core.github_page import GitHubPage
-from modelbook.core.past import Past, past_of
+from modelbook.core.pages.github_page import GitHubPage
 from modelbook.core.registry import Registry
-from modelbook.core.site_version import Around, Stay
-from modelbook.core.tenure import tenures
-from modelbook.core.watched import WatchedFiles
+from modelbook.core.site.site_version import Around, Stay
+from modelbook.core.site.watched import WatchedFiles
+from modelbook.core.stages.accounts import in_words, stages_told
+from modelbook.core.stages.past import Past, past_of
+from modelbook.core.stages.tenure import tenures
 
 _RULES = (layout.POLICY, layout.TRUST, layout.TRUSTED_ROOT)
 
@@ -123,8 +123,13 @@ def _is_read(path: str) -> bool:
     return layout.place_of(path) is not None
 
 
-def arounds(source: Source, parents: Mapping[tuple[str, int], tuple[str, ...]]) -> dict[tuple[str, int], Around]:
-    """What the page of each version says of others; `parents` are the names of those that each was made from."""
+def arounds(
+    source: Source, parents: Mapping[tuple[str, int], tuple[str, ...]], sweeps: Mapping[tuple[str, int], str]
+) -> dict[tuple[str, int], Around]:
+    """What the page of each version says of others.
+
+    `parents` are the names of those that each was made from, `sweeps` those of which the runs of some were trials.
+    """
     children: dict[str, list[str]] = {}
     for (model, version), names in parents.items():
         for name in names:
@@ -138,6 +143,7 @@ def arounds(source: Source, parents: Mapping[tuple[str, int], tuple[str, ...]]) 
                 versions[at + 1] if at + 1 < len(versions) else None,
                 tuple(children.get(f"{model}@{version}", ())),
                 tuple(stay for stay in stays if stay.version == version),
+                sweeps.get((model, version)),
             )
     return found
 

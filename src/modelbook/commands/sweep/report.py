@@ -11,10 +11,11 @@ from modelbook.commands._sweeping import Sweeping, open_sweep
 from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
 from modelbook.core.digests import digest_of
 from modelbook.core.names import check_name
-from modelbook.core.search_space import fits
 from modelbook.core.storage import run_key
-from modelbook.core.sweep_markdown import shown, sweep_markdown
-from modelbook.core.sweep_report import SweepReport, description_of, report_of
+from modelbook.core.sweeps.search_space import fits
+from modelbook.core.sweeps.sweep_markdown import shown, sweep_markdown
+from modelbook.core.sweeps.sweep_report import SweepReport, description_of, report_of
+from modelbook.core.sweeps.sweep_rounds import MEND
 from modelbook.errors import BadInput, Exit
 
 _SHOWN = 10
@@ -129,7 +130,7 @@ def show(report: SweepReport, *, as_json: bool, registers: bool) -> None:
     sweep, best = report.sweep, report.best
     counts = ", ".join(f"{count} {status}" for status, count in report.counts.items()) or "no trial yet"
     say(f"{sweep.name}: {counts}; {report.hours:.2f} GPU hours")
-    names = [name for name, one in sweep.parameters.items() if one.value is None]
+    names = [one.name for one in report.varied]
     rows = [
         {
             "trial": str(one.trial.leg),
@@ -150,7 +151,9 @@ def show(report: SweepReport, *, as_json: bool, registers: bool) -> None:
         say(f"warning: the trials were trained by the code of {len(report.commits)} commits")
     if report.round.why:
         say(f"the search is over: {report.round.why}")
-    if report.round.legs:
+    if report.round.broken:
+        say(f"  {MEND}")
+    elif report.round.legs:
         say(f"  next: {len(report.round.legs)} to train")
     elif best and report.settled and not registers:
         say(f"  next: modelbook register MODEL --run {best.trial.run}")
