@@ -149,7 +149,8 @@ def _fail(kind: str, message: str, code: int, arguments: list[str]) -> int:
 
     if "--json" in arguments:
         print_json({"error": {"kind": kind, "message": message, "exit_code": int(code)}})
-    click.echo(click.style(f"{kind}: ", fg="red", bold=True) + plain(message), err=True)
+    colour = False if os.environ.get("NO_COLOR") else None
+    click.echo(click.style(f"{kind}: ", fg="red", bold=True) + plain(message), err=True, color=colour)
     if os.environ.get("GITHUB_ACTIONS") == "true":
         click.echo("::error::" + plain(message).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"), err=True)
     return int(code)
