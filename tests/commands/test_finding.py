@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import duckdb
@@ -212,6 +213,8 @@ def test_a_query_that_would_run_for_ever_is_ended() -> None:
     with pytest.raises(ZeroDivisionError):
         bounded(lambda: 1 // 0, what="the query")
     assert bounded(lambda: 1, what="the query") == 1
+    with pytest.raises(BadInput, match=r"stopped after 0\.2 seconds\n"):
+        bounded(lambda: time.sleep(3600), what="the query", seconds=0.2, waits=True)
 
 
 def test_sql_answers_over_every_table(folder: Path) -> None:
@@ -235,6 +238,12 @@ def test_sql_answers_over_every_table(folder: Path) -> None:
         "SELECT * FROM '/etc/hostname'",
         "SELECT * FROM read_text('/etc/hostname')",
         "SELECT * FROM glob('/*')",
+        "SELECT * FROM read_csv('https://127.0.0.1:9/x')",
+        "SELECT * FROM query_table('/etc/hostname')",
+        "SELECT getenv('HOME')",
+        "SELECT * FROM duckdb_secrets()",
+        "SELECT * FROM sniff_csv('/etc/hostname')",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO 'written.csv'",
         "COPY (SELECT 1) TO 'written.csv'",
         "SELECT 1; SELECT 2",
         "ATTACH 'other.db'",
@@ -251,11 +260,34 @@ def test_sql_reaches_nothing_outside_and_changes_nothing(query: str, folder: Pat
     assert not (folder / "written.csv").exists()
 
 
-def test_sql_that_would_run_for_ever_is_stopped() -> None:
+@pytest.mark.parametrize(
+    ("query", "seconds", "says"),
+    [
+        ("SELECT count(*) FROM range(100000000000) a, range(1000000) b", 0.5, "stopped after 0.5 seconds"),
+        # Within one call of a function DuckDB hears of no interruption.
+        ("SELECT levenshtein(repeat('a', 500000), repeat('b', 500000))", 0.5, "stopped after 0.5 seconds"),
+        ("SELECT length(repeat('x', 3800000000))", 60, "takes more than"),
+        ("SELECT repeat('x', 500000) || range FROM range(8000)", 60, "takes more than"),
+    ],
+)
+def test_sql_that_would_run_for_ever_or_take_all_memory_is_stopped(query: str, seconds: float, says: str) -> None:
     from modelbook.adapters.sql_database import ask
 
-    with pytest.raises(BadInput, match="stopped after"):
-        ask({}, "SELECT count(*) FROM range(100000000000) a, range(1000000) b", seconds=0.2)
+    with pytest.raises(BadInput, match=says):
+        ask({}, query, seconds=seconds)
+
+
+def test_sql_is_checked_before_tables_are_gathered_and_a_time_is_told_as_one_of_utc(folder: Path) -> None:
+    from modelbook.adapters.sql_database import Table, ask
+
+    def gathered() -> list[list[object]]:
+        raise AssertionError
+
+    with pytest.raises(BadInput, match="one SELECT"):
+        ask({"runs": Table({"run": "VARCHAR"}, gathered)}, "DELETE FROM runs")
+    zone = modelbook(folder, "sql", "SELECT now()")
+    assert "as in now()::TIMESTAMP" in str(zone.exception)
+    assert found(folder, "sql", "SELECT now()::TIMESTAMP > '2020-01-01' AS late") == [{"late": True}]
 
 
 def test_find_loads_nothing_that_a_warm_answer_has_no_use_for(folder: Path) -> None:

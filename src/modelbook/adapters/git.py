@@ -86,18 +86,17 @@ class Repository:
         done = run_git(["symbolic-ref", "--quiet", "--short", "HEAD"], self.root)
         return done.stdout.decode().strip() or None
 
-    def entries(self, commit: str, prefixes: Iterable[str]) -> dict[str, Entry]:
-        """Every path of `commit` below `prefixes`, with mode, object id and size."""
-        return self._listing(commit, prefixes, "-r")
+    def entries(self, commit: str, prefixes: Iterable[str], *, ending: str = "") -> dict[str, Entry]:
+        """Every path of `commit` below `prefixes` that ends so, with mode, object id and size."""
+        return self._listing(commit, prefixes, "-r", ending=ending)
 
-    def _listing(self, commit: str, prefixes: Iterable[str], *options: str) -> dict[str, Entry]:
+    def _listing(self, commit: str, prefixes: Iterable[str], *options: str, ending: str = "") -> dict[str, Entry]:
         args = [*options, "-z", "--full-tree", commit, "--", *prefixes]
-        if self._files:  # else git would ask for the size of each file by itself
-            self._files.bring_all(args)
-        listing = git_bytes(["ls-tree", "-l", *args], self.root)
+        # In a partial clone git would ask for the size of each file by itself.
+        lines = self._files.listed(args, ending) if self._files else git_bytes(["ls-tree", "-l", *args], self.root)
         found = {}
-        for line in listing.split(b"\0"):
-            if line:
+        for line in lines.split(b"\0"):
+            if line.endswith(ending.encode()) and line:
                 meta, _, path = line.partition(b"\t")
                 mode, _, oid, size = meta.decode().split()
                 found[path.decode(errors="surrogateescape")] = Entry(mode, oid, 0 if size == "-" else int(size))

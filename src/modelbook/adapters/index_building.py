@@ -19,6 +19,7 @@ Version = tuple[str, int]
 _SHARE = 100  # versions that are read at once: enough for one git process, few enough to spread
 _ROUND = 10_000  # versions whose facts are in memory at once
 _LISTED = 500  # paths that git is asked for by name; of more, all are listed
+_DOCUMENT = ".yaml"  # half of the files are signatures
 _KINDS = frozenset({"card", "evaluation", "revocation"})
 _SHARED = frozenset({"model", "stage"})
 _TOLD = _KINDS | _SHARED
@@ -36,7 +37,7 @@ class _Share:
 
 def build(index: Index, repository: Repository, folder: str, tree: str, progress: Progress | None = None) -> None:
     """Fill an empty index with all that the registry's `tree` has."""
-    _tell(index, repository, folder, repository.entries(tree, []), None, progress)
+    _tell(index, repository, folder, repository.entries(tree, [], ending=_DOCUMENT), None, progress)
 
 
 def follow(index: Index, repository: Repository, folder: str, base: str, tree: str) -> bool:
@@ -103,7 +104,7 @@ def _listing(
     paths |= {f"{model_folder(model)}/{part}" for model in models | {m for m, _ in versions} for part in _OF_ALL}
     if not paths:
         return {}
-    return repository.entries(tree, sorted(paths) if len(paths) < _LISTED else [])
+    return repository.entries(tree, sorted(paths) if len(paths) < _LISTED else [], ending=_DOCUMENT)
 
 
 _OF_ALL = ("model.yaml", "stages/")
@@ -139,7 +140,7 @@ def _shares(folder: str, listing: Mapping[str, Entry], wanted: set[Version] | No
     own: dict[Version, dict[str, str]] = {}
     bad: dict[Version, list[Finding]] = {}
     for path, entry in listing.items():
-        place = place_of(path) if path.endswith(".yaml") else None  # half of them are signatures
+        place = place_of(path)
         if place is None or place.name is None or place.kind not in _TOLD:
             continue
         key = (place.name, place.version or 0)

@@ -43,8 +43,8 @@ def read_registry(
 
 def read_kinds(repository: Repository, folder: str, commit: str, kinds: Set[str]) -> dict[str, bytes]:
     """The files of some kinds (core/layout.py) that are sound, by path below the folder."""
-    entries = repository.entries(commit, [folder])
-    places = {path: place_of(path.removeprefix(f"{folder}/")) for path in entries if path.endswith(".yaml")}
+    entries = repository.entries(commit, [folder], ending=".yaml")
+    places = {path: place_of(path.removeprefix(f"{folder}/")) for path in entries}
     wanted = {path for path, place in places.items() if place and place.kind in kinds}
     oids = {path.removeprefix(f"{folder}/"): entries[path].oid for path in wanted if not unsound(path, entries[path])}
     blobs = repository.blobs(oids.values())

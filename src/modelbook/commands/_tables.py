@@ -17,6 +17,7 @@ from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import DocumentError, load
 from modelbook.core.fields import RUN_FIELDS, VERSION_FIELDS, Field
 from modelbook.core.findings import Finding
+from modelbook.core.history import UNSHALLOW
 from modelbook.core.layout import place_of
 from modelbook.core.pointer import StagePointer
 from modelbook.core.records import Frozen
@@ -105,7 +106,10 @@ class Tables:
             yield one.model, one.stage, f"{one.model}@{one.version}", one.version, *says
 
     def _history(self) -> Rows:
-        for path, tenures in read_tenures(self._repository, self._folder, self._commit).by_path.items():
+        told = read_tenures(self._repository, self._folder, self._commit)
+        if not told.complete:
+            say(f"note: history begins where this clone was cut off; the rest: {UNSHALLOW}", as_json=True)
+        for path, tenures in told.by_path.items():
             place = place_of(path)
             for one in tenures if place else ():
                 pointer = one.landings[0].pointer if one.landings else None
