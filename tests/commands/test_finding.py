@@ -104,6 +104,8 @@ def test_a_table_names_what_was_asked_for_and_a_file_holds_the_same(folder: Path
         ("baseline.metrics.accuracy > 0.5", "`baseline` is for gates"),
         ("siez(tags) > 1", "there is no function 'siez'; near it: size"),
         ("1 == 1", "it names no field"),
+        ("metrics.by_digit.8.accuracy > 0.9", 'at character 17: write ["8"] for a part of a name'),
+        ('metrics["by_digit.8.f1"] > 0.9', 'several names: write `metrics.by_digit["8"].f1`'),
         ("version == 1 || " * 1000 + "true", "at most 10,000"),
     ],
 )
@@ -173,6 +175,13 @@ def test_processes_that_ask_at_once_get_the_same_and_leave_one_index(tmp_path: P
     assert len(set(answers)) == 1
     assert len(json.loads(answers[0])) == 3
     assert len(list((folder / ".git/modelbook/index").iterdir())) == 1
+
+
+def test_a_registry_that_is_not_checked_out_is_found_in_the_commit(folder: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", "--no-checkout", str(folder), str(clone)], check=True)
+    assert [path.name for path in clone.iterdir()] == [".git"]
+    assert len(found(clone, "find")) == 4
 
 
 def test_the_past_and_other_branches_are_asked_too(tmp_path: Path) -> None:

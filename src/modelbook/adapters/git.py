@@ -189,6 +189,12 @@ class Repository:
         """Whether the commit `other` is `one`, or came after it; no where either is not here."""
         return run_git(["merge-base", "--is-ancestor", one, other], self.root).returncode == 0
 
+    def apart(self, one: str, other: str) -> tuple[int, int] | None:
+        """How many commits each of two has that the other has not; None where either is not here."""
+        done = run_git(["rev-list", "--left-right", "--count", "--end-of-options", f"{one}...{other}"], self.root)
+        left, right = done.stdout.split() if done.returncode == 0 else (None, None)
+        return None if left is None or right is None else (int(left), int(right))
+
     def changed(self, prefix: str) -> list[str]:
         """Paths below `prefix` whose state on disk is not that of HEAD, untracked ones included."""
         if self.bare:

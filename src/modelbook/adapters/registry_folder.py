@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.git_refs import commit_of
+from modelbook.adapters.git_refs import commit_of, tree_of
 from modelbook.errors import BadInput
 
 FOLDER = "registry"
@@ -49,6 +49,8 @@ def find_registry(start: Path, named: str | None) -> Place:
             return Place(repository, (above / FOLDER).relative_to(root).as_posix())
         if above == root:
             break
+    if tree_of(repository, "HEAD", f"{FOLDER}/policy.yaml"):  # committed, and not checked out: a sparse clone, say
+        return Place(repository, FOLDER)
     raise BadInput(
         "there is no registry here (no registry/policy.yaml)",
         where=str(root),

@@ -13,7 +13,7 @@ from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 from modelbook.core.findings import Finding
 from modelbook.core.layout import model_folder
-from modelbook.core.lineage import FACTS, Kind, Thing, dataset, downstream, in_stages, tree_lines, upstream
+from modelbook.core.lineage import FACTS, Kind, Thing, dataset, downstream, in_stages, revoked_in, tree_lines, upstream
 from modelbook.core.mermaid import flowchart
 from modelbook.core.names import Reference, parse_reference
 from modelbook.core.registry import Registry
@@ -60,7 +60,7 @@ def command(
     else:
         tree = upstream(workspace.registry, name, version)
     if form == "json":
-        print_json(tree.as_json() | ({"in_stages": in_stages(tree)} if down else {}))
+        print_json(tree.as_json() | ({"in_stages": in_stages(tree)} if down else {"revoked_below": revoked_in(tree)}))
     elif form == "mermaid":
         say("\n".join(flowchart(_edges(tree, down=down))))
     else:
@@ -95,6 +95,8 @@ def _print(tree: Thing, *, down: bool) -> None:
     for line in tree_lines(tree):
         say(line)
     if not down:
+        if revoked := revoked_in(tree):
+            say(f"\nIt was made from what was revoked: {', '.join(revoked)}")
         return
     if not tree.below:
         say("Nothing here was made from it.")

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from modelbook.core import layout
-from modelbook.core.card import ModelCard
+from modelbook.core.card import ModelCard, ParentModel
 from modelbook.core.registry import Registry
 from modelbook.core.revocation import is_revoked
 from modelbook.core.run_record import Code, DatasetUse, Environment
-from modelbook.errors import BadInput
 
 Kind = Literal["model", "dataset", "code", "environment", "run", "missing"]
 Uses = Callable[[str, str], Sequence[Mapping[str, Any]]]
@@ -17,7 +16,7 @@ Uses = Callable[[str, str], Sequence[Mapping[str, Any]]]
 
 FACTS = ("ref", "stages", "revoked")
 
-SEEN = "told above"
+SEEN, REVOKED = "told above", "revoked"
 
 
 @dataclass(frozen=True)
@@ -48,34 +47,45 @@ class Thing:
 
 
 def upstream(registry: Registry, model: str, version: int) -> Thing:
-    """What a model version was made from: run, code, data, environment, and its parents with theirs."""
+    """What a model version was made from: run, code, data, environment, and its parents with theirs.
+
+    What lies deeper than _DEEPEST steps stands side by side there.
+    """
     held = {name: pointer.version for name, pointer in registry.stages_of(model).items()}
     stages = tuple(name for name, holder in held.items() if holder == version)
-    return _version(registry, model, version, "", stages, set())
+    return replace(_version(registry, model, version, "", {f"{model}@{version}"}, _DEEPEST), stages=stages)
 
 
-def _version(registry: Registry, model: str, version: int, role: str, stages: tuple[str, ...], seen: set[str]) -> Thing:
-    name = f"{model}@{version}"
-    if name in seen:
-        return Thing("model", name, role, (SEEN,))
-    seen.add(name)
+def _version(registry: Registry, model: str, version: int, role: str, seen: set[str], deep: int) -> Thing:
     card = registry.card(model, version)
-    lineage = card.lineage
     says: tuple[str, ...] = (f"registered {card.created}",)
     if is_revoked(registry, model, version):
-        says += ("revoked",)
+        says += (REVOKED,)
+    lineage = card.lineage
     below = [_run(card), _code(lineage.code), *(_data(registry, use) for use in lineage.datasets)]
     below.append(_environment(lineage.environment))
-    for parent in lineage.parents:
-        path = registry.card_path(parent.model, parent.version)
+    if deep:
+        below += _parents(registry, lineage.parents, seen, deep)
+    return Thing("model", f"{model}@{version}", role, says, (), tuple(below))
+
+
+def _parents(registry: Registry, parents: Sequence[ParentModel], seen: set[str], deep: int) -> Iterator[Thing]:
+    waiting = [(one, "parent") for one in parents]
+    while waiting:
+        parent, role = waiting.pop(0)
+        name, path = f"{parent.model}@{parent.version}", registry.card_path(parent.model, parent.version)
         if path not in registry.files:
-            below.append(Thing("missing", f"{parent.model}@{parent.version}", "parent", ("not in this registry",)))
+            yield Thing("missing", name, role, ("not in this registry",))
         elif registry.digest(path) != parent.card:
-            other = ("not the one that was used: its card has another digest",)
-            below.append(Thing("missing", f"{parent.model}@{parent.version}", "parent", other))
+            yield Thing("missing", name, role, ("not the one that was used: its card has another digest",))
+        elif name in seen:
+            yield Thing("model", name, role, (SEEN,))
         else:
-            below.append(_version(registry, parent.model, parent.version, "parent", (), seen))
-    return Thing("model", name, role, says, stages, tuple(below))
+            seen.add(name)
+            yield _version(registry, parent.model, parent.version, role, seen, deep - 1)
+            if deep == 1:
+                older = registry.card(parent.model, parent.version).lineage.parents
+                waiting += [(one, "ancestor") for one in older]
 
 
 def _run(card: ModelCard) -> Thing:
@@ -127,39 +137,46 @@ def _environment(environment: Environment) -> Thing:
 def downstream(name: str, kind: Kind, uses: Uses) -> Thing:
     """What was made from a version: what was trained on it or continued it, and so on from each of these.
 
-    Raises BadInput where it leads on more than _DEEPEST times.
+    What lies deeper than _DEEPEST steps stands side by side there.
     """
-    seen: set[str] = set()
     if kind != "dataset":
-        return Thing(kind, name, below=_children(name, "parents", "made from it", uses, seen, _DEEPEST))
+        return Thing(kind, name, below=_children(name, "parents", MADE, uses, {name}, _DEEPEST))
+    seen: set[str] = set()
     made = _children(name, "datasets", "trained on it", uses, seen, _DEEPEST)
     # What was only measured on it has nothing of it, and nor has what came of that.
     measured = (_child(facts, MEASURED) for facts in uses(name, "tested") if facts["ref"] not in seen)
     return Thing(kind, name, below=(*made, *measured))
 
 
-MEASURED = "measured on it"
-_DEEPEST = 200
+MADE, MEASURED = "made from it", "measured on it"
+_DEEPEST = 100  # things below one another: a version that is made from the last one each night has more
 
 
 def _children(name: str, field: str, role: str, uses: Uses, seen: set[str], deep: int) -> tuple[Thing, ...]:
-    if deep == 0:
-        raise BadInput(f"the lineage leads on more than {_DEEPEST} times")
-    found = []
-    for facts in uses(name, field):
-        ref = str(facts["ref"])
-        if ref in seen:
-            found.append(_child(facts, role, SEEN))
-            continue
-        seen.add(ref)
-        below = _children(ref, "parents", "made from it", uses, seen, deep - 1)
-        found.append(replace(_child(facts, role), below=below))
+    found, waiting = list[Thing](), [(name, field, role)]
+    while waiting:
+        above, by, way = waiting.pop(0)
+        for facts in uses(above, by):
+            ref = str(facts["ref"])
+            if ref in seen:
+                found.append(_child(facts, way, SEEN))
+                continue
+            seen.add(ref)
+            below = _children(ref, "parents", MADE, uses, seen, deep - 1) if deep > 1 else ()
+            found.append(replace(_child(facts, way), below=below))
+            if deep == 1:
+                waiting.append((ref, "parents", f"{MADE} by more steps"))
     return tuple(found)
 
 
 def _child(facts: Mapping[str, Any], role: str, *says: str) -> Thing:
-    says += ("revoked",) if facts.get("revoked") else ()
+    says += (REVOKED,) if facts.get("revoked") else ()
     return Thing("model", str(facts["ref"]), role, says, tuple(facts.get("stages", ())))
+
+
+def revoked_in(tree: Thing) -> list[str]:
+    """The revoked versions below the root of a tree."""
+    return sorted({one.name for one in tree.all() if one is not tree and REVOKED in one.says})
 
 
 def in_stages(tree: Thing) -> dict[str, list[str]]:
