@@ -36,7 +36,17 @@ MEASURED = st.sampled_from(
 OPEN = st.sampled_from(
     ["params.lr", 'params["name"]', "params.lr + 1.0", "metrics.f1 / metrics.loss", "params", "tags"]
 )
+COMPUTED = st.recursive(
+    st.sampled_from(["metrics.f1", 'metrics["loss"]', "0.0", "0.5", "3.0", "1e308", "-metrics.f1", "5e-324"]),
+    lambda inner: st.one_of(
+        st.builds("{} {} {}".format, inner, st.sampled_from("+-*/"), inner),
+        st.builds("({})".format, inner),
+        st.builds("-({})".format, inner),
+    ),
+    max_leaves=5,
+)
 ATOMS = st.one_of(
+    st.builds("{} {} {}".format, COMPUTED, OPERATORS, COMPUTED | DIGITS),
     st.builds("{} {} {}".format, MEASURED, OPERATORS, DIGITS),
     st.builds("{1} {2} {0}".format, MEASURED, DIGITS, OPERATORS),
     st.builds("description {} {}".format, OPERATORS, QUOTED),
@@ -118,6 +128,8 @@ def test_simple_questions_are_the_databases_alone() -> None:
         "params.lr < 0.2 || seconds > 3.0",
         '!(model == "n") && (ref.startsWith("m@") || dirty)',
         "metrics.f1 in [0.25, 0.5]",
+        '2.0 * (metrics.f1 - 0.25) / metrics["f1"] >= 1',
+        "metrics.f1 == metrics.f1",
     ):
         query = parse_query(condition, VERSION_FIELDS)
         assert isinstance(query, Query)

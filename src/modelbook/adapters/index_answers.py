@@ -1,10 +1,12 @@
 """A query put to the index: by the database where it can tell, by CEL for the rows that it leaves open."""
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from modelbook.adapters.index_tables import COLUMNS, Index
-from modelbook.core.conditions import Ask, Compare, Flag, Join, Member, Node, Not, Part
+from modelbook.core.calculations import Calculation, Group, Metric, Operation
+from modelbook.core.conditions import Ask, Calculated, Compare, Flag, Join, Member, Node, Not, Part, calculations_in
 from modelbook.core.query import Order, Query
 
 Judge = Callable[[Sequence[dict[str, Any]]], list[bool | str]]
@@ -42,6 +44,8 @@ class _Statement:
     def condition(self, query: Query) -> str:
         known = [f"{self.value(name, needed=True)} IS NOT NULL" for name in sorted(query.numbers)]
         node = self._of(query.node)
+        if finite := [f"{self._finite(one)} IS NOT NULL" for one in dict.fromkeys(calculations_in(query.node))]:
+            node = f"CASE WHEN {' AND '.join(finite)} THEN {node} END"
         return f"CASE WHEN {' AND '.join(known)} THEN {node} ELSE 0 END" if known else node
 
     def value(self, name: str, *, needed: bool = False) -> str:
@@ -60,7 +64,7 @@ class _Statement:
                     f"""LEFT JOIN (SELECT id, group_concat(text, ', ') AS value FROM (
                         SELECT t.id AS id, n.name AS text FROM texts t JOIN names n ON n.id = t.name
                         WHERE n.field = {self._given(top)} ORDER BY t.id, t.at) GROUP BY id) {alias}
-                        ON {alias}.id = v.id"""  # noqa: S608
+                        ON {alias}.id = v.id"""  # noqa: S608 - what somebody wrote is given beside it
                 )
         return f"{self._joined[name]}.value"
 
@@ -84,11 +88,29 @@ class _Statement:
             case Flag(field):
                 return f"coalesce({self.value(field)}, 0)"
             case Member(literal, field):
-                return f"(v.id IN (SELECT id FROM texts WHERE name = {self._name(field, literal)}))"  # noqa: S608
+                return f"(v.id IN (SELECT id FROM texts WHERE name = {self._name(field, literal)}))"  # noqa: S608 - a number
             case Part(field, function, literal):
                 return self._part(f"coalesce({self.value(field)}, '')", function, literal)
             case Compare(field, kind, operator, literal):
                 return self._compare(self.value(field), kind, operator, literal)
+            case Calculated(left, operator, right):
+                return f"({self._computed(left)} {_sql(operator)} {self._computed(right)})"
+
+    def _computed(self, one: Calculation) -> str:
+        match one:
+            case Metric(field):
+                return self.value(field)
+            case Group(part):
+                return self._finite(part)
+            case Operation(operator, left, right):
+                return f"({self._computed(left)} {operator} {self._computed(right)})"
+            case number:
+                return self._given(number)
+
+    def _finite(self, one: Calculation) -> str:
+        """Its value, NULL where that is infinite; what is no number is NULL to SQLite by itself."""
+        value, most = self._computed(one), self._given(sys.float_info.max)
+        return f"(SELECT CASE WHEN abs(x) <= {most} THEN x END FROM (SELECT {value} AS x))"  # noqa: S608 - of ours
 
     def _part(self, value: str, function: str, literal: str) -> str:
         given, length = self._given(literal), len(literal)
@@ -103,10 +125,14 @@ class _Statement:
             value = f"coalesce({value}, '')"
         elif kind == "yes or no":
             value = f"coalesce({value}, 0)"
-        compared = f"({value} {'=' if operator == '==' else operator} {given})"
+        compared = f"({value} {_sql(operator)} {given})"
         if kind != "values":
             return compared
         if isinstance(literal, bool):
             return "NULL"
         types = "('text')" if isinstance(literal, str) else "('integer', 'real')"
         return f"(CASE WHEN typeof({value}) IN {types} THEN {compared} END)"
+
+
+def _sql(operator: str) -> str:
+    return "=" if operator == "==" else operator

@@ -155,11 +155,11 @@ class Workspace:
         self._refuse_elsewhere()
         if name == "github":
             from modelbook.adapters.github_deployments import GitHubDeployments
-            from modelbook.adapters.github_tokens import TOKENS
+            from modelbook.adapters.github_tokens import JOB_FIRST
             from modelbook.adapters.open_github import open_api
 
             # What a job's own token writes starts no workflow, and a deployment has none to start.
-            return GitHubDeployments(open_api(self.repository, tokens=TOKENS[::-1]))
+            return GitHubDeployments(open_api(self.repository, tokens=JOB_FIRST))
         from modelbook.adapters.deployments import LocalDeployments
 
         return LocalDeployments(self.repository.git_dir / "modelbook" / "deployments")

@@ -12,7 +12,6 @@ from modelbook.core.names import check_name
 from modelbook.core.pointer import holds
 from modelbook.core.registry import Registry
 from modelbook.core.revocation import is_revoked
-from modelbook.errors import BadInput
 
 SHOWN = 3  # metrics in the list
 
@@ -36,8 +35,7 @@ def command(model: str | None, rev: str, registry_folder: str | None, as_json: b
     refuse("the registry", workspace.findings)
     registry = workspace.registry
     if model:
-        if model not in registry.models():
-            raise BadInput(f"no registered model is named {model!r}", remedy="See `modelbook list`.")
+        registry.check_model(model)
         print_table(
             _told(_versions(registry, model), as_json=as_json),
             as_json=as_json,
