@@ -15,7 +15,7 @@ from modelbook.core.digests import digest_of
 from modelbook.core.documents import dump, load
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.pointer import Evidence, Holder, StagePointer
-from modelbook.core.statements import (
+from modelbook.core.signing.statements import (
     dataset_statement,
     evaluation_statement,
     model_statement,

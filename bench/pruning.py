@@ -20,9 +20,9 @@ import numpy
 from bench.measure import Figure, run
 from bench.registry import MODELBOOK
 from modelbook.core.keep import Keep, Kind
-from modelbook.core.prune_plan import GIGABYTE, Planner
-from modelbook.core.reachability import Named, Reach
-from modelbook.core.retention import judge
+from modelbook.core.pruning.prune_plan import GIGABYTE, Planner
+from modelbook.core.pruning.reachability import Named, Reach
+from modelbook.core.pruning.retention import judge
 from tests.made import POLICY, Made
 from tests.made_fields import STORE, card_fields
 from tests.parts.desks import write

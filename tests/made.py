@@ -21,14 +21,14 @@ from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import dump
-from modelbook.core.envelope import Statement
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.online import OnlineResults
 from modelbook.core.pointer import StagePointer
 from modelbook.core.records import Frozen
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import Reproduction
-from modelbook.core.statements import (
+from modelbook.core.signing.envelope import Statement
+from modelbook.core.signing.statements import (
     dataset_statement,
     evaluation_statement,
     model_statement,

@@ -6,7 +6,7 @@ from typing import Any
 from modelbook.core.documents import load
 from modelbook.core.layout import trust_signature_path
 from modelbook.core.registry import Registry
-from modelbook.core.statements import TRUST_NAMESPACE, trust_statement
+from modelbook.core.signing.statements import TRUST_NAMESPACE, trust_statement
 from modelbook.core.trust import Trust
 from tests.made import POLICY, key, trust_yaml
 from tests.parts.ssh_keys import ssh_key

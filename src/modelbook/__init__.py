@@ -19,14 +19,14 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "mean", "measure", "proportion", "run"]
 
 if TYPE_CHECKING:
-    from modelbook.core.estimates import mean, proportion
+    from modelbook.core.measuring.estimates import mean, proportion
     from modelbook.training.measuring import measure
     from modelbook.training.opening import run
 
 _FROM = {
-    "mean": "modelbook.core.estimates",
+    "mean": "modelbook.core.measuring.estimates",
     "measure": "modelbook.training.measuring",
-    "proportion": "modelbook.core.estimates",
+    "proportion": "modelbook.core.measuring.estimates",
     "run": "modelbook.training.opening",
 }
 

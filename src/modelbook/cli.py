@@ -1,5 +1,6 @@
 """The `modelbook` command. A verb's module is imported only when the verb is used, so that `--help` is quick."""
 
+import gc
 import importlib
 import keyword
 import os
@@ -70,7 +71,12 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(module_of(cmd_name))
+        # Looking for cycles of objects, among the many that stay, would take a tenth of the time.
+        gc.disable()
+        try:
+            module = importlib.import_module(module_of(cmd_name))
+        finally:
+            gc.enable()
         command: click.Command = module.command
         return command
 

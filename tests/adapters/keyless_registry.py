@@ -6,19 +6,19 @@ from functools import cache
 from typing import Any
 
 from modelbook.core.digests import digest_of
-from modelbook.core.envelope import Statement
 from modelbook.core.evaluation import Evaluation
+from modelbook.core.experiments.online_evidence import verify_online
 from modelbook.core.findings import Finding
-from modelbook.core.online_evidence import verify_online
 from modelbook.core.reproduction import Reproduction
-from modelbook.core.statements import (
+from modelbook.core.signing.envelope import Statement
+from modelbook.core.signing.statements import (
     evaluation_statement,
     model_statement,
     online_statement,
     provenance_statement,
     reproduction_statement,
 )
-from modelbook.core.verification import verify_version
+from modelbook.core.verifying.verification import verify_version
 from tests.made import Made, key
 from tests.made_fields import NOW, card_fields
 from tests.parts.sigstore.server import SigstoreServer

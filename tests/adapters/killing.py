@@ -9,8 +9,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from modelbook.core.run_log import CheckpointRestored, CheckpointStored
-from modelbook.core.run_state import replay
+from modelbook.core.runs.run_log import CheckpointRestored, CheckpointStored
+from modelbook.core.runs.run_state import replay
 from modelbook.core.storage import checkpoint_key
 from modelbook.training.run_folder import RunFolder
 from modelbook.training.run_reader import read_events, read_record

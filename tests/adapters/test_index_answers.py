@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from modelbook.adapters.index_answers import answer
 from modelbook.adapters.index_tables import Index
-from modelbook.core.cel import ExpressionError
-from modelbook.core.fields import VERSION_FIELDS
-from modelbook.core.query import Order, Query, parse_query
-from modelbook.core.selecting import in_order, judged, member
+from modelbook.core.judging.cel import ExpressionError
+from modelbook.core.queries.fields import VERSION_FIELDS
+from modelbook.core.queries.query import Order, Query, parse_query
+from modelbook.core.queries.selecting import in_order, judged, member
 
 NUMBERS = st.sampled_from([0, 1, 2, 0.5, 1.0, -0.5, 2**53])
 TEXTS = st.sampled_from(["", "a", "b", "ab", "é", "A", "😀"])

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from modelbook.adapters.sigstore_check import check_keyless, check_trusted_root
-from modelbook.core.changes import check_change
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
-from modelbook.core.keyless import KeylessError
-from modelbook.core.verification import verify_version
+from modelbook.core.signing.keyless import KeylessError
+from modelbook.core.verifying.changes import check_change
+from modelbook.core.verifying.verification import verify_version
 from tests.adapters.keyless_registry import (
     HOST,
     PROVENANCE,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from modelbook.core.changes import check_change
-from modelbook.core.verification import verify_version
+from modelbook.core.verifying.changes import check_change
+from modelbook.core.verifying.verification import verify_version
 from tests.adapters.keyless_registry import (
     FOLDER,
     GRADING,

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbook.core.envelope import read_bundle
-from modelbook.core.verification import verify_version
+from modelbook.core.signing.envelope import read_bundle
+from modelbook.core.verifying.verification import verify_version
 from tests.adapters.keyless_registry import SIGNATURE, registry, sigstore
 from tests.parts.sigstore.signing import sign
 from tests.parts.spoiling import as_bytes, spoilt_bytes, spoilt_json

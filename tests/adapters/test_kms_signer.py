@@ -11,8 +11,8 @@ import requests
 
 from modelbook.adapters.kms_signer import open_kms
 from modelbook.adapters.signer import open_signer
-from modelbook.core.envelope import read_bundle, statement
-from modelbook.core.signatures import hint_of, is_good
+from modelbook.core.signing.envelope import read_bundle, statement
+from modelbook.core.signing.signatures import hint_of, is_good
 from modelbook.core.trust import Signer
 from modelbook.errors import BadInput, SigningError
 from tests.parts.kms import MotoKms

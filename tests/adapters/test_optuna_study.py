@@ -9,9 +9,9 @@ import pytest
 from modelbook.adapters.optuna_pictures import draw
 from modelbook.adapters.optuna_pruning import is_hopeless
 from modelbook.adapters.optuna_study import importances, study_of, suggest
-from modelbook.core.search_space import Point, fits
-from modelbook.core.sweep import Sweep
-from modelbook.core.trials import TrialResult
+from modelbook.core.sweeps.search_space import Point, fits
+from modelbook.core.sweeps.sweep import Sweep
+from modelbook.core.sweeps.trials import TrialResult
 from tests.unit.sweeps import sweep, trial
 
 SPACE = {

@@ -30,9 +30,9 @@ from modelbook.adapters.reach_reader import ReachReader, read_run
 from modelbook.adapters.roots import RootSource
 from modelbook.core.digests import digest_of
 from modelbook.core.keep import Keep, KeepRule
-from modelbook.core.prune_plan import Planner, PrunePlan, planned
-from modelbook.core.reachability import Reach
-from modelbook.core.retention import judge
+from modelbook.core.pruning.prune_plan import Planner, PrunePlan, planned
+from modelbook.core.pruning.reachability import Reach
+from modelbook.core.pruning.retention import judge
 from modelbook.errors import Refused, StoreError
 from tests.made import Made
 from tests.parts.prune_shop import Shop

@@ -10,8 +10,8 @@ import pytest
 from modelbook.adapters.key_signer import KeySigner
 from modelbook.adapters.signer import open_signer
 from modelbook.adapters.sigstore_check import check_keyless
-from modelbook.core.envelope import payload_of, read_bundle, statement
-from modelbook.core.keyless import KeylessError, read_proof
+from modelbook.core.signing.envelope import payload_of, read_bundle, statement
+from modelbook.core.signing.keyless import KeylessError, read_proof
 from modelbook.core.trust import GITHUB, Signer, Workflow
 from modelbook.errors import BadInput
 from tests.made import key

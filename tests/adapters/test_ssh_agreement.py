@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from modelbook.core.allowed_signers import allowed_signers
-from modelbook.core.signatures import Authority, check_approval
-from modelbook.core.ssh_signature import SshError, check, key_blob, key_digest, read_signature
+from modelbook.core.signing.allowed_signers import allowed_signers
+from modelbook.core.signing.signatures import Authority, check_approval
+from modelbook.core.signing.ssh_signature import SshError, check, key_blob, key_digest, read_signature
 from modelbook.core.trust import Rule, Signer, Trust, Withdrawal, allowed
 from tests.made_fields import NOW
 from tests.parts.ssh_by_hand import armor, made

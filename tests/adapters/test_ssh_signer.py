@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from modelbook.adapters.ssh_signer import open_ssh_signer
-from modelbook.core.ssh_signature import check, key_blob, read_signature
+from modelbook.core.signing.ssh_signature import check, key_blob, read_signature
 from modelbook.core.trust import Signer
 from modelbook.errors import BadInput, Refused
 from tests.parts.ssh_by_hand import made

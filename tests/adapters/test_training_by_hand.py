@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from modelbook.core.run_log import RunStarted
-from modelbook.core.run_state import replay
+from modelbook.core.runs.run_log import RunStarted
+from modelbook.core.runs.run_state import replay
 from modelbook.training.run_reader import read_events, read_record
 from tests.adapters.training_scripts import ENVIRON, Bench
 

@@ -13,7 +13,7 @@ import torch
 
 import modelbook
 from modelbook.adapters.directory_store import DirectoryStore
-from modelbook.core.run_state import RunState, replay
+from modelbook.core.runs.run_state import RunState, replay
 from modelbook.errors import BadInput
 from modelbook.training.pace import Pace
 from modelbook.training.run import Run

@@ -41,7 +41,9 @@ def test_the_environment_is_this_one() -> None:
 def test_a_run_is_opened_and_its_environment_found_without_torch_and_without_the_gates() -> None:
     code = "import sys; from modelbook import run; from modelbook.training.provenance import locked_environment; "
     code += "locked_environment(None); "
-    code += "print({'torch', 'boto3', 'modelbook.core.gates', 'modelbook.core.report'} & set(sys.modules))"
+    code += (
+        "print({'torch', 'boto3', 'modelbook.core.judging.gates', 'modelbook.core.pages.report'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRON, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 

@@ -16,7 +16,7 @@ import modelbook
 from modelbook.adapters.artifact_check import check_artifact
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.core.records import StoredFile
-from modelbook.core.run_state import RunState, replay
+from modelbook.core.runs.run_state import RunState, replay
 from modelbook.core.storage import artifact_key
 from modelbook.errors import BadInput
 from modelbook.training.run import Run

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelbook.core.digests import digest_of
-from modelbook.core.run_state import replay
+from modelbook.core.runs.run_state import replay
 from modelbook.core.storage import output_key
 from modelbook.training.launch import NO_WEIGHTS, ORPHANS
 from modelbook.training.run_reader import read_events, read_record

@@ -12,7 +12,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
 from modelbook.adapters.directory_store import DirectoryStore
-from modelbook.core.run_state import RunState, replay
+from modelbook.core.runs.run_state import RunState, replay
 from modelbook.training.run_reader import read_events
 from tests.adapters.training_scripts import ENVIRON
 

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.run_log import NoteWritten
+from modelbook.core.runs.run_log import NoteWritten
 from modelbook.errors import BadInput, StoreError
 from modelbook.training.bounded_text import BoundedText
 from modelbook.training.run_folder import MAX_EVENT, RunFolder
@@ -131,7 +131,7 @@ def test_a_full_disk_is_named_and_leaves_no_half_line(tmp_path: Path) -> None:
     # A limit on file size stands in for the disk: a write stops in the middle, then fails.
     code = """
 import resource, signal, sys, pathlib
-from modelbook.core.run_log import NoteWritten
+from modelbook.core.runs.run_log import NoteWritten
 from modelbook.errors import StoreError
 from modelbook.training.run_folder import RunFolder
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

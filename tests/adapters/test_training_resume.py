@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from modelbook.core.run_log import CheckpointStored, NoteWritten
 from modelbook.core.run_record import Code
-from modelbook.core.run_state import replay
+from modelbook.core.runs.run_log import CheckpointStored, NoteWritten
+from modelbook.core.runs.run_state import replay
 from modelbook.errors import Refused, StoreError
 from modelbook.training.clock import utc_now
 from modelbook.training.deliver import recover

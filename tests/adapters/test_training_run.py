@@ -14,8 +14,8 @@ import torch
 import modelbook
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.core.digests import digest_of
-from modelbook.core.run_log import MetricsLogged
-from modelbook.core.run_state import RunState, replay
+from modelbook.core.runs.run_log import MetricsLogged
+from modelbook.core.runs.run_state import RunState, replay
 from modelbook.errors import BadInput
 from modelbook.training.run import Run
 from modelbook.training.run_reader import read_events

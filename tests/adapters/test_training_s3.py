@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelbook.adapters.s3_store import S3Store
-from modelbook.core.run_state import replay
+from modelbook.core.runs.run_state import replay
 from modelbook.training.launch import launch
 from modelbook.training.run_reader import read_events, read_record
 from tests.adapters.training_scripts import ENVIRON, Bench

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import modelbook
-from modelbook.core.run_state import RunState, replay
+from modelbook.core.runs.run_state import RunState, replay
 from modelbook.errors import BadInput
 from modelbook.training.loader import Loader
 from modelbook.training.run import Run

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from modelbook.core.run_log import MetricsLogged
+from modelbook.core.runs.run_log import MetricsLogged
 from modelbook.training.checkpoint_files import WholeState
 from modelbook.training.launch import LaunchResult
 from modelbook.training.loader import Loader

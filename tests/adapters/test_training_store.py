@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from modelbook.core.run_log import MetricsLogged, RunStarted
-from modelbook.core.run_state import replay
+from modelbook.core.runs.run_log import MetricsLogged, RunStarted
+from modelbook.core.runs.run_state import replay
 from modelbook.errors import BadInput, Refused, StoreError
 from modelbook.training.clock import utc_now
 from modelbook.training.deliver import deliver

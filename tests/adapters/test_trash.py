@@ -1,27 +1,30 @@
 """Deleting and bringing back on real S3 servers: rclone without versions, moto with versions and object lock."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modelbook.adapters import trash
+from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.adapters.prune_journal import Journal, under_way
 from modelbook.adapters.pruning import carry_out, purge, restore
 from modelbook.adapters.s3_store import S3Store
 from modelbook.adapters.store import Store
 from modelbook.adapters.store_clock import store_now
 from modelbook.adapters.trash import CopyTrash, VersionTrash, open_trash
-from modelbook.core.keep import Keep
-from modelbook.core.prune_plan import Planner, PrunePlan
-from modelbook.core.reachability import Named, Reach
-from modelbook.core.retention import judge
+from modelbook.core.keep import Keep, KeepRule
+from modelbook.core.pruning.prune_plan import Planner, PrunePlan
+from modelbook.core.pruning.reachability import Named, Reach
+from modelbook.core.pruning.retention import judge
 from modelbook.errors import Refused, StoreError
 from tests.parts.fault_proxy import FaultProxy, Refuse
 from tests.parts.s3 import MotoS3, RcloneS3, S3Server
 
-KEEP = Keep(share=1.0)
+KEEP = Keep(share=1.0, sweeps=KeepRule(days=30))
 LATER = datetime.now(UTC) + timedelta(days=400)
 
 
@@ -192,6 +195,17 @@ def test_a_run_that_was_taken_up_again_stays(rclone: S3Server, monkeypatch: pyte
     pruned = carry_out(store, plan, lambda: objects(store, plan), lambda: REACH, KEEP, lambda: now)
     assert set(pruned.skipped.values()) == {"was written to by now"}
     assert len(keys_of(store)) == 4
+
+
+def test_the_file_of_a_sweep_stays_where_a_trial_began_meanwhile(tmp_path: Path) -> None:
+    store, key = DirectoryStore(tmp_path), "sweeps/lr/sweep.yaml"
+    store.put_bytes(key, b"name: lr\n")
+    os.utime(tmp_path / key, (0, 0))
+    plan = planned(store)
+    store.put_bytes("runs/lr-0001/log/00000001.jsonl", b"")
+    now = datetime.now(UTC)
+    pruned = carry_out(store, plan, lambda: objects(store, plan), lambda: REACH, KEEP, lambda: now)
+    assert pruned.skipped == {key: "was written to by now"}
 
 
 @pytest.mark.parametrize("days", [-366, -1, 1, 366])

@@ -17,9 +17,9 @@ from modelbook.adapters.index_tables import Index
 from modelbook.adapters.registry_files import read_registry
 from modelbook.adapters.version_index import VersionIndex
 from modelbook.core import layout
-from modelbook.core.fields import VERSION_FIELDS
 from modelbook.core.findings import Finding
-from modelbook.core.version_facts import ModelFacts, version_facts
+from modelbook.core.queries.fields import VERSION_FIELDS
+from modelbook.core.queries.version_facts import ModelFacts, version_facts
 from modelbook.errors import BadInput
 from tests.made import Made
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelbook.core.envelope import MAX_BUNDLE
+from modelbook.core.signing.envelope import MAX_BUNDLE
 from tests.commands.workbench import Workbench, clean_environment
 
 VERSION = "registry/models/toy/versions/1"

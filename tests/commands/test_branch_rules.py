@@ -10,7 +10,7 @@ import pytest
 
 from modelbook.adapters.github_api import GitHubApi
 from modelbook.adapters.github_settings import GitHubSettings
-from modelbook.core.branch_health import check_branch
+from modelbook.core.doctor.branch_health import check_branch
 from tests.parts import gh
 from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer

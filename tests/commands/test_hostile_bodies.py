@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from modelbook.core.markdown import inert
+from modelbook.core.pages.markdown import inert
 from tests.commands.workbench import Workbench
 from tests.parts.office import Office
 from tests.unit.test_markdown import MENTION, rendered

@@ -10,8 +10,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from modelbook.cli import cli
-from modelbook.core.code_owners import CodeOwners
-from modelbook.core.workflow_files import CALLED
+from modelbook.core.doctor.code_owners import CodeOwners
+from modelbook.core.doctor.workflow_files import CALLED
 
 ROOT = Path(__file__).parents[2]
 FIRST, NEXT = "1" * 40, "2" * 40

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from modelbook.core.layout import trust_signature_path
-from modelbook.core.statements import trust_statement
+from modelbook.core.signing.statements import trust_statement
 from tests.commands.workbench import Workbench
 from tests.made import Made, trust_yaml
 from tests.parts.github.client import dispatched

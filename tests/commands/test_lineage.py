@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from modelbook.core import layout, lineage
+from modelbook.core import layout
 from modelbook.core.digests import digest_of
-from modelbook.core.lineage import downstream, in_stages, tree_lines, upstream
+from modelbook.core.queries import lineage
+from modelbook.core.queries.lineage import downstream, in_stages, tree_lines, upstream
 from modelbook.core.registry import Registry
 from modelbook.core.revocation import revocation_path
 from modelbook.errors import BadInput

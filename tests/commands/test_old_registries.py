@@ -11,11 +11,11 @@ from modelbook.adapters.git import Repository
 from modelbook.adapters.registry_files import read_registry
 from modelbook.adapters.sigstore_check import check_keyless
 from modelbook.adapters.trust_files import trust_history
-from modelbook.core.changes import check_change
 from modelbook.core.documents import DocumentError
 from modelbook.core.registry import Registry
-from modelbook.core.trust_change import check_trust_change, verify_trust_history
-from modelbook.core.verification import verify_dataset, verify_stage, verify_version
+from modelbook.core.verifying.changes import check_change
+from modelbook.core.verifying.trust_change import check_trust_change, verify_trust_history
+from modelbook.core.verifying.verification import verify_dataset, verify_stage, verify_version
 from tests.commands.workbench import Workbench, clean_environment
 
 DATA = Path(__file__).parents[1] / "data"

@@ -98,7 +98,7 @@ def test_of_file_address_and_artifact_one_is_given_and_a_file_that_is_not_there_
         assert (code, "Give one of --file, --url and --artifact" in said) == (2, True)
     code, said = desk.run("online", "add", "digits", "--experiment", "spring", "--file", "none.csv",
                           "--signer", desk.signer("grader"))  # fmt: skip
-    assert (code, "none.csv" in said) == (3, True), said
+    assert (code, "none.csv: there is no such file" in said) == (2, True), said
 
 
 def test_whom_no_rule_allows_signs_nothing(desk: Desk) -> None:

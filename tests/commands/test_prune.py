@@ -7,7 +7,7 @@ import pytest
 
 from modelbook import cli
 from modelbook.core.digests import digest_of
-from modelbook.core.prune_plan import digest_of_plan, read_plan, write_plan
+from modelbook.core.pruning.prune_plan import digest_of_plan, read_plan, write_plan
 from modelbook.core.storage import blob_key
 from tests.parts.desks import Desk
 from tests.parts.prune_shop import Shop

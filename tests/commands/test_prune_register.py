@@ -7,8 +7,8 @@ import pytest
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.adapters.prune_journal import Journal
 from modelbook.core.layout import PRUNE
-from modelbook.core.prune_plan import Planner, PrunePlan
-from modelbook.core.retention import Verdict
+from modelbook.core.pruning.prune_plan import Planner, PrunePlan
+from modelbook.core.pruning.retention import Verdict
 from tests.commands.workbench import POLICY, Workbench
 from tests.parts.desks import Desk, onto_github, quiet_environment
 from tests.parts.github.client import GitHubServer

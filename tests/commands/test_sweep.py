@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -155,8 +156,7 @@ def test_ctrl_c_ends_all_trials_cleanly_and_the_next_run_goes_on(table: Workbenc
     for number in (1, 2):
         assert Path(table.root / f"{number}.fifo").read_text() == "here"
     second = table.run("sweep", "run", file)
-    assert (second.code, "trial 1 could not be trained" in second.err) == (2, True), second.text
-    assert "is at work on run pace-0001" in second.err
+    assert (second.code, "trial 2 is being trained by another process" in second.out) == (1, True), second.text
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert (process.returncode, "interrupted" in said, "Traceback" in said) == (3, True, False), said
@@ -165,6 +165,37 @@ def test_ctrl_c_ends_all_trials_cleanly_and_the_next_run_goes_on(table: Workbenc
     assert done.code == 0, done.text
     found = report(table)
     assert (found["counts"], found["best"]["params"]["pace"]) == ({"completed": 2}, 0.8)
+
+
+def test_what_another_machine_trains_is_left_to_it_until_it_is_silent(table: Workbench) -> None:
+    file = write(table, parameters=FILE["parameters"] | {"pace": {"values": [0.2, 0.8]}})
+    (table.root / "pace-0001.fate").write_text("kill")
+    assert table.run("sweep", "trial", file, "1").code == 1
+    log = table.root / ".modelbook/store/runs/pace-0001/log"
+    *rest, last = sorted(log.iterdir())
+    assert '"end"' in last.read_text()
+    last.unlink()
+    rewrite(rest, socket.gethostname(), "elsewhere")
+    done = table.run("sweep", "run", file)
+    assert (done.code, "trial 1 is being trained by another process on elsewhere" in done.out) == (0, True), done.text
+    assert report(table)["counts"] == {"completed": 1, "running": 1}
+    rewrite(rest, '"time":"20', '"time":"19')
+    done = table.run("sweep", "run", file)
+    assert (done.code, report(table)["counts"]) == (0, {"completed": 2}), done.text
+
+    rewrite(rest[:1], "}", "")
+    found = report(table)
+    assert found["counts"] == {"completed": 1, "failed": 1}, "what is broken has failed, and the others count"
+    assert "its log cannot be read: " in found["trials"][0]["problem"]
+    log.parent.rename(log.parents[1] / "pace-0003")
+    refused = table.run("sweep", "report", file)
+    assert (refused.code, "pace-0003 is named as a trial of the sweep 'pace'" in refused.err) == (2, True), refused.text
+
+
+def rewrite(segments: list[Path], old: str, new: str) -> None:
+    for path in segments:
+        path.chmod(0o644)
+        path.write_text(path.read_text().replace(old, new))
 
 
 def test_what_cannot_be_meant_is_said(table: Workbench) -> None:

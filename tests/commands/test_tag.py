@@ -8,7 +8,7 @@ import pytest
 from modelbook.adapters.tags import LocalTags
 from modelbook.commands._workspace import open_workspace
 from modelbook.commands.tag import Work
-from modelbook.core.tags import Tag
+from modelbook.core.stages.tags import Tag
 from tests.made import Made
 from tests.parts.desks import Desk, made_for_people
 

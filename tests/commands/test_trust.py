@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from modelbook.core.layout import trust_signature_path
-from modelbook.core.statements import trust_statement
+from modelbook.core.signing.statements import trust_statement
 from tests.made import Made, key, trust_yaml
 from tests.parts.desks import Desk
 from tests.parts.github.client import GitHubServer

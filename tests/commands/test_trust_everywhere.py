@@ -3,7 +3,7 @@
 import pytest
 
 from modelbook.core.layout import trust_signature_path
-from modelbook.core.statements import trust_statement
+from modelbook.core.signing.statements import trust_statement
 from tests.made import POLICY, RULES, Made, trust_yaml
 from tests.parts.desks import Desk
 

@@ -17,9 +17,9 @@ from typing import Any
 from modelbook.core import layout
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import dump, load
-from modelbook.core.envelope import read_bundle
 from modelbook.core.revocation import Revocation, revocation_path
-from modelbook.core.statements import (
+from modelbook.core.signing.envelope import read_bundle
+from modelbook.core.signing.statements import (
     TRUST_NAMESPACE,
     model_statement,
     provenance_statement,

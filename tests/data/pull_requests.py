@@ -10,17 +10,17 @@ from typing import Any
 
 from modelbook.core import layout
 from modelbook.core.documents import dump
-from modelbook.core.github_page import GitHubPage
-from modelbook.core.history import Commit
-from modelbook.core.move_markdown import move_body
-from modelbook.core.move_story import MoveStory, move_story
+from modelbook.core.pages.github_page import GitHubPage
+from modelbook.core.pages.move_markdown import move_body
+from modelbook.core.pages.move_story import MoveStory, move_story
+from modelbook.core.pages.promotion_story import Story, story_of
+from modelbook.core.pages.story_markdown import body
 from modelbook.core.pointer import Holder, Kind
-from modelbook.core.promotion import Decision, decide
-from modelbook.core.promotion_story import Story, story_of
 from modelbook.core.revocation import Revocation, revocation_path
-from modelbook.core.rollback import keep, roll_back
-from modelbook.core.story_markdown import body
-from modelbook.core.tenure import Landing, Tenure, Tenures
+from modelbook.core.stages.history import Commit
+from modelbook.core.stages.promotion import Decision, decide
+from modelbook.core.stages.rollback import keep, roll_back
+from modelbook.core.stages.tenure import Landing, Tenure, Tenures
 from tests.made import RULES, SIGNERS, Made, trust_yaml
 from tests.made_fields import STORE, card_fields
 

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 import modelbook
 from modelbook.adapters.directory_store import DirectoryStore
-from modelbook.core.run_log import MetricsLogged
-from modelbook.core.run_state import RunState, replay
+from modelbook.core.runs.run_log import MetricsLogged
+from modelbook.core.runs.run_state import RunState, replay
 from modelbook.training.run_reader import read_events
 
 EXAMPLE = Path(__file__).parents[2] / "examples/gpt"

@@ -19,9 +19,9 @@ from safetensors.numpy import save
 
 from modelbook.adapters.mlflow_publishing import find_version
 from modelbook.adapters.mlflow_registry import MlflowRegistry
-from modelbook.core.mlflow_view import mlflow_name
-from modelbook.core.run_log import MetricsLogged, NoteWritten
-from modelbook.core.run_state import replay
+from modelbook.core.exchange.mlflow_view import mlflow_name
+from modelbook.core.runs.run_log import MetricsLogged, NoteWritten
+from modelbook.core.runs.run_state import replay
 from modelbook.training.run_reader import read_events, read_record
 from tests.adapters.training_scripts import ENVIRON, Bench
 from tests.commands.workbench import Workbench, make_workbench

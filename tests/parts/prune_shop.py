@@ -12,8 +12,8 @@ import pytest
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.adapters.git import Repository
 from modelbook.core.digests import digest_of
-from modelbook.core.run_log import RunEnded, RunStarted, encode
 from modelbook.core.run_record import Code, Environment
+from modelbook.core.runs.run_log import RunEnded, RunStarted, encode
 from modelbook.core.storage import blob_key, uri_of
 from tests.made import POLICY, Made
 from tests.made_fields import STORE, card_fields

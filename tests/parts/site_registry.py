@@ -15,7 +15,7 @@ from typing import Any
 
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.core import layout
-from modelbook.core.run_log import CheckpointStored, Event, MetricsLogged, RunEnded, RunStarted, encode
+from modelbook.core.runs.run_log import CheckpointStored, Event, MetricsLogged, RunEnded, RunStarted, encode
 from modelbook.core.storage import log_key
 from tests.made import POLICY, Made
 from tests.made_fields import STORE, digest

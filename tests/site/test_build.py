@@ -13,9 +13,9 @@ import pytest
 from modelbook.adapters.site_folder import NAME
 from modelbook.adapters.site_plots import series_plot, timeline_plot
 from modelbook.adapters.site_writer import OWN, own_file, write
-from modelbook.core.site_pages import SHOWN, ModelPage, series_of
-from modelbook.core.site_rows import Value, VersionRow
-from modelbook.core.site_version import Stay
+from modelbook.core.site.site_pages import SHOWN, ModelPage, series_of
+from modelbook.core.site.site_rows import Value, VersionRow
+from modelbook.core.site.site_version import Stay
 from tests.parts.site_registry import UNREADABLE
 from tests.site.conftest import Built
 

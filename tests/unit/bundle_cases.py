@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from modelbook.core.envelope import PAYLOAD_TYPE, key_hint, pre_authentication_encoding, read_bundle
+from modelbook.core.signing.envelope import PAYLOAD_TYPE, key_hint, pre_authentication_encoding, read_bundle
 from tests.made import Made, key
 
 FOLDER = "models/digits/versions/1"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from modelbook.core.online_history import History, Measurement, history_of
+from modelbook.core.experiments.online_history import History, Measurement, history_of
 
 EFFECT, NOISE, SLIP = 0.02, 0.002, 0.25
 Random = np.random.Generator

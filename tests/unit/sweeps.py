@@ -4,11 +4,11 @@ from typing import Any
 
 import yaml
 
-from modelbook.core.run_log import Event, MetricsLogged, RunEnded, RunStarted
 from modelbook.core.run_record import Code, Environment, Trial
-from modelbook.core.sweep import Sweep
-from modelbook.core.sweep_checks import load_sweep
-from modelbook.core.trials import Leg, TrialResult, run_of
+from modelbook.core.runs.run_log import Event, MetricsLogged, RunEnded, RunStarted
+from modelbook.core.sweeps.sweep import Sweep
+from modelbook.core.sweeps.sweep_checks import load_sweep
+from modelbook.core.sweeps.trials import Leg, TrialResult, run_of
 from tests.made_fields import digest
 
 FILE = """\

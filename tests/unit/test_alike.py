@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from modelbook.core.differences import MetricPair, metric_pairs
 from modelbook.core.digests import digest_of
-from modelbook.core.hardware import hardware_class
-from modelbook.core.planning import plan
-from modelbook.core.promotion import Decision, decide
+from modelbook.core.measuring.hardware import hardware_class
+from modelbook.core.queries.differences import MetricPair, metric_pairs
 from modelbook.core.run_record import Environment
-from modelbook.core.verification import verify_version
+from modelbook.core.stages.planning import plan
+from modelbook.core.stages.promotion import Decision, decide
+from modelbook.core.verifying.verification import verify_version
 from tests.made import POLICY, Made
 from tests.made_fields import NOW, TRAINING_JOB, digest
 

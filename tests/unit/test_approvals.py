@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.approvals import signing
-from modelbook.core.changes import check_change
 from modelbook.core.layout import approval_path
-from modelbook.core.statements import stage_namespace
+from modelbook.core.signing.approvals import signing
+from modelbook.core.signing.statements import stage_namespace
 from modelbook.core.trust import Rule, Signer, Trust
-from modelbook.core.verification import verify_stage
+from modelbook.core.verifying.changes import check_change
+from modelbook.core.verifying.verification import verify_stage
 from tests.made import RULES, Made, key
 from tests.made_fields import NOW
 from tests.parts.ssh_by_hand import Handmade, armor, made

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from modelbook.core.changes import check_change
 from modelbook.core.digests import digest_of, prefixed
 from modelbook.core.documents import DocumentError, load
-from modelbook.core.envelope import read_bundle
-from modelbook.core.promotion import decide
+from modelbook.core.signing.envelope import read_bundle
+from modelbook.core.stages.promotion import decide
 from modelbook.core.trust import Trust
-from modelbook.core.verification import verify_dataset, verify_stage, verify_version
+from modelbook.core.verifying.changes import check_change
+from modelbook.core.verifying.verification import verify_dataset, verify_stage, verify_version
 from tests.made import RULES, SIGNERS, Made, key, trust_yaml
 from tests.made_fields import EARLIER, LATER, NOW
 

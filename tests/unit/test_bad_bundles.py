@@ -7,10 +7,10 @@ import pytest
 from pydantic import ValidationError
 from sigstore_models.bundle.v1 import Bundle
 
-from modelbook.core.envelope import payload_of, read_bundle
-from modelbook.core.signatures import Authority, check_signature
+from modelbook.core.signing.envelope import payload_of, read_bundle
+from modelbook.core.signing.signatures import Authority, check_signature
 from modelbook.core.trust import Signer
-from modelbook.core.verification import verify_version
+from modelbook.core.verifying.verification import verify_version
 from tests.made import Made, key
 from tests.made_fields import NOW
 from tests.parts.openssf import accepts, write_model

@@ -3,9 +3,9 @@
 import pytest
 
 from modelbook.commands._workflows import own_templates
-from modelbook.core.caller_health import check_callers
-from modelbook.core.health import Check
-from modelbook.core.workflow_files import CALLED, Workflow
+from modelbook.core.doctor.caller_health import check_callers
+from modelbook.core.doctor.health import Check
+from modelbook.core.doctor.workflow_files import CALLED, Workflow
 
 TEXTS = {path.rpartition("/")[2]: data.decode() for path, data in own_templates().items()}
 TEMPLATES = {name: Workflow(name, text) for name, text in TEXTS.items()}

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from modelbook.core.card_markdown import dataset_body, registration_body
 from modelbook.core.dataset import DatasetCard
-from modelbook.core.markdown import inert
+from modelbook.core.pages.card_markdown import dataset_body, registration_body
+from modelbook.core.pages.markdown import inert
 from tests.made import Made
 from tests.unit.test_markdown import HOSTILE, ISSUE, MENTION, rendered
 from tests.unit.test_story_markdown import EMAIL, MORE, bones

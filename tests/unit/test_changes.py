@@ -2,9 +2,9 @@
 
 import pytest
 
-from modelbook.core.changes import ChangeVerdict, check_change
 from modelbook.core.documents import dump
 from modelbook.core.trust import Trust
+from modelbook.core.verifying.changes import ChangeVerdict, check_change
 from tests.made import POLICY, RULES, SIGNERS, Made, key, record, trust_yaml
 from tests.made_fields import EARLIER, NOW, digest
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.checkpoints import best_of, folder_name, keep
-from modelbook.core.run_log import CheckpointStored
+from modelbook.core.runs.checkpoints import best_of, folder_name, keep
+from modelbook.core.runs.run_log import CheckpointStored
 
 TIME = "2026-01-02T03:04:05.000000Z"
 

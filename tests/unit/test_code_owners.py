@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.code_owners import CodeOwners, is_owner
+from modelbook.core.doctor.code_owners import CodeOwners, is_owner
 
 
 @pytest.mark.parametrize(

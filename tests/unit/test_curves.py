@@ -5,9 +5,9 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.curves import POINTS, curves_of, thinned
-from modelbook.core.run_log import CheckpointRestored, CheckpointStored, Event, MetricsLogged, RunStarted
 from modelbook.core.run_record import Code, Environment
+from modelbook.core.runs.curves import POINTS, curves_of, thinned
+from modelbook.core.runs.run_log import CheckpointRestored, CheckpointStored, Event, MetricsLogged, RunStarted
 from tests.made_fields import NOW
 
 START = RunStarted(

@@ -1,6 +1,6 @@
 """Who signed a dataset version, and who used it."""
 
-from modelbook.core.dataset_lineage import Use, dataset_signer, uses_of
+from modelbook.core.exchange.dataset_lineage import Use, dataset_signer, uses_of
 from tests.made import Made
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.deployment import (
+from modelbook.core.layout import pointer_path
+from modelbook.core.stages.deployment import (
     AHEAD,
     BEHIND,
     FAILED,
@@ -24,7 +25,6 @@ from modelbook.core.deployment import (
     standings,
     trail_of,
 )
-from modelbook.core.layout import pointer_path
 from modelbook.errors import BadInput
 from tests.made import Made
 from tests.made_fields import digest

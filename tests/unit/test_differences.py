@@ -3,9 +3,9 @@
 from typing import Any
 
 from modelbook.core.card import ModelCard
-from modelbook.core.differences import differences, metric_pairs
-from modelbook.core.drift import Drift
 from modelbook.core.evaluation import Evaluation
+from modelbook.core.queries.differences import differences, metric_pairs
+from modelbook.core.queries.drift import Drift
 from tests.made import Made, record
 from tests.made_fields import card_fields
 

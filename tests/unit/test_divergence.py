@@ -4,16 +4,16 @@ from typing import Literal
 
 import pytest
 
-from modelbook.core.better import better_of
-from modelbook.core.cel import ExpressionError
-from modelbook.core.divergence import Divergence, Step, divergences, promotions
-from modelbook.core.expressions import parse
-from modelbook.core.gates import Facts, judge
-from modelbook.core.numbers import Numbers
-from modelbook.core.online_history import History, Measurement, history_of
+from modelbook.core.experiments.divergence import Divergence, Step, divergences, promotions
+from modelbook.core.experiments.online_history import History, Measurement, history_of
+from modelbook.core.judging.better import better_of
+from modelbook.core.judging.cel import ExpressionError
+from modelbook.core.judging.expressions import parse
+from modelbook.core.judging.gates import Facts, judge
+from modelbook.core.judging.numbers import Numbers
 from modelbook.core.pointer import Holder
 from modelbook.core.policy import Gate, PlacedGate
-from modelbook.core.tenure import Landing, Tenure
+from modelbook.core.stages.tenure import Landing, Tenure
 from tests.made import Made
 from tests.made_fields import NOW, digest
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelbook.core.drift import Drift, drift
+from modelbook.core.queries.drift import Drift, drift
 from modelbook.core.run_record import Environment, TorchBuild
 from modelbook.errors import BadInput
 

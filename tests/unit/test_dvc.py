@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from modelbook.core.dvc import (
+from modelbook.core.exchange.dvc import (
     ContentMd5,
     DvcPointer,
     ListedFile,

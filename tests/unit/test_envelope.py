@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbook.core.envelope import (
+from modelbook.core.signing.envelope import (
     MAX_BUNDLE,
     EnvelopeError,
     Statement,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from modelbook.core.equivalence import equivalence
+from modelbook.core.judging.equivalence import equivalence
 
 finite = st.floats(-1e6, 1e6)
 

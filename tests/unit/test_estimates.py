@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from modelbook.core.estimates import fewest, mean, percentile, proportion
 from modelbook.core.evaluation import Metric
-from modelbook.core.significance import estimate_of
+from modelbook.core.judging.significance import estimate_of
+from modelbook.core.measuring.estimates import fewest, mean, percentile, proportion
 from modelbook.errors import BadInput
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from modelbook.core.changes import check_change
-from modelbook.core.promotion import decide
-from modelbook.core.verification import verify_version
+from modelbook.core.stages.promotion import decide
+from modelbook.core.verifying.changes import check_change
+from modelbook.core.verifying.verification import verify_version
 from tests.made import POLICY, Made
 from tests.made_fields import LATER, NOW, TRAINING_JOB, digest
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from modelbook.core.claims import Claim
 from modelbook.core.digests import digest_of
 from modelbook.core.evaluation import Metric
-from modelbook.core.examples import Column, ExamplesError, Results, columns
-from modelbook.core.pairing import FEW, MANY, paired
-from modelbook.core.promotion import Decision, decide, results_needed
-from modelbook.core.significance import Compared, Estimate
+from modelbook.core.judging.claims import Claim
+from modelbook.core.judging.examples import Column, ExamplesError, Results, columns
+from modelbook.core.judging.pairing import FEW, MANY, paired
+from modelbook.core.judging.significance import Compared, Estimate
+from modelbook.core.stages.promotion import Decision, decide, results_needed
 from tests.made import POLICY, Made
 from tests.made_fields import NOW
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbook.core.cel import ExpressionError, evaluate
-from modelbook.core.expressions import Comparison, parse
+from modelbook.core.judging.cel import ExpressionError, evaluate
+from modelbook.core.judging.expressions import Comparison, parse
 
 VALUES: dict[str, Any] = {
     "metrics": {"accuracy": 0.95, "latency": 12.0},

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbook.core.changes import check_change
 from modelbook.core.documents import DocumentError, load
-from modelbook.core.envelope import EnvelopeError, read_bundle, strict_json
 from modelbook.core.findings import blocks
 from modelbook.core.registry import Registry
-from modelbook.core.rules import check_rules
-from modelbook.core.signatures import Authority, check_approval, check_signature, hint_of
-from modelbook.core.ssh_signature import SshError, key_blob, read_signature
+from modelbook.core.signing.envelope import EnvelopeError, read_bundle, strict_json
+from modelbook.core.signing.signatures import Authority, check_approval, check_signature, hint_of
+from modelbook.core.signing.ssh_signature import SshError, key_blob, read_signature
 from modelbook.core.trust import Signer, Trust, allowed
-from modelbook.core.verification import verify_dataset, verify_stage, verify_version
+from modelbook.core.verifying.changes import check_change
+from modelbook.core.verifying.rules import check_rules
+from modelbook.core.verifying.verification import verify_dataset, verify_stage, verify_version
 from tests.made import Made, key
 from tests.made_fields import NOW
 from tests.parts.openssf import accepts, write_model

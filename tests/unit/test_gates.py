@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from modelbook.core.documents import DocumentError, dump, load
 from modelbook.core.evaluation import Evaluation
-from modelbook.core.gates import Facts, GateResult, Measured, holds, judge
-from modelbook.core.numbers import Numbers, numbers_of
+from modelbook.core.judging.gates import Facts, GateResult, Measured, holds, judge
+from modelbook.core.judging.numbers import Numbers, numbers_of
 from modelbook.core.policy import Gate, PlacedGate
 from modelbook.core.reproduction import ReproductionVerdict
 from tests.made import Made

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from modelbook.core.documents import DocumentError, dump, load
 from modelbook.core.evaluation import Evaluation, Metric
-from modelbook.core.gates import Facts, GateResult, judge
-from modelbook.core.markdown import markdown
-from modelbook.core.numbers import Numbers, numbers_of
+from modelbook.core.judging.gates import Facts, GateResult, judge
+from modelbook.core.judging.numbers import Numbers, numbers_of
+from modelbook.core.pages.markdown import markdown
+from modelbook.core.pages.report import gate_values, promotion_report
 from modelbook.core.policy import Gate, PlacedGate
-from modelbook.core.promotion import Decision, decide
-from modelbook.core.report import gate_values, promotion_report
+from modelbook.core.stages.promotion import Decision, decide
 from tests.made import POLICY, Made
 from tests.made_fields import NOW
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelbook.core.github_page import GitHubPage
+from modelbook.core.pages.github_page import GitHubPage
 from modelbook.core.run_record import Code
 
 DOT_COM = GitHubPage("https://github.com", "acme/registry")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.gto import GitTag, GtoVersion, artifact_path, versions_of
+from modelbook.core.exchange.gto import GitTag, GtoVersion, artifact_path, versions_of
 from modelbook.errors import BadInput
 
 

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.branch_health import BranchFacts, check_branch
-from modelbook.core.branch_rules import BranchRules, RequiredCheck, from_protection
+from modelbook.core.doctor.branch_health import BranchFacts, check_branch
+from modelbook.core.doctor.branch_rules import BranchRules, RequiredCheck, from_protection
+from modelbook.core.doctor.health import Check, Unseen, healthy
+from modelbook.core.doctor.local_health import MachineFacts, StoreFacts, check_machine, check_registry, check_store
+from modelbook.core.doctor.settings_health import SettingsFacts, check_settings
+from modelbook.core.doctor.workflow_files import Workflow
+from modelbook.core.doctor.workflow_health import WorkflowFacts, check_workflows
 from modelbook.core.documents import dump, load
-from modelbook.core.health import Check, Unseen, healthy
-from modelbook.core.local_health import MachineFacts, StoreFacts, check_machine, check_registry, check_store
 from modelbook.core.policy import Policy
 from modelbook.core.registry import Registry
-from modelbook.core.settings_health import SettingsFacts, check_settings
 from modelbook.core.trust import Root, Rule, Signer, Trust
-from modelbook.core.workflow_files import Workflow
-from modelbook.core.workflow_health import WorkflowFacts, check_workflows
 from tests.made import key
 
 NOW = "2026-11-23T12:00:00Z"

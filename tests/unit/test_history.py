@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbook.core.findings import Finding, blocks
-from modelbook.core.history import Commit, History, Revision, check_history
+from modelbook.core.stages.history import Commit, History, Revision, check_history
 
 POINTER = "models/digits/stages/production.yaml"
 CARD = "models/digits/versions/1/card.yaml"

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbook.core.digests import digest_of
-from modelbook.core.keyless import (
+from modelbook.core.run_record import Code
+from modelbook.core.signing.keyless import (
     KeylessError,
     Logged,
     Origin,
@@ -17,7 +18,6 @@ from modelbook.core.keyless import (
     differences,
     read_proof,
 )
-from modelbook.core.run_record import Code
 from modelbook.core.trust import GITHUB, Workflow
 
 FILE = "https://github.com/acme/models/.github/workflows/register.yml@refs/heads/main"

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from modelbook.core.card import ModelCard
-from modelbook.core.deployment import Payload
-from modelbook.core.manifests import folder_uri, format_of, manifest
+from modelbook.core.stages.deployment import Payload
+from modelbook.core.stages.manifests import folder_uri, format_of, manifest
 from modelbook.errors import BadInput
 from tests.made import record
 from tests.made_fields import STORE, card_fields, digest

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from modelbook.core.findings import Finding
-from modelbook.core.gates import GateResult, Measured
-from modelbook.core.markdown import LIMIT, annotations, inert, markdown
-from modelbook.core.report import Report
+from modelbook.core.judging.gates import GateResult, Measured
+from modelbook.core.pages.markdown import LIMIT, annotations, inert, markdown
+from modelbook.core.pages.report import Report
 
 HOSTILE = [
     *("</details>", "<script>alert(1)</script>", "<!-- modelbook:x -->", "<img src=x onerror=alert(1)>", "&lt;b&gt;"),

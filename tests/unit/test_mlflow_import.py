@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.imports import UNKNOWN, files_problem, import_id, names_here, our_name, pinned
-from modelbook.core.mlflow_import import (
+from modelbook.core.exchange.imports import UNKNOWN, files_problem, import_id, names_here, our_name, pinned
+from modelbook.core.exchange.mlflow_import import (
     MlflowTraining,
     MlflowVersion,
     description_of,
     record_of,
     stages_meant,
 )
-from modelbook.core.mlflow_version import source_of, version_tags
+from modelbook.core.exchange.mlflow_version import source_of, version_tags
 from modelbook.core.names import check_name
 from modelbook.core.records import StoredFile
-from modelbook.core.registration import card_of
-from modelbook.core.statements import IMPORT_TYPE, provenance_statement
+from modelbook.core.runs.registration import card_of
+from modelbook.core.signing.statements import IMPORT_TYPE, provenance_statement
 from modelbook.errors import BadInput
 
 WEIGHTS = StoredFile(path="model.safetensors", size=8, digest="sha256:" + "0" * 64)

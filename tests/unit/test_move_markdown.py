@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelbook.core.findings import Finding
-from modelbook.core.markdown import LIMIT, inert
-from modelbook.core.move_markdown import move_body
-from modelbook.core.move_story import MoveStory
+from modelbook.core.pages.markdown import LIMIT, inert
+from modelbook.core.pages.move_markdown import move_body
+from modelbook.core.pages.move_story import MoveStory
 from modelbook.core.pointer import Kind
-from modelbook.core.tenure import Tenures
+from modelbook.core.stages.tenure import Tenures
 from tests.data.pull_requests import PAGE, held, move, past
 from tests.unit.test_markdown import HOSTILE, ISSUE, MENTION, rendered
 from tests.unit.test_story_markdown import EMAIL, MORE, OURS, bones

@@ -2,12 +2,12 @@
 
 import pytest
 
-from modelbook.core.changes import check_change
 from modelbook.core.documents import DocumentError
-from modelbook.core.online_evidence import experiments_that_count, verify_online
-from modelbook.core.planning import is_outdated
-from modelbook.core.sample_ratio import sample_ratio
-from modelbook.core.signed_payloads import payloads_of
+from modelbook.core.experiments.online_evidence import experiments_that_count, verify_online
+from modelbook.core.experiments.sample_ratio import sample_ratio
+from modelbook.core.signing.signed_payloads import payloads_of
+from modelbook.core.stages.planning import is_outdated
+from modelbook.core.verifying.changes import check_change
 from tests.made import RULES, SIGNERS, Made, trust_yaml
 from tests.made_fields import EARLIER, LATER, NOW, TRAINING_JOB, digest
 
@@ -170,6 +170,8 @@ def test_of_two_that_came_by_two_changes_the_one_recorded_first_counts_and_the_r
         ({"rate": {"n": 10}}, "one of `mean` and `count`"),
         ({"rate": {"n": 10, "mean": 1.0}}, "`mean` and `stderr` go together"),
         ({"rate": {"n": 10, "mean": 1.0, "stderr": 0}}, "greater than 0"),
+        ({"rate": {"n": 10, "mean": 1.0, "stderr": 1e-300}}, "a noise below 1e-100"),
+        ({"rate": {"n": 10, "mean": 1e300, "stderr": 1.0}}, "numbers beyond 1e+100"),
         ({"rate": {"n": 10, "mean": 1.0, "stderr": 0.1, "count": 1}}, "one of `mean` and `count`"),
         ({"rate": {"n": 10, "count": 1}, "rate.de": {"n": 5, "count": 1}}, "cannot be a metric and hold"),
     ],
@@ -192,7 +194,7 @@ def test_one_version_alone_twice_or_a_time_that_runs_backwards_is_no_experiment(
     head, _, arms = made.files[PLACE].decode().partition("arms:\n")
     first, second = arms.split("- version: 2")
     for text, words in (
-        (f"{head}arms:\n{first}", "at least 2 items"),
+        (f"{head}arms:\n{first}", "needs at least 2 items"),
         (f"{head}arms:\n{first}- version: 1{second}", "version 1 stands there twice"),
         (f"{head}arms:\n{arms}".replace("2026-02-15", "2026-01-15"), "starts, ends, and is recorded then"),
     ):

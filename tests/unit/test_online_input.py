@@ -5,7 +5,7 @@ import json
 import pytest
 
 from modelbook.core.documents import DocumentError
-from modelbook.core.online_input import read_results
+from modelbook.core.experiments.online_input import read_results
 
 TABLE = """\
 version,metric,n,mean,stderr,count,assigned,share
@@ -49,6 +49,7 @@ def test_a_table_says_what_json_says(text: str) -> None:
     [
         ("version,metric,mean\n4,x,1\n", 1, "the column 'n' is missing"),
         ("version,metric,n,avg\n4,x,1,2\n", 1, "no column is called 'avg'"),
+        ("version;metric;n;count\n4;x;9;1\n", 1, "the columns are separated by ';', and a comma is wanted"),
         ("version,metric,n,n\n", 1, "two columns are called 'n'"),
         ("version,metric,n,count\n4,x,9,1\n4,x,9,2\n", 3, "x of version 4 stands there twice"),
         ("version,metric,n,count\n4,x,0,0\n", 2, "n: Input should be greater than or equal to 1 (it is 0)"),
@@ -56,6 +57,7 @@ def test_a_table_says_what_json_says(text: str) -> None:
         ("version,metric,n,mean,stderr\n4,x,9,NaN,1\n", 2, 'mean: Input should be a valid number (it is "NaN")'),
         ("version,metric,n,mean,stderr\n4,x,9,1e999,1\n", 2, "mean"),
         ("version,metric,n,count\n4,x,1.5,1\n", 2, "n: "),
+        ("version,metric,n,count,share\n4,x,9,1,1e-300\n", 2, "share: Input should be greater than or equal to"),
         ("version,metric,n,count\n4,a b,9,1\n", 2, "a metric is named by letters"),
         ("version,metric,n,count\nfour,x,9,1\n", 2, 'version: Input should be a valid integer (it is "four")'),
         ("version,metric,n,count\n4,x,9\n", 2, "3 cells, and the table has 4 columns"),
@@ -79,6 +81,14 @@ def test_all_problems_are_told_and_not_the_first() -> None:
     with pytest.raises(DocumentError) as told:
         read_results(b"version,metric,n,count\n4,x,0,1\n5,x,9,-1\n6,x,9,10\n", "x.csv")
     assert [one.line for one in told.value.findings] == [2, 3, 4]
+
+
+def test_more_than_an_experiment_may_have_is_refused() -> None:
+    metrics = "".join(f"4,m{number},9,1\n" for number in range(1001))
+    versions = "".join(f"{number},x,9,1\n" for number in range(1, 102))
+    for rows, words in ((metrics, "arms.0.metrics: it may have at most 1000 items"), (versions, "arms: it may have")):
+        with pytest.raises(DocumentError, match=words):
+            read_results(f"version,metric,n,count\n{rows}".encode(), "x.csv")
 
 
 def test_a_file_that_no_registry_would_take_is_refused_unread() -> None:

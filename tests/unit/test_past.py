@@ -1,9 +1,9 @@
 """The gates of former promotions, judged again from what git's history says the registry was."""
 
 from modelbook.core import layout
-from modelbook.core.history import Commit, History, Revision
-from modelbook.core.past import Past, past_of, told_of
-from modelbook.core.tenure import tenures
+from modelbook.core.stages.history import Commit, History, Revision
+from modelbook.core.stages.past import Past, past_of, told_of
+from modelbook.core.stages.tenure import tenures
 from tests.made import Made
 from tests.made_fields import digest
 

@@ -16,7 +16,7 @@ import pytest
 import safetensors.numpy
 import torch
 
-from modelbook.core.pickles import HEAD, looks_like_pickle
+from modelbook.core.runs.pickles import HEAD, looks_like_pickle
 
 
 class Call:

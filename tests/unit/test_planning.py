@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelbook.core.planning import Held, Plan, Todo, is_outdated, plan
+from modelbook.core.stages.planning import Held, Plan, Todo, is_outdated, plan
 from tests.made import POLICY, Made
 from tests.made_fields import NOW
 

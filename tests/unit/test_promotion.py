@@ -4,9 +4,9 @@ import pytest
 
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import dump
-from modelbook.core.promotion import Decision, decide
-from modelbook.core.statements import summary_statement
-from modelbook.core.verification import verify_stage
+from modelbook.core.signing.statements import summary_statement
+from modelbook.core.stages.promotion import Decision, decide
+from modelbook.core.verifying.verification import verify_stage
 from modelbook.errors import BadInput
 from tests.made import POLICY, Made
 from tests.made_fields import LATER, digest

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from modelbook.core.online_history import Effects, History, Measurement, fit, history_of
-from modelbook.core.proxies import FEWEST, Pair, ProxyVerdict, associate, holm, judge, pair_of
-from modelbook.core.proxy_details import details, kendall, spearman
+from modelbook.core.experiments.online_history import Effects, History, Measurement, fit, history_of
+from modelbook.core.experiments.proxies import FEWEST, Pair, ProxyVerdict, associate, holm, judge, pair_of
+from modelbook.core.experiments.proxy_details import details, kendall, spearman
 from tests.unit.histories import by_version, climbing, good, of_no_use, paradox, reversed_proxy
 
 SEEDS = 200
@@ -77,9 +77,7 @@ def test_a_version_without_segments_hides_no_paradox() -> None:
 def without(effects: Effects, versions: list[int]) -> Effects:
     """The effects of these versions alone."""
     at = [effects.versions.index(version) for version in versions]
-    return replace(
-        effects, versions=tuple(versions), values=effects.values[at], covariance=effects.covariance[at][:, at]
-    )
+    return replace(effects, versions=tuple(versions), values=effects.values[at], noise=effects.noise[at])
 
 
 def test_which_way_is_better_turns_the_verdict() -> None:
@@ -188,6 +186,21 @@ def test_experiments_weigh_by_their_noise_and_one_version_alone_says_nothing() -
     assert isinstance(effects, Effects)
     assert effects.versions == (1, 2)
     assert effects.values[1] - effects.values[0] == pytest.approx(0.1, abs=1e-6)
+
+
+@pytest.mark.parametrize("absurd", [1e-100, 1e-9, 1e9, 1e100])
+def test_a_noise_that_cannot_be_makes_nothing_certain_and_hides_nothing(absurd: float) -> None:
+    cells = [cell(at, at + step, 0.1 * (at + step)) for at in range(1, 6) for step in (0, 1)]
+    effects = fit([*cells, cell(9, 1, 0.9, absurd), cell(9, 2, 0.3, 1e6 * absurd)])
+    assert isinstance(effects, Effects)
+    found = effects.change(3, 6)
+    assert found == pytest.approx((0.3, 0.01 * 6**0.5), rel=1e-3)
+
+
+def test_what_is_the_same_to_the_last_bits_did_not_move() -> None:
+    effects = fit([cell(at, at + step, 0.7 + 0.1 * at) for at in range(9) for step in (0, 1)])
+    assert isinstance(effects, Effects)
+    assert len(set(effects.values.tolist())) == 1
 
 
 def test_versions_that_nothing_ties_together_are_not_compared() -> None:

@@ -21,9 +21,9 @@ from in_toto_attestation.v1.statement_pb2 import Statement as InTotoMessage
 from sigstore import dsse
 from sigstore_models.bundle.v1 import Bundle
 
-from modelbook.core import envelope, statements
-from modelbook.core.envelope import read_bundle
-from modelbook.core.statements import provenance_statement, summary_statement, trust_statement
+from modelbook.core.signing import envelope, statements
+from modelbook.core.signing.envelope import read_bundle
+from modelbook.core.signing.statements import provenance_statement, summary_statement, trust_statement
 from tests.made import Made, trust_yaml
 from tests.made_fields import card_fields, digest
 

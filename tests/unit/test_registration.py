@@ -7,8 +7,8 @@ import pytest
 
 from modelbook.core.card import ModelCard, ParentModel
 from modelbook.core.documents import dump, load
-from modelbook.core.registration import card_of, check_datasets
 from modelbook.core.run_record import RunRecord
+from modelbook.core.runs.registration import card_of, check_datasets
 from modelbook.core.storage import key_in
 from modelbook.errors import BadInput, Refused
 from tests.made import Made, record

@@ -6,12 +6,9 @@ from typing import Any
 
 import pytest
 
-from modelbook.core.changes import ChangeVerdict, check_change
-from modelbook.core.drift import Drift
 from modelbook.core.findings import Finding
-from modelbook.core.gates import GateResult, Measured
-from modelbook.core.promotion import Decision, decide
-from modelbook.core.report import (
+from modelbook.core.judging.gates import GateResult, Measured
+from modelbook.core.pages.report import (
     Report,
     change_report,
     findings_report,
@@ -19,8 +16,11 @@ from modelbook.core.report import (
     promotion_report,
     reproduction_report,
 )
+from modelbook.core.queries.drift import Drift
 from modelbook.core.reproduction import judge_reproduction
-from modelbook.core.verification import verify_version
+from modelbook.core.stages.promotion import Decision, decide
+from modelbook.core.verifying.changes import ChangeVerdict, check_change
+from modelbook.core.verifying.verification import verify_version
 from tests.made import POLICY, Made
 from tests.made_fields import NOW
 

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from modelbook.core.digests import digest_of
-from modelbook.core.resuming import differences
-from modelbook.core.run_log import RunStarted
 from modelbook.core.run_record import Code, DatasetUse, Environment
+from modelbook.core.runs.resuming import differences
+from modelbook.core.runs.run_log import RunStarted
 
 A, B = "a" * 40, "b" * 40
 

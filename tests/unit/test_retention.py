@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.cel import nested
-from modelbook.core.changes import check_change
+from modelbook.core.judging.cel import nested
 from modelbook.core.keep import Keep, KeepRule
-from modelbook.core.prune_plan import Planner, write_plan
-from modelbook.core.reachability import Named, Reach
-from modelbook.core.retention import RunFacts, Verdict, judge
-from modelbook.core.stored import stored_at
+from modelbook.core.pruning.prune_plan import Planner, write_plan
+from modelbook.core.pruning.reachability import Named, Reach
+from modelbook.core.pruning.retention import RunFacts, Verdict, judge
+from modelbook.core.pruning.stored import stored_at
+from modelbook.core.verifying.changes import check_change
 from tests.made import Made
 from tests.made_fields import LATER
 
@@ -56,6 +56,9 @@ def swept(
         (f"datasets/blobs/sha256/cd/{DIGEST}", "foreign"),
         ("datasets/blobs/sha256/ab/ab", "foreign"),
         (f"evaluations/examples/sha256/ab/{DIGEST}.jsonl", "examples"),
+        ("sweeps/lr/sweep.yaml", "sweep"),
+        ("sweeps/lr/else.yaml", "foreign"),
+        ("sweeps/../sweep.yaml", "foreign"),
         ("doctor/written-once.txt", "foreign"),
         ("trash/plans/x.json", "trash"),
         ("someone/elses.txt", "foreign"),
@@ -78,6 +81,22 @@ def test_each_kind_has_its_days() -> None:
     assert at(7.1) == {other: "checkpoints"}
     assert at(30.1) == {other: "checkpoints", best: "best_checkpoints", model: "runs"}
     assert at(366) == {other: "checkpoints", best: "best_checkpoints", model: "runs", log: "logs"}
+
+
+def test_a_sweep_keeps_what_its_trials_found_and_its_file_until_the_last_of_them_is_gone() -> None:
+    trial = RunFacts({"tags": [], "status": "completed"}, trial=True)
+    first, again, file = "runs/lr-0001/log/00000001.jsonl", "runs/lr-0001-s2/run.json", "sweeps/lr/sweep.yaml"
+    model = old("runs/lr-0001/artifacts/m", 800)
+    everything = [old(key, 800) for key in (first, again, file)]
+    assert swept(*everything, model, facts=trial) == {model.key: "runs"}, "for good, unless a rule says otherwise"
+    keep = Keep(sweeps=KeepRule(days=730))
+    assert swept(*everything, model, keep=keep, facts=trial) == dict.fromkeys(
+        (first, again, file), "sweeps"
+    ) | {model.key: "runs"}  # fmt: skip
+    assert swept(*everything[1:], old(first, 700), keep=keep, facts=trial) == {again: "sweeps"}
+    reach = Reach(runs={"lr-0001": Named("m@1", "on main")})
+    assert swept(*everything, keep=keep, reach=reach, facts=trial) == {again: "sweeps"}
+    assert swept(old(file, 700), keep=keep) == {}
 
 
 def test_one_young_object_is_the_heartbeat_of_its_run() -> None:
@@ -130,7 +149,7 @@ KEYS = st.sampled_from(
         for rest in ("artifacts/m", "log/00000001.jsonl", "checkpoints/0000000001/x", "q")
     ]
     + [f"datasets/blobs/sha256/{n:02x}/{f'{n:02x}' * 32}" for n in range(4)]
-    + ["theirs", "doctor/x"]
+    + ["theirs", "doctor/x", "sweeps/r/sweep.yaml"]
 )
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from modelbook.core.changes import check_change
 from modelbook.core.documents import dump
-from modelbook.core.promotion import decide
 from modelbook.core.revocation import Revocation, in_use, revocation_path
-from modelbook.core.verification import verify_version
+from modelbook.core.stages.promotion import decide
+from modelbook.core.verifying.changes import check_change
+from modelbook.core.verifying.verification import verify_version
 from tests.made import Made, record
 from tests.made_fields import LATER, NOW, digest
 

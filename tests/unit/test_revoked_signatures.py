@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from modelbook.core.changes import check_change
 from modelbook.core.digests import digest_of
-from modelbook.core.envelope import read_bundle
-from modelbook.core.signatures import hint_of
-from modelbook.core.signed_payloads import payloads_of
-from modelbook.core.statements import stage_namespace
-from modelbook.core.verification import verify_dataset, verify_stage, verify_version
+from modelbook.core.signing.envelope import read_bundle
+from modelbook.core.signing.signatures import hint_of
+from modelbook.core.signing.signed_payloads import payloads_of
+from modelbook.core.signing.statements import stage_namespace
+from modelbook.core.verifying.changes import check_change
+from modelbook.core.verifying.verification import verify_dataset, verify_stage, verify_version
 from tests.made import RULES, SIGNERS, Made, key, trust_yaml
 from tests.made_fields import EARLIER, LATER, NOW
 from tests.parts.ssh_keys import ssh_key

@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from modelbook.core.changes import ChangeVerdict, check_change
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
-from modelbook.core.history import Commit, History, Revision
 from modelbook.core.layout import STAGE_SIGNATURES, place_of
-from modelbook.core.planning import Held, Plan, TakenBack, Todo, plan
+from modelbook.core.pages.report import change_report, promotion_report
 from modelbook.core.pointer import StagePointer
-from modelbook.core.promotion import decide
-from modelbook.core.report import change_report, promotion_report
-from modelbook.core.rollback import keep, previous, roll_back
-from modelbook.core.tenure import Tenures, no_older, tenures
+from modelbook.core.stages.history import Commit, History, Revision
+from modelbook.core.stages.planning import Held, Plan, TakenBack, Todo, plan
+from modelbook.core.stages.promotion import decide
+from modelbook.core.stages.rollback import keep, previous, roll_back
+from modelbook.core.stages.tenure import Tenures, no_older, tenures
+from modelbook.core.verifying.changes import ChangeVerdict, check_change
 from tests.made import POLICY, RULES, SIGNERS, Made, trust_yaml
 from tests.made_fields import NOW, digest
 

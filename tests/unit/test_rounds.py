@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelbook.core.evaluation import Metric
-from modelbook.core.rounds import combined, turns
+from modelbook.core.measuring.rounds import combined, turns
 
 
 def slow(value: float | None, problem: str | None = None) -> dict[str, Metric]:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from modelbook.core.digests import digest_of
 from modelbook.core.records import StoredFile
-from modelbook.core.run_log import (
+from modelbook.core.run_record import Code, Environment, RunRecord
+from modelbook.core.runs.run_log import (
     ArtifactStored,
     CheckpointRestored,
     CheckpointStored,
@@ -26,8 +27,7 @@ from modelbook.core.run_log import (
     decode,
     encode,
 )
-from modelbook.core.run_record import Code, Environment, RunRecord
-from modelbook.core.run_state import RunState, record_of, replay
+from modelbook.core.runs.run_state import RunState, record_of, replay
 from modelbook.errors import BadInput
 
 TEN = "0000000002"

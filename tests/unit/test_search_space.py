@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelbook.core.search_space import dimensions, fits, grid, most_points
+from modelbook.core.sweeps.search_space import dimensions, fits, grid, most_points
 from tests.unit.sweeps import POINT, sweep
 
 CHOICES = st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True)

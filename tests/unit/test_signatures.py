@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from modelbook.core.envelope import key_hint, read_bundle, statement
 from modelbook.core.findings import Finding
-from modelbook.core.signatures import Authority, check_signature, hint_of, is_good, load_public_key
+from modelbook.core.signing.envelope import key_hint, read_bundle, statement
+from modelbook.core.signing.signatures import Authority, check_signature, hint_of, is_good, load_public_key
 from modelbook.core.trust import Signer, Withdrawal
 from tests.made import key
 from tests.made_fields import EARLIER, LATER, NOW

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from modelbook.core.claims import Claim
 from modelbook.core.evaluation import Metric
-from modelbook.core.significance import Compared, Estimate, estimate_of, welch
+from modelbook.core.judging.claims import Claim
+from modelbook.core.judging.significance import Compared, Estimate, estimate_of, welch
 
 GREATER, LESS = Claim("significantly_greater", "m", 0.95, 1), Claim("significantly_less", "m", 0.95, -1)
 

@@ -2,10 +2,10 @@
 
 import json
 
-from modelbook.core.site_rows import Value, row_of
-from modelbook.core.site_version import Around, RunTold, as_script, comparable, version_page
-from modelbook.core.verification import verify_version
-from modelbook.core.watched import WatchedFiles
+from modelbook.core.site.site_rows import Value, row_of
+from modelbook.core.site.site_version import Around, RunTold, as_script, comparable, version_page
+from modelbook.core.site.watched import WatchedFiles
+from modelbook.core.verifying.verification import verify_version
 from tests.made import Made
 
 

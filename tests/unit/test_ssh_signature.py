@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from modelbook.core.digests import digest_of
 from modelbook.core.findings import Finding
-from modelbook.core.signatures import Authority, check_approval
-from modelbook.core.ssh_signature import MAX_SIGNATURE, SshError, check, key_blob, key_digest, read_signature
+from modelbook.core.signing.signatures import Authority, check_approval
+from modelbook.core.signing.ssh_signature import MAX_SIGNATURE, SshError, check, key_blob, key_digest, read_signature
 from modelbook.core.trust import Signer, Withdrawal
 from tests.made_fields import EARLIER, LATER, NOW
 from tests.parts.ssh_by_hand import Handmade, armor, integer, made, text

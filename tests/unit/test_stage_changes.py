@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from modelbook.core.changes import ChangeVerdict, check_change
-from modelbook.core.envelope import read_bundle
+from modelbook.core.signing.envelope import read_bundle
+from modelbook.core.verifying.changes import ChangeVerdict, check_change
 from tests.made import GOOD, POLICY, RULES, SIGNERS, Made, key, trust_yaml
 from tests.made_fields import NOW, digest
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from modelbook.core.digests import digest_of
-from modelbook.core.verification import verify_stage
+from modelbook.core.verifying.verification import verify_stage
 from tests.made import RULES, Made, trust_yaml
 from tests.made_fields import digest
 

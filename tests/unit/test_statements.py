@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from modelbook.core.card import ModelCard
 from modelbook.core.digests import digest_of, hex_of
-from modelbook.core.statements import (
+from modelbook.core.signing.statements import (
     dataset_statement,
     difference,
     evaluation_statement,

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbook.core.approvals import Signing
-from modelbook.core.differences import differences, metric_pairs
 from modelbook.core.evaluation import Metric
 from modelbook.core.findings import Finding
-from modelbook.core.gates import Facts, GateResult, Measured, judge
-from modelbook.core.markdown import LIMIT, annotations, inert
-from modelbook.core.numbers import numbers_of
+from modelbook.core.judging.gates import Facts, GateResult, Measured, judge
+from modelbook.core.judging.numbers import numbers_of
+from modelbook.core.pages.markdown import LIMIT, annotations, inert
+from modelbook.core.pages.promotion_story import Story
+from modelbook.core.pages.report import promotion_report
+from modelbook.core.pages.story_markdown import body
 from modelbook.core.policy import Gate, PlacedGate
-from modelbook.core.promotion_story import Story
-from modelbook.core.report import promotion_report
-from modelbook.core.story_markdown import body
+from modelbook.core.queries.differences import differences, metric_pairs
+from modelbook.core.signing.approvals import Signing
 from tests.data.pull_requests import FOLDER, NEW, PAGE, SINCE, WORSE, bodies, registry, story
 from tests.unit.test_markdown import HOSTILE, ISSUE, MENTION, rendered
 

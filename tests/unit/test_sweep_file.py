@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from modelbook.core.documents import DocumentError
-from modelbook.core.sweep import Confirm
-from modelbook.core.sweep_checks import load_sweep
+from modelbook.core.sweeps.sweep import Confirm
+from modelbook.core.sweeps.sweep_checks import load_sweep
 from tests.unit.sweeps import FILE
 
 
@@ -63,6 +63,11 @@ def test_everything_wrong_is_said_at_once() -> None:
         ("when: {optimizer: sgd}", "when: {optimizer: [sgd, rmsprop]}", 11, "'optimizer' is never 'rmsprop'"),
         ("when: {optimizer: sgd}", "when: {lr: 0.1}", 11, "'lr' is a range"),
         ("values: [sgd, adam]}", "values: [sgd, adam], when: {optimizer: sgd}}", 10, "round in a circle"),
+        ("  epochs: {value: 3}", "  epochs: {values: [1, 1.0]}", 12, "the value 1.0 stands twice, or its equal does"),
+        ("  epochs: {value: 3}", "  epochs: {values: [null]}", 12, "a valid number or a valid string (it is null)"),
+        ("  epochs: {value: 3}", "  epochs: {min: 0.0, max: 1.0, q: 1e-300}", 12, "more than 1,000,000,000,000 steps"),
+        ("  epochs: {value: 3}", "  epochs: {min: -1e308, max: 1e308}", 12, "further than a number can say"),
+        ("program: train.py", "program: ../train.py", 2, "a file is named from its folder on"),
         ("goal: maximize", "goal: up", 5, "metric.goal"),
         ("budget: {trials: 12}", "budget: {}", 4, "bayes never ends: there is no budget"),
         ("budget: {trials: 12}", "budget: {trials: 0}", 6, "budget.trials"),
@@ -96,8 +101,18 @@ def test_a_grid_of_a_thousand_million_points_is_refused_and_never_made() -> None
     assert wrong(text) == [(4, "method: a grid of 1,000,000,000 points is more than the 10,000 that are tried")]
 
 
+def test_what_would_train_the_same_again_is_refused() -> None:
+    head = FILE.partition("parameters:")[0]
+    alike = head + "parameters:\n  a: {value: 1}\n"
+    assert wrong(alike) == [(7, "parameters: there is nothing to search: each of them has one value")]
+    few = head + "parameters:\n  a: {values: [1, 2]}\n  b: {min: 1, max: 5}\n"
+    assert wrong(few) == [(6, "budget.trials: 12 trials of 10 points train some of them twice over")]
+    assert load_sweep(few.replace("trials: 12", "trials: 10").encode(), "x").budget.trials == 10
+
+
 def test_cma_es_needs_a_range() -> None:
     text = FILE.partition("parameters:")[0] + "sampler: cmaes\nparameters:\n  a: {values: [1, 2]}\n"
+    text = text.replace("trials: 12", "trials: 2")
     assert wrong(text) == [(7, "sampler: CMA-ES chooses numbers between min and max, and there are none")]
 
 

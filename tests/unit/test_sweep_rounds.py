@@ -5,12 +5,12 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbook.core.standings import ranked, standings
-from modelbook.core.sweep_charts import charts
-from modelbook.core.sweep_markdown import sweep_markdown
-from modelbook.core.sweep_report import description_of, report_of
-from modelbook.core.sweep_rounds import next_round
-from modelbook.core.trials import Leg, TrialResult
+from modelbook.core.sweeps.standings import ranked, standings
+from modelbook.core.sweeps.sweep_charts import charts
+from modelbook.core.sweeps.sweep_markdown import sweep_markdown
+from modelbook.core.sweeps.sweep_report import description_of, report_of
+from modelbook.core.sweeps.sweep_rounds import next_round
+from modelbook.core.sweeps.trials import Leg, TrialResult
 from tests.unit.sweeps import POINT, sweep, trial
 
 QUIET = {"confirm": False}

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelbook.core.documents import dump
-from modelbook.core.markdown import LIMIT
-from modelbook.core.release_page import ReleasePage, release_page
+from modelbook.core.pages.markdown import LIMIT
+from modelbook.core.pages.release_page import ReleasePage, release_page
 from modelbook.core.revocation import Revocation
-from modelbook.core.tags import Relation, Tag, step_for
+from modelbook.core.stages.tags import Relation, Tag, step_for
 from tests.data.pull_requests import NEW, PAGE, registry
 from tests.made import Made
 from tests.unit.test_markdown import HOSTILE, ISSUE, MENTION, rendered

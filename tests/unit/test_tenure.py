@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbook.core import tenure
-from modelbook.core.history import Commit, History, Revision
 from modelbook.core.moments import moment, written
-from modelbook.core.planning import Later, Plan, Todo, plan
-from modelbook.core.promotion import Decision, decide
-from modelbook.core.report import promotion_report
-from modelbook.core.tenure import Tenures, no_older
-from modelbook.core.timing import NOTHING, Override
+from modelbook.core.pages.report import promotion_report
+from modelbook.core.stages import tenure
+from modelbook.core.stages.history import Commit, History, Revision
+from modelbook.core.stages.planning import Later, Plan, Todo, plan
+from modelbook.core.stages.promotion import Decision, decide
+from modelbook.core.stages.tenure import Tenures, no_older
+from modelbook.core.stages.timing import NOTHING, Override
 from tests.made import POLICY, Made
 
 PATH = "models/digits/stages/staging.yaml"

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from modelbook.core.changes import ChangeVerdict, check_change
 from modelbook.core.layout import place_of
-from modelbook.core.report import change_report
-from modelbook.core.rules import check_rules
-from modelbook.core.tenure import Tenure, Tenures
+from modelbook.core.pages.report import change_report
+from modelbook.core.stages.tenure import Tenure, Tenures
+from modelbook.core.verifying.changes import ChangeVerdict, check_change
+from modelbook.core.verifying.rules import check_rules
 from tests.made import POLICY, RULES, SIGNERS, Made, trust_yaml
 from tests.made_fields import NOW
 

@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from modelbook.core.run_log import CheckpointRestored, CheckpointStored, StoppedEarly, decode, encode
-from modelbook.core.run_state import replay
-from modelbook.core.trials import Leg, parse_leg, result_of, run_of, runs_of
+from modelbook.core.runs.run_log import CheckpointRestored, CheckpointStored, StoppedEarly, decode, encode
+from modelbook.core.runs.run_state import replay
+from modelbook.core.sweeps.trials import Leg, parse_leg, result_of, run_of, runs_of
 from modelbook.errors import BadInput
 from tests.unit.sweeps import POINT, at, ended, log, logged, started, sweep
 

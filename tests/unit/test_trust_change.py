@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbook.core.changes import check_change
 from modelbook.core.documents import DocumentError, load
 from modelbook.core.registry import Registry
-from modelbook.core.signatures import hint_of
-from modelbook.core.statements import trust_statement
+from modelbook.core.signing.signatures import hint_of
+from modelbook.core.signing.statements import trust_statement
 from modelbook.core.trust import Trust
-from modelbook.core.trust_change import check_trust_change
+from modelbook.core.verifying.changes import check_change
+from modelbook.core.verifying.trust_change import check_trust_change
 from tests.made import RULES, SIGNERS, Made, key, trust_yaml
 from tests.made_fields import EARLIER, LATER, NOW
 from tests.made_trust import PEOPLE, signed, trust

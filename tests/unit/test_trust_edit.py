@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from modelbook.core.documents import load
 from modelbook.core.registry import Registry
 from modelbook.core.trust import Signer, Trust, allowed, rule_for
-from modelbook.core.trust_edit import Draft, Grant
-from modelbook.core.trust_expiry import check_expiry, expires_soon, has_expired, later
-from modelbook.core.trust_words import changes_in_words, fingerprint, root_sentence, rule_sentence
+from modelbook.core.verifying.trust_edit import Draft, Grant
+from modelbook.core.verifying.trust_expiry import check_expiry, expires_soon, has_expired, later
+from modelbook.core.verifying.trust_words import changes_in_words, fingerprint, root_sentence, rule_sentence
 from modelbook.errors import BadInput
 from tests.made import key, trust_yaml
 from tests.made_fields import EARLIER, LATER, NOW

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from modelbook.core.history import Commit
 from modelbook.core.registry import Registry
-from modelbook.core.trust_change import TrustAt, verify_trust_history
+from modelbook.core.stages.history import Commit
+from modelbook.core.verifying.trust_change import TrustAt, verify_trust_history
 from tests.made_fields import EARLIER, LATER, NOW
 from tests.made_trust import signed, trust
 

@@ -7,8 +7,8 @@ import pytest
 from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import DocumentError, dump
-from modelbook.core.statements import dataset_statement, evaluation_statement, model_statement
-from modelbook.core.verification import verify_dataset, verify_version
+from modelbook.core.signing.statements import dataset_statement, evaluation_statement, model_statement
+from modelbook.core.verifying.verification import verify_dataset, verify_version
 from modelbook.errors import BadInput
 from tests.made import GOOD, RULES, SIGNERS, Made, record, trust_yaml
 from tests.made_fields import LATER, NOW, STORE, TRAINING_JOB, card_fields, digest

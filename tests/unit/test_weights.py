@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbook.core.non_finite import NonFinite, NonFiniteScan
-from modelbook.core.weights import DTYPE_BITS, HEADER_LIMIT, WeightsError, header_size, parse_header
+from modelbook.core.runs.non_finite import NonFinite, NonFiniteScan
+from modelbook.core.runs.weights import DTYPE_BITS, HEADER_LIMIT, WeightsError, header_size, parse_header
 
 ONE = {"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
 

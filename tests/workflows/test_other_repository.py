@@ -12,7 +12,7 @@ from modelbook.adapters.key_signer import KeySigner, open_key
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import load
 from modelbook.core.layout import TRUST, TRUSTED_ROOT, trust_signature_path
-from modelbook.core.statements import trust_statement
+from modelbook.core.signing.statements import trust_statement
 from modelbook.core.trust import GITHUB, Trust
 from tests.parts.act import Act
 from tests.parts.act_run import ActRun

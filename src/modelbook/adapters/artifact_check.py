@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from modelbook.adapters.store import Progress, Store
 from modelbook.core.digests import prefixed
 from modelbook.core.findings import Finding
-from modelbook.core.non_finite import NonFiniteScan
-from modelbook.core.pickles import HEAD, looks_like_pickle
 from modelbook.core.records import StoredFile
-from modelbook.core.weights import WeightsError, header_size, parse_header
+from modelbook.core.runs.non_finite import NonFiniteScan
+from modelbook.core.runs.pickles import HEAD, looks_like_pickle
+from modelbook.core.runs.weights import WeightsError, header_size, parse_header
 from modelbook.errors import ObjectMissing
 
 _LENGTH = 8  # bytes at the start of a safetensors file, which say how long its header is

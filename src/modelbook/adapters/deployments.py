@@ -8,10 +8,10 @@ from typing import Protocol
 from modelbook.adapters.clock import now
 from modelbook.adapters.file_errors import explained
 from modelbook.adapters.whole_file import write_whole
-from modelbook.core.deployment import Deployment, Payload, Trail, Trails, trail_of
 from modelbook.core.digests import hex_of
 from modelbook.core.documents import dump, load
 from modelbook.core.records import CommitId, Frozen, Text, Timestamp
+from modelbook.core.stages.deployment import Deployment, Payload, Trail, Trails, trail_of
 
 
 class Deployments(Protocol):

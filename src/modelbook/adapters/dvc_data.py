@@ -11,7 +11,7 @@ from modelbook.adapters.file_errors import explained
 from modelbook.adapters.source_file import SourceFile
 from modelbook.adapters.store import CHUNK
 from modelbook.core.dataset import DvcSource
-from modelbook.core.dvc import (
+from modelbook.core.exchange.dvc import (
     DIR,
     ContentMd5,
     DvcPointer,

@@ -1,6 +1,5 @@
 """The git repository that holds the registry."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from modelbook.errors import BadInput, ForgeError
 
 if TYPE_CHECKING:  # loaded by whoever asks for history, or has a partial clone
     from modelbook.adapters.partial_clone import FilesOnDemand
-    from modelbook.core.history import Commit, History
+    from modelbook.core.stages.history import Commit, History
 
 SYMLINK, SUBMODULE = "120000", "160000"
 _LATEST = 253402300799  # the end of the year 9999, in seconds since 1970
@@ -131,16 +130,10 @@ class Repository:
 
         A merge counts as the one commit that it is for its first parent. One git process, whatever the prefixes.
         """
-        return self._history(commit, [f":(literal){prefix}" for prefix in prefixes])
+        from modelbook.core.stages.history import History, Revision
 
-    def history_of_files(self, commit: str, start: str) -> "History":
-        """As `history`, of the files whose path begins with `start`, and of no folder's: git looks into none for it."""
-        literal = re.sub(r"([\\*?\[])", r"\\\1", start)
-        return self._history(commit, [f":(glob){literal}*"])
-
-    def _history(self, commit: str, pathspecs: Iterable[str]) -> "History":
-        from modelbook.core.history import History, Revision
-
+        # By name: for a pattern, git looks into every folder of every commit.
+        pathspecs = [f":(literal){prefix}" for prefix in prefixes]
         printed = git_bytes([*_LOG, commit, "--", *pathspecs], self.root).decode(errors="surrogateescape")
         revisions, by = [], None
         parts = iter(printed.split("\0"))
@@ -215,7 +208,7 @@ class Repository:
 
 
 def _commit(text: str) -> "Commit":
-    from modelbook.core.history import Commit
+    from modelbook.core.stages.history import Commit
 
     name, parents, seconds, author, email, committer, subject = text.split("\n", 6)
     return Commit(name, time_of(seconds), tuple(parents.split()), author, email, subject, committer)

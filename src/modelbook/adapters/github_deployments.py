@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from modelbook.adapters.github_api import GitHubApi, Json, pick
 from modelbook.adapters.workflow import page_of_run
-from modelbook.core.deployment import Deployment, Payload, Trails, trail_of
+from modelbook.core.stages.deployment import Deployment, Payload, Trails, trail_of
 
 LONGEST = 140  # characters of what a status says
 PAGE = 100  # as many as GitHub lists, and takes ids, at a time

@@ -15,7 +15,7 @@ from modelbook.adapters.github_objects import GitHubObjects
 from modelbook.adapters.github_pulls import GitHubPulls, Pull
 from modelbook.adapters.open_github import PROPOSES, open_api
 from modelbook.adapters.workflow import in_workflow
-from modelbook.core.markdown import MARKER
+from modelbook.core.pages.markdown import MARKER
 from modelbook.errors import BadInput, BranchTaken, ForgeError
 
 VERIFY = "verify.yml"

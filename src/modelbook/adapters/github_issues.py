@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from modelbook.adapters.github_api import GitHubApi, Json, pick
 from modelbook.adapters.github_pulls import LONGEST_TITLE, is_ours
-from modelbook.core.markdown import MARKER
+from modelbook.core.pages.markdown import MARKER
 
 
 def open_issue(api: GitHubApi, topic: str, occasion: str, title: str, body: str, labels: Iterable[str]) -> str:

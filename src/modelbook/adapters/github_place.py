@@ -4,7 +4,7 @@ import os
 from urllib.parse import urlsplit
 
 from modelbook.adapters.git import Repository
-from modelbook.core.github_page import GitHubPage, remote_parts
+from modelbook.core.pages.github_page import GitHubPage, remote_parts
 
 
 def name_in(remote: str) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from modelbook.adapters.github_api import GitHubApi, Json, pick
 from modelbook.adapters.github_errors import Refusal
-from modelbook.core.release_page import ReleasePage
+from modelbook.core.pages.release_page import ReleasePage
 
 
 class GitHubReleases:

@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from modelbook.adapters.github_api import GitHubApi, Json, pick
 from modelbook.adapters.github_errors import Refusal
-from modelbook.core.branch_health import BranchFacts
-from modelbook.core.health import Unseen
-from modelbook.core.settings_health import SettingsFacts
+from modelbook.core.doctor.branch_health import BranchFacts
+from modelbook.core.doctor.health import Unseen
+from modelbook.core.doctor.settings_health import SettingsFacts
 from modelbook.errors import ForgeError
 
 Fact = TypeVar("Fact")

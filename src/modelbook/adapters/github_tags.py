@@ -9,7 +9,7 @@ from modelbook.adapters.github_api import GitHubApi, Json, pick
 from modelbook.adapters.github_errors import Refusal
 from modelbook.adapters.github_objects import GitHubObjects
 from modelbook.adapters.tags import Standing
-from modelbook.core.tags import Relation
+from modelbook.core.stages.tags import Relation
 from modelbook.errors import ForgeError
 
 LOOK_BACK = 50  # commits that may have been merged while a job was at work; each takes a call

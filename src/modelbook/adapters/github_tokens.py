@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from modelbook.core.settings_health import TOKEN
+from modelbook.core.doctor.settings_health import TOKEN
 
 # What a job may ask for under `permissions:`; nothing else can be given to its own token.
 _OF_JOBS = {"actions", "attestations", "checks", "contents", "deployments", "discussions", "id-token", "issues"}

@@ -9,7 +9,7 @@ from typing import Any
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Entry, Repository
 from modelbook.adapters.git_blob import write_blob
 from modelbook.adapters.git_process import git_bytes
-from modelbook.core.gto import INDEXES, GitTag, GtoVersion, artifact_path
+from modelbook.core.exchange.gto import INDEXES, GitTag, GtoVersion, artifact_path
 from modelbook.core.strict_yaml import YamlError, read
 from modelbook.errors import BadInput, Refused
 

@@ -5,9 +5,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from modelbook.adapters.index_tables import COLUMNS, Index
-from modelbook.core.calculations import Calculation, Group, Metric, Operation
-from modelbook.core.conditions import Ask, Calculated, Compare, Flag, Join, Member, Node, Not, Part, calculations_in
-from modelbook.core.query import Order, Query
+from modelbook.core.queries.calculations import Calculation, Group, Metric, Operation
+from modelbook.core.queries.conditions import (
+    Ask,
+    Calculated,
+    Compare,
+    Flag,
+    Join,
+    Member,
+    Node,
+    Not,
+    Part,
+    calculations_in,
+)
+from modelbook.core.queries.query import Order, Query
 
 Judge = Callable[[Sequence[dict[str, Any]]], list[bool | str]]
 """For each facts whether the query finds them, or why there is no answer."""

@@ -12,8 +12,8 @@ from modelbook.adapters.store import Progress
 from modelbook.adapters.workers import spread
 from modelbook.core.findings import Finding
 from modelbook.core.layout import model_folder, place_of, version_folder
+from modelbook.core.queries.version_facts import ModelFacts, version_facts
 from modelbook.core.registry import Registry
-from modelbook.core.version_facts import ModelFacts, version_facts
 
 Version = tuple[str, int]
 _SHARE = 100  # versions that are read at once: enough for one git process, few enough to spread

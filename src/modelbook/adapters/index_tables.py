@@ -8,8 +8,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from modelbook.core.fields import VERSION_FIELDS
 from modelbook.core.findings import Finding
+from modelbook.core.queries.fields import VERSION_FIELDS
 
 FORMAT = 1  # of the tables and of what is put into them: another one is another file, and built anew
 _TYPES = {"text": "TEXT", "number": "", "yes or no": "INTEGER"}

@@ -8,8 +8,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from modelbook.core.envelope import Statement, key_hint, payload_of, pre_authentication_encoding, write_bundle
-from modelbook.core.signatures import hint_of
+from modelbook.core.signing.envelope import Statement, key_hint, payload_of, pre_authentication_encoding, write_bundle
+from modelbook.core.signing.signatures import hint_of
 from modelbook.core.trust import Signer
 from modelbook.errors import BadInput
 

@@ -15,8 +15,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from modelbook.core.envelope import Statement, payload_of, pre_authentication_encoding, write_bundle
-from modelbook.core.signatures import hint_of, load_public_key
+from modelbook.core.signing.envelope import Statement, payload_of, pre_authentication_encoding, write_bundle
+from modelbook.core.signing.signatures import hint_of, load_public_key
 from modelbook.core.trust import Signer
 from modelbook.errors import BadInput, SigningError
 

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from modelbook.adapters.git_process import git
-from modelbook.core.local_health import MachineFacts
+from modelbook.core.doctor.local_health import MachineFacts
 
 
 def look_at_machine(folder: Path) -> MachineFacts:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from modelbook.adapters.mlflow_registry import MISSING, MlflowRegistry, pages
-from modelbook.core.mlflow_version import CARD
+from modelbook.core.exchange.mlflow_version import CARD
 
 
 def find_version(mlflow: MlflowRegistry, model: str, digest: str) -> int | None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from modelbook.core.mlflow_import import MlflowTraining, MlflowVersion
-from modelbook.core.mlflow_view import Point, without_user_info
+from modelbook.core.exchange.mlflow_import import MlflowTraining, MlflowVersion
+from modelbook.core.exchange.mlflow_view import Point, without_user_info
 from modelbook.errors import BadInput, ForeignError, ModelbookError
 
 MISSING = "RESOURCE_DOES_NOT_EXIST"

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
-from modelbook.core.mlflow_view import RUN, View
+from modelbook.core.exchange.mlflow_view import RUN, View
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

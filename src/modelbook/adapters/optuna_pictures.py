@@ -7,9 +7,9 @@ from typing import Any
 
 from modelbook.adapters.extras import extra
 from modelbook.adapters.optuna_study import study_of
-from modelbook.core.search_space import dimensions
-from modelbook.core.sweep import Sweep
-from modelbook.core.trials import TrialResult
+from modelbook.core.sweeps.search_space import varied
+from modelbook.core.sweeps.sweep import Sweep
+from modelbook.core.sweeps.trials import TrialResult
 
 _INCHES = (10.0, 6.0)
 
@@ -27,30 +27,38 @@ def draw(sweep: Sweep, trials: Sequence[TrialResult], shares: Mapping[str, float
         return {}
     from optuna.visualization import matplotlib as optuna_plots
 
-    varied = [one.name for one in dimensions(sweep) if len(one.choices) != 1]
-    common = [each for each in varied if all(each in one.params for one in complete)]
-    wanted: dict[str, Callable[[], Any]] = {
-        "history.png": lambda: optuna_plots.plot_optimization_history(study, target_name=name),
+    common = [each.name for each in varied(sweep) if all(each.name in one.params for one in complete)]
+    wanted: dict[str, tuple[str, Callable[[], Any]]] = {
+        "history.png": ("every trial", lambda: optuna_plots.plot_optimization_history(study, target_name=name)),
     }
     if common:
-        wanted["parallel.png"] = lambda: optuna_plots.plot_parallel_coordinate(study, params=common, target_name=name)
+        wanted["parallel.png"] = (
+            "every trial, from parameter to parameter",
+            lambda: optuna_plots.plot_parallel_coordinate(study, params=common, target_name=name),
+        )
     if shares:
-        wanted["importance.png"] = lambda: _bars(shares)
+        wanted["importance.png"] = f"what of {name} follows from which parameter", lambda: _bars(shares)
     if len(pair := [each for each in shares if each in common][:2]) == 2:
-        wanted["contour.png"] = lambda: optuna_plots.plot_contour(study, params=pair, target_name=name)
-    return {file: png for file, plot in wanted.items() if (png := _png(plot))}
+        wanted["contour.png"] = (
+            "the two parameters that matter most",
+            lambda: optuna_plots.plot_contour(study, params=pair, target_name=name),
+        )
+    titled = ((file, f"{sweep.name}: {words}", plot) for file, (words, plot) in wanted.items())
+    return {file: png for file, title, plot in titled if (png := _png(title, plot))}
 
 
 def _bars(shares: Mapping[str, float]) -> None:
     from matplotlib import pyplot
 
     _, axes = pyplot.subplots()
-    axes.barh(list(shares)[::-1], list(shares.values())[::-1])
+    bars = axes.barh(list(shares)[::-1], list(shares.values())[::-1], color="#08519c")  # as the others of Optuna's
+    axes.bar_label(bars, fmt="{:.0%}", padding=4)
+    axes.set_xlim(0, 1.08)
     axes.set_xlabel("share of the variance (fANOVA)")
 
 
-def _png(plot: Callable[[], Any]) -> bytes | None:
-    """What a plot draws on pyplot's present figure; None where there is too little to draw."""
+def _png(title: str, plot: Callable[[], Any]) -> bytes | None:
+    """What a plot draws on pyplot's present figure, under our title; None where there is too little to draw."""
     from matplotlib import pyplot
 
     pyplot.switch_backend("Agg")  # no screen is needed
@@ -61,6 +69,7 @@ def _png(plot: Callable[[], Any]) -> bytes | None:
             plot()
             figure = pyplot.gcf()
             figure.set_size_inches(*_INCHES)
+            figure.axes[0].set_title(title)
             file = io.BytesIO()
             figure.savefig(file, format="png", dpi=100, bbox_inches="tight", metadata={"Software": None})
         except (ValueError, RuntimeError, IndexError):

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from modelbook.adapters.extras import extra
-from modelbook.core.rungs import compared_at
-from modelbook.core.sweep import EarlyTerminate, Sweep
-from modelbook.core.trials import TrialResult
+from modelbook.adapters.optuna_study import quiet
+from modelbook.core.sweeps.rungs import compared_at
+from modelbook.core.sweeps.sweep import EarlyTerminate, Sweep
+from modelbook.core.sweeps.trials import TrialResult
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -18,11 +18,8 @@ def is_hopeless(sweep: Sweep, number: int, steps: Mapping[int, float], others: S
     early = sweep.early_terminate
     if early is None or not steps:
         return False
-    optuna = extra("optuna", "sweep", "early_terminate")
     known = {one.leg.number: one for one in others if not one.leg.repeat}
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # else it talks of each trial
-    try:
+    with quiet() as optuna:
         study: Study = optuna.create_study(
             study_name=sweep.name,
             direction=sweep.metric.goal,
@@ -32,8 +29,6 @@ def is_hopeless(sweep: Sweep, number: int, steps: Mapping[int, float], others: S
         if early.type == "median":
             return _below_median(study, steps, list(known.values()))
         return _left_behind(study, early, number, steps, known)
-    finally:
-        optuna.logging.set_verbosity(before)
 
 
 def _pruner(early: EarlyTerminate) -> "BasePruner":

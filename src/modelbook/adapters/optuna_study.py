@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from modelbook.adapters.extras import extra
-from modelbook.core.search_space import Dimension, Point, dimensions, fits, grid
-from modelbook.core.sweep import Scalar, Sweep
-from modelbook.core.trials import TrialResult
+from modelbook.core.sweeps.search_space import Dimension, Point, dimensions, fits, grid
+from modelbook.core.sweeps.sweep import Scalar, Sweep
+from modelbook.core.sweeps.trials import TrialResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def suggest(sweep: Sweep, trials: Sequence[TrialResult], number: int, inherited:
     """
     if sweep.method == "grid":
         return grid(sweep)[number - 1]
-    with _quiet():
+    with quiet():
         known = {one.leg.number: one for one in trials if not one.leg.repeat}
         before = [known[each] for each in sorted(known) if each != number]
         study = (_replayed if sweep.sampler == "cmaes" else _made)(sweep, [*inherited, *before])
@@ -41,7 +41,7 @@ def suggest(sweep: Sweep, trials: Sequence[TrialResult], number: int, inherited:
 
 def study_of(sweep: Sweep, trials: Sequence[TrialResult]) -> "Study":
     """The study as Optuna's pictures and importances read it. Raises BadInput without Optuna."""
-    with _quiet():
+    with quiet():
         known = {one.leg.number: one for one in trials if not one.leg.repeat}
         from optuna.trial import TrialState, create_trial
 
@@ -65,7 +65,7 @@ def importances(sweep: Sweep, trials: Sequence[TrialResult]) -> dict[str, float]
     extra("sklearn", "sweep", "the importance of parameters")
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
-    with _quiet():
+    with quiet():
         try:
             found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=sweep.seed))
             return {name: float(share) for name, share in found.items()}
@@ -194,14 +194,14 @@ def _sampler(sweep: Sweep, number: int) -> "BaseSampler":
 
 
 @contextmanager
-def _quiet() -> "Iterator[None]":
-    """Without Optuna's talk of each trial, and its warnings of what it calls experimental for years."""
+def quiet() -> "Iterator[Any]":
+    """Optuna, without its talk of each trial, and its warnings of what it calls experimental for years."""
     optuna = extra("optuna", "sweep", "a sweep")
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-            yield
+            yield optuna
     finally:
         optuna.logging.set_verbosity(before)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from modelbook.adapters.extras import extra
 from modelbook.adapters.file_errors import explained
-from modelbook.core.better import Direction
-from modelbook.core.online_history import Effects, History
-from modelbook.core.proxies import ProxyVerdict
-from modelbook.core.proxy_details import Details
+from modelbook.core.experiments.online_history import Effects, History
+from modelbook.core.experiments.proxies import ProxyVerdict
+from modelbook.core.experiments.proxy_details import Details
+from modelbook.core.judging.better import Direction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,9 +33,8 @@ def draw_proxy(
     figure = Figure(figsize=(7.2, 5.2), dpi=150, layout="constrained")
     axes: Axes = figure.subplots()
     effects = history.online[pair.online]
-    at = [effects.versions.index(version) for version in pair.versions]
     x, y = pair.x * signs[0], pair.y * signs[1]
-    noise = [1.96 * float(effects.covariance[one, one]) ** 0.5 for one in at]
+    noise = [1.96 * effects.stderr(version) for version in pair.versions]
     axes.plot(x, y, color="#d0d7de", linewidth=0.7, zorder=1, label="in the order of versions")
     axes.errorbar(x, y, yerr=noise, fmt="o", color=colour, capsize=2, markersize=5, zorder=3, label="version, ± 95 %")
     _line(axes, x, y, colour)

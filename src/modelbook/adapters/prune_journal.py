@@ -13,8 +13,8 @@ from datetime import datetime
 from itertools import islice
 
 from modelbook.adapters.store import Store
-from modelbook.core.prune_plan import LARGEST_PLAN, PrunePlan, read_plan, write_plan
-from modelbook.core.stored import TRASH
+from modelbook.core.pruning.prune_plan import LARGEST_PLAN, PrunePlan, read_plan, write_plan
+from modelbook.core.pruning.stored import TRASH
 from modelbook.errors import BadInput, ObjectMissing
 
 SEGMENT = 1000  # objects, as many as S3 deletes by one request

@@ -13,9 +13,9 @@ from modelbook.adapters.store import Progress, Store
 from modelbook.adapters.trash import Trash, open_trash
 from modelbook.core.keep import Keep
 from modelbook.core.moments import span
-from modelbook.core.prune_plan import PrunePlan
-from modelbook.core.reachability import Reach
-from modelbook.core.stored import group_of, stored_at
+from modelbook.core.pruning.prune_plan import PrunePlan
+from modelbook.core.pruning.reachability import Reach
+from modelbook.core.pruning.stored import group_of, stored_at
 
 ReadReach = Callable[[], Reach]
 """All that is named at the moment of the call. Raises where that cannot be known."""
@@ -91,8 +91,10 @@ def _refused(store: Store, keys: Iterable[str], reach: Reach, keep: Keep, now: d
     for key in keys:
         groups.setdefault(group_of(key), []).append(key)
     for group, those in groups.items():
-        young = {info.key for info in store.list(group) if info.modified > since}
-        whole = bool(young) and group.startswith("runs/")  # the heartbeat of a run that was taken up again
+        # The heartbeat of a run that was taken up again, or of a sweep: another trial of it.
+        trials = [f"runs/{group.split('/')[1]}-"] if group.startswith("sweeps/") else []
+        young = {info.key for prefix in (group, *trials) for info in store.list(prefix) if info.modified > since}
+        whole = bool(young) and group.startswith(("runs/", "sweeps/"))
         found |= {key: "was written to by now" for key in those if whole or key in young}
     return found
 

@@ -7,10 +7,10 @@ from modelbook.adapters.roots import RootSource
 from modelbook.adapters.store import Store
 from modelbook.core.dataset import DataFile, Manifest, read_manifest
 from modelbook.core.digests import hex_of, prefixed
-from modelbook.core.reachability import Reach, reach_of
-from modelbook.core.retention import RunFacts, facts_of_log
-from modelbook.core.run_log import decode
-from modelbook.core.run_state import replay
+from modelbook.core.pruning.reachability import Reach, reach_of
+from modelbook.core.pruning.retention import RunFacts, facts_of_log
+from modelbook.core.runs.run_log import decode
+from modelbook.core.runs.run_state import replay
 from modelbook.core.storage import key_in, log_key
 from modelbook.errors import IntegrityError, ModelbookError, StoreError
 

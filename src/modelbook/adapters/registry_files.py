@@ -1,22 +1,20 @@
 """Reads the registry's files from a commit: what is decided upon is what is committed, never what lies about."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 
 from modelbook.adapters.clock import now
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Entry, Repository, time_of
 from modelbook.adapters.git_process import git
 from modelbook.adapters.sigstore_check import check_keyless
-from modelbook.adapters.trust_files import read_trust, trust_history
-from modelbook.core.envelope import MAX_BUNDLE
+from modelbook.adapters.trust_files import read_trust, read_trust_states, trust_history
 from modelbook.core.findings import Finding
-from modelbook.core.history import History, check_history
 from modelbook.core.layout import POLICY, TRUST, TRUSTED_ROOT, place_of
 from modelbook.core.registry import Registry
+from modelbook.core.signing.envelope import MAX_BUNDLE
+from modelbook.core.stages.history import History, check_history
+from modelbook.core.stages.tenure import Tenures, no_older, tenures
 from modelbook.core.strict_yaml import MAX_BYTES
-from modelbook.core.tenure import Tenures, no_older, tenures
-from modelbook.core.trust_change import verify_trust_history
-
-_OF_TRUST = "trust"  # with it begin trust.yaml, its signatures and trusted_root.json, and nothing else
+from modelbook.core.verifying.trust_change import TrustAt, verify_trust_history
 
 
 def read_registry(
@@ -84,7 +82,7 @@ def read_history(
     history = history.below(folder)
     findings = check_history(history, repository.blobs(history.pointers()), folder)
     if paths == [folder]:
-        findings += _of_trust(repository, folder, history, trust_from)
+        findings += _of_trust(repository, folder, trust_history(repository, history, folder), trust_from)
     return findings
 
 
@@ -92,13 +90,12 @@ def read_trust_history(
     repository: Repository, folder: str, commit: str, trust_from: str | None = None
 ) -> list[Finding]:
     """What the commits up to `commit` show to be wrong with trust.yaml; `trust_from` as for `read_history`."""
-    history = repository.history_of_files(commit, f"{folder}/{_OF_TRUST}").below(folder)
-    return _of_trust(repository, folder, history, trust_from)
+    return _of_trust(repository, folder, read_trust_states(repository, folder, commit), trust_from)
 
 
-def _of_trust(repository: Repository, folder: str, history: History, trust_from: str | None) -> list[Finding]:
+def _of_trust(repository: Repository, folder: str, states: Sequence[TrustAt], trust_from: str | None) -> list[Finding]:
     start = read_trust(repository, folder, trust_from) if trust_from else None
-    return list(verify_trust_history(trust_history(repository, history, folder), start).findings)
+    return list(verify_trust_history(states, start).findings)
 
 
 def read_tenures(repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()) -> Tenures:

@@ -13,7 +13,7 @@ from modelbook.adapters.git_process import git, git_bytes
 from modelbook.adapters.git_refs import trees_of
 from modelbook.adapters.github_place import is_sealed
 from modelbook.core.layout import place_of
-from modelbook.core.reachability import RootFile
+from modelbook.core.pruning.reachability import RootFile
 from modelbook.errors import ForgeError, Refused
 
 _WANTED = {"card", "stage", "evaluation", "dataset", "revocation"}

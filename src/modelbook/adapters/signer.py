@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from modelbook.adapters.key_signer import open_key
-from modelbook.core.envelope import Statement
+from modelbook.core.signing.envelope import Statement
 from modelbook.core.trust import Signer
 from modelbook.errors import BadInput
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from modelbook.core.keyless import KeylessError, Logged
+from modelbook.core.signing.keyless import KeylessError, Logged
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

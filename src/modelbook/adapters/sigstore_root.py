@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from modelbook.adapters.sigstore_check import INSTALL, check_trusted_root
-from modelbook.core.keyless import KeylessError
+from modelbook.core.signing.keyless import KeylessError
 from modelbook.errors import BadInput, SigningError
 
 

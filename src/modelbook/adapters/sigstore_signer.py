@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelbook.core.envelope import Statement, payload_of, read_bundle
+from modelbook.core.signing.envelope import Statement, payload_of, read_bundle
 from modelbook.core.trust import GITHUB, Signer
 from modelbook.errors import BadInput, SigningError
 

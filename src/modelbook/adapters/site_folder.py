@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from modelbook.adapters.file_errors import explained
 from modelbook.adapters.whole_file import write_whole
 from modelbook.core.digests import digest_of
-from modelbook.core.site_manifest import Made, Manifest
+from modelbook.core.site.site_manifest import Made, Manifest
 from modelbook.errors import BadInput
 
 NAME = "modelbook-site.json.gz"

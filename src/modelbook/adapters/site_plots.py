@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
 
-from modelbook.core.curves import Curve, thinned
 from modelbook.core.moments import moment
-from modelbook.core.site_pages import ModelPage, Series
-from modelbook.core.site_version import Stay
+from modelbook.core.runs.curves import Curve, thinned
+from modelbook.core.site.site_pages import ModelPage, Series
+from modelbook.core.site.site_version import Stay
 from modelbook.errors import BadInput
 
 WIDTH, HEIGHT = 480, 190  # pixels at which text has its natural size

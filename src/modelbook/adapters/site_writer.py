@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelbook.core.digests import digest_of
 from modelbook.core.moments import spoken
-from modelbook.core.site_rows import person
+from modelbook.core.site.site_rows import person
 
 if TYPE_CHECKING:
     from jinja2 import Environment

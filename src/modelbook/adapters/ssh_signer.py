@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelbook.adapters.git_process import run_git
-from modelbook.core.ssh_signature import SshError, check, key_blob, read_signature
+from modelbook.core.signing.ssh_signature import SshError, check, key_blob, read_signature
 from modelbook.core.trust import Signer
 from modelbook.errors import BadInput, Refused
 

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from modelbook.adapters.store import Store
-from modelbook.core.local_health import StoreFacts
+from modelbook.core.doctor.local_health import StoreFacts
 from modelbook.errors import ObjectExists, StoreError
 
 KEY = "doctor/written-once.txt"

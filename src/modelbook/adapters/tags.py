@@ -6,7 +6,7 @@ from typing import Protocol
 
 from modelbook.adapters.git import Repository
 from modelbook.adapters.git_process import git, run_git, words_of
-from modelbook.core.tags import Relation
+from modelbook.core.stages.tags import Relation
 from modelbook.errors import ForgeError
 
 NOWHERE = "0" * 40

@@ -16,8 +16,8 @@ from modelbook.adapters.file_errors import explained
 from modelbook.adapters.s3_client import LazyClient
 from modelbook.adapters.s3_errors import code_of, explained_s3, status_of
 from modelbook.adapters.store import Store
+from modelbook.core.pruning.stored import TRASH
 from modelbook.core.storage import check_key
-from modelbook.core.stored import TRASH
 from modelbook.errors import StoreError
 
 TRIES = 4

@@ -3,11 +3,11 @@
 from itertools import groupby
 
 from modelbook.adapters.git import SUBMODULE, SYMLINK, Repository
-from modelbook.core.history import History
-from modelbook.core.layout import place_of
+from modelbook.core.layout import TRUST, TRUSTED_ROOT, place_of
 from modelbook.core.registry import Registry
+from modelbook.core.stages.history import History
 from modelbook.core.strict_yaml import MAX_BYTES
-from modelbook.core.trust_change import TRUST_FILES, TrustAt
+from modelbook.core.verifying.trust_change import TRUST_FILES, TrustAt, signature_paths
 
 
 def read_trust(repository: Repository, folder: str, commit: str) -> Registry:
@@ -20,6 +20,21 @@ def read_trust(repository: Repository, folder: str, commit: str) -> Registry:
             found[inside] = entry.oid
     blobs = repository.blobs(found.values())
     return Registry({path: blobs[oid] for path, oid in found.items()}, folder)
+
+
+def read_trust_states(repository: Repository, folder: str, commit: str) -> list[TrustAt]:
+    """What each commit up to `commit` left of trust.yaml and of what lies beside it, oldest first.
+
+    Git is asked by name. A signature of somebody whom no trust.yaml ever had in its root, and that was removed again,
+    is seen only by whoever reads the history of the whole registry.
+    """
+    known = {TRUST, TRUSTED_ROOT} | signature_paths(read_trust(repository, folder, commit))
+    while True:
+        history = repository.history(commit, [f"{folder}/{path}" for path in sorted(known)]).below(folder)
+        states = trust_history(repository, history, folder)
+        asked, known = known, known.union(*(signature_paths(one.registry) for one in states))
+        if known == asked:
+            return states
 
 
 def trust_history(repository: Repository, history: History, folder: str) -> list[TrustAt]:

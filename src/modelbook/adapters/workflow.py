@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from modelbook.core.report import Report
+    from modelbook.core.pages.report import Report
 
 
 def in_workflow() -> bool:
@@ -57,7 +57,7 @@ def publish(report: "Report") -> None:
     if not in_workflow():
         return
     # Every training asks this module for its job: it need not bring the gates and all that is told of them.
-    from modelbook.core.markdown import annotations, markdown
+    from modelbook.core.pages.markdown import annotations, markdown
 
     publish_text(markdown(report))
     for line in annotations(report):

@@ -17,7 +17,7 @@ from modelbook.core.digests import Digest
 from modelbook.core.evaluation import Metric
 from modelbook.core.layout import model_folder
 from modelbook.core.names import parse_reference
-from modelbook.core.verification import VersionVerdict, verify_version
+from modelbook.core.verifying.verification import VersionVerdict, verify_version
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from modelbook.core.unseen import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from modelbook.core.report import Report
+    from modelbook.core.pages.report import Report
 
 _ESCAPED = re.compile("[\ud800-\udfff]|#(?=#\\[)")
 _LAST = 24  # what the last column of a table needs at least: its cells may be folded, the others never
@@ -68,7 +68,7 @@ def _print_gates(report: "Report") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from modelbook.core.report import gate_values
+    from modelbook.core.pages.report import gate_values
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("gate", "value", "limit", "margin", "verdict"):

@@ -10,13 +10,13 @@ from modelbook.adapters.store import Store
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import Workspace
 from modelbook.core.dataset import DataFile, DatasetCard, read_manifest
-from modelbook.core.dataset_lineage import dataset_signer, uses_of
 from modelbook.core.documents import DocumentError
+from modelbook.core.exchange.dataset_lineage import dataset_signer, uses_of
 from modelbook.core.layout import dataset_folder
 from modelbook.core.names import parse_reference
 from modelbook.core.registry import Registry
 from modelbook.core.storage import key_in
-from modelbook.core.verification import verify_dataset
+from modelbook.core.verifying.verification import verify_dataset
 from modelbook.errors import BadInput
 
 

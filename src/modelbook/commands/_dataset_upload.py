@@ -17,7 +17,7 @@ from modelbook.adapters.store import CHUNK, Progress, Store
 from modelbook.commands._console import progress
 from modelbook.core.dataset import DataFile, Manifest, manifest_line
 from modelbook.core.digests import prefixed
-from modelbook.core.dvc import ContentMd5
+from modelbook.core.exchange.dvc import ContentMd5
 from modelbook.core.storage import blob_key, uri_of
 from modelbook.errors import BadInput
 

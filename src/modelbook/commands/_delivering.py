@@ -10,11 +10,11 @@ from modelbook.commands._console import progress
 from modelbook.commands._pulling import pull_version
 from modelbook.commands._workspace import Workspace
 from modelbook.core.card import ModelCard
-from modelbook.core.deployment import Deployment, Payload, event_payload
-from modelbook.core.envelope import MAX_BUNDLE
-from modelbook.core.folder import CARD, SIGNATURE, compare
 from modelbook.core.layout import version_folder
-from modelbook.core.manifests import manifest
+from modelbook.core.signing.envelope import MAX_BUNDLE
+from modelbook.core.stages.deployment import Deployment, Payload, event_payload
+from modelbook.core.stages.manifests import manifest
+from modelbook.core.verifying.folder import CARD, SIGNATURE, compare
 
 EVENT = "modelbook-deploy"
 

@@ -12,14 +12,14 @@ from modelbook.commands._dataset_pull import pull_dataset
 from modelbook.commands._measuring import check_names, measure, read_examples
 from modelbook.commands._pulling import pull_version
 from modelbook.commands._workspace import Workspace, this_job
-from modelbook.core.beside import compared_with, evaluation_name
 from modelbook.core.digests import digest_of
 from modelbook.core.evaluation import Beside, Evaluation, Examples, Metric, of_the_machine
 from modelbook.core.layout import dataset_folder
+from modelbook.core.measuring.beside import compared_with, evaluation_name
+from modelbook.core.measuring.rounds import Side, combined, turns
 from modelbook.core.names import check_name, parse_reference
 from modelbook.core.pointer import Holder
 from modelbook.core.registered_model import Suite
-from modelbook.core.rounds import Side, combined, turns
 from modelbook.core.run_record import DatasetUse
 from modelbook.core.storage import examples_key
 from modelbook.errors import BadInput

@@ -8,7 +8,7 @@ from modelbook.core.card import ModelCard
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.names import parse_reference
 from modelbook.core.revocation import in_use
-from modelbook.core.verification import verify_stage, verify_version
+from modelbook.core.verifying.verification import verify_stage, verify_version
 
 
 @dataclass(frozen=True)

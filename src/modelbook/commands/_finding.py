@@ -11,10 +11,10 @@ import click
 from modelbook.adapters.bounded import bounded
 from modelbook.commands._console import say
 from modelbook.commands._listing import format_options, print_rows
-from modelbook.core.cel import ExpressionError
-from modelbook.core.fields import Field, near
 from modelbook.core.findings import Finding
-from modelbook.core.query import Order, Query, check_name, parse_query
+from modelbook.core.judging.cel import ExpressionError
+from modelbook.core.queries.fields import Field, near
+from modelbook.core.queries.query import Order, Query, check_name, parse_query
 from modelbook.core.unseen import plain
 from modelbook.errors import BadInput, Exit
 
@@ -97,14 +97,14 @@ def judged_apart(
     query: Query | None, fields: Mapping[str, Field], facts: Sequence[Mapping[str, Any]]
 ) -> list[bool | str]:
     """What CEL says of each, in a process that ends even where the query would not."""
-    from modelbook.core.selecting import judged  # it brings CEL, which most queries have no use for
+    from modelbook.core.queries.selecting import judged  # it brings CEL, which most queries have no use for
 
     return bounded(lambda: [query is None or judged(query, one, fields) for one in facts], what="the query")
 
 
 def flat(facts: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
     """The facts by column: what is not known is None."""
-    from modelbook.core.selecting import member
+    from modelbook.core.queries.selecting import member
 
     return {name: member(facts, name) for name in columns}
 

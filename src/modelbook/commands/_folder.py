@@ -6,14 +6,14 @@ from modelbook.adapters.model_folder import hash_files, list_folder, read_small
 from modelbook.adapters.sigstore_check import check_keyless
 from modelbook.commands._console import progress
 from modelbook.core.documents import dump, load
-from modelbook.core.envelope import MAX_BUNDLE
 from modelbook.core.findings import Finding
-from modelbook.core.folder import CARD, SIGNATURE, compare, read_claim
 from modelbook.core.layout import TRUST, TRUSTED_ROOT
-from modelbook.core.report import Report, findings_report
-from modelbook.core.signatures import plain_pem
+from modelbook.core.pages.report import Report, findings_report
+from modelbook.core.signing.envelope import MAX_BUNDLE
+from modelbook.core.signing.signatures import plain_pem
 from modelbook.core.strict_yaml import MAX_BYTES
 from modelbook.core.trust import Rule, Signer, Trust
+from modelbook.core.verifying.folder import CARD, SIGNATURE, compare, read_claim
 from modelbook.errors import BadInput
 
 

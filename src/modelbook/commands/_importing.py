@@ -14,9 +14,9 @@ from modelbook.commands._console import print_json, print_table, progress, say
 from modelbook.commands._registering import register_record, registered_runs
 from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._workspace import Workspace
-from modelbook.core.import_log import log_of, segments_of
-from modelbook.core.imports import CONVERT, files_problem
-from modelbook.core.mlflow_view import Point
+from modelbook.core.exchange.import_log import log_of, segments_of
+from modelbook.core.exchange.imports import CONVERT, files_problem
+from modelbook.core.exchange.mlflow_view import Point
 from modelbook.core.records import StoredFile
 from modelbook.core.run_record import RunRecord
 from modelbook.core.storage import artifact_key, log_key, run_key

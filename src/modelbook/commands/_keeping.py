@@ -10,7 +10,7 @@ from modelbook.commands._workspace import open_workspace
 from modelbook.core.layout import model_folder
 from modelbook.core.names import Reference, check_name
 from modelbook.core.pointer import Kind
-from modelbook.core.rollback import keep
+from modelbook.core.stages.rollback import keep
 from modelbook.errors import Exit
 
 

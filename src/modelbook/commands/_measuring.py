@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from modelbook.core.evaluation import Metric, inside_another
-from modelbook.core.examples import LIMIT, ExamplesError, columns
+from modelbook.core.judging.examples import LIMIT, ExamplesError, columns
 from modelbook.core.records import MetricName
 from modelbook.errors import BadInput, ModelbookError
 from modelbook.training.child_environment import without_secrets
@@ -35,7 +35,7 @@ def measure(
     The process finds a JSON file at $MODELBOOK_EVALUATION: {"model": folder, "dataset": folder, "output": file,
     "examples": file, "round": 1, "rounds": 4}. To `output` it writes {"metrics": {"accuracy": {"value": 0.97,
     "n": 360, "stderr": 0.009}, "latency_ms": {"value": 1.2, "hardware": true}}}; to `examples` it may write what it
-    found for each example (core/examples.py).
+    found for each example (core/judging/examples.py).
     """
     if not entry_point.is_file():
         raise BadInput(

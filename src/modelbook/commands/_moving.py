@@ -12,18 +12,18 @@ from modelbook.commands._proposing import move_branch, proposal_fields
 from modelbook.commands._signing import open_allowed_signer
 from modelbook.commands._standing import Standing, find_standing, summary_of
 from modelbook.commands._workspace import Workspace
-from modelbook.core.approvals import signing
 from modelbook.core.documents import dump
-from modelbook.core.envelope import Statement
 from modelbook.core.layout import STAGE_SIGNATURES, model_folder, pointer_path, summary_path
-from modelbook.core.markdown import markdown
-from modelbook.core.move_markdown import move_body
-from modelbook.core.move_story import move_story
+from modelbook.core.pages.markdown import markdown
+from modelbook.core.pages.move_markdown import move_body
+from modelbook.core.pages.move_story import move_story
+from modelbook.core.pages.promotion_story import story_of
+from modelbook.core.pages.report import promotion_report
+from modelbook.core.pages.story_markdown import body
 from modelbook.core.pointer import StagePointer
-from modelbook.core.promotion import Decision
-from modelbook.core.promotion_story import story_of
-from modelbook.core.report import promotion_report
-from modelbook.core.story_markdown import body
+from modelbook.core.signing.approvals import signing
+from modelbook.core.signing.envelope import Statement
+from modelbook.core.stages.promotion import Decision
 from modelbook.errors import BranchTaken, Exit
 
 TRIES: Final = 3  # as often somebody looks whether another was first

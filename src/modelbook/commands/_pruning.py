@@ -14,10 +14,10 @@ from modelbook.adapters.store_clock import store_now
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import Workspace
 from modelbook.core.keep import Keep
-from modelbook.core.keep_conditions import check_keep
 from modelbook.core.layout import POLICY
 from modelbook.core.moments import span
-from modelbook.core.retention import Verdict, judge
+from modelbook.core.pruning.keep_conditions import check_keep
+from modelbook.core.pruning.retention import Verdict, judge
 from modelbook.errors import BadInput
 
 KEEP = "Write `keep: {}` in it for the usual rules: docs/retention.md"

@@ -18,7 +18,7 @@ from modelbook.commands._workspace import Workspace
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.layout import version_folder
 from modelbook.core.storage import key_in
-from modelbook.core.verification import verify_version
+from modelbook.core.verifying.verification import verify_version
 from modelbook.errors import BadInput, Refused
 
 WORKERS = 8  # a small file is all waiting for S3's answer

@@ -17,15 +17,15 @@ from modelbook.commands._proposing import tell
 from modelbook.commands._signing import open_allowed_signer, refuse_unverified
 from modelbook.commands._workspace import Workspace
 from modelbook.core.card import ModelCard
-from modelbook.core.card_markdown import registration_body
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import dump, load
 from modelbook.core.findings import Finding
 from modelbook.core.layout import version_folder
+from modelbook.core.pages.card_markdown import registration_body
 from modelbook.core.records import StoredFile
-from modelbook.core.registration import card_of, check_datasets
 from modelbook.core.run_record import RunRecord
-from modelbook.core.statements import model_statement, provenance_statement
+from modelbook.core.runs.registration import card_of, check_datasets
+from modelbook.core.signing.statements import model_statement, provenance_statement
 from modelbook.core.storage import artifact_key, check_key, log_key, run_key
 from modelbook.errors import BadInput, ObjectExists, ObjectMissing, Refused
 

@@ -6,8 +6,8 @@ from modelbook.adapters.git_process import git
 from modelbook.adapters.workflow import page_of_run
 from modelbook.commands._console import say
 from modelbook.commands._workspace import Workspace
-from modelbook.core.markdown import MARKER, markdown
-from modelbook.core.report import Report
+from modelbook.core.pages.markdown import MARKER, markdown
+from modelbook.core.pages.report import Report
 from modelbook.errors import Refused
 
 if TYPE_CHECKING:

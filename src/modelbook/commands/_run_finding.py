@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from modelbook.adapters.store import Store
 from modelbook.commands._console import counted
 from modelbook.core.findings import Finding
-from modelbook.core.run_facts import run_facts
-from modelbook.core.run_state import replay
+from modelbook.core.queries.run_facts import run_facts
+from modelbook.core.queries.version_facts import Facts
+from modelbook.core.runs.run_state import replay
 from modelbook.core.storage import log_key, uri_of
-from modelbook.core.version_facts import Facts
 from modelbook.errors import BadInput, IntegrityError
 from modelbook.training.run_reader import read_events
 

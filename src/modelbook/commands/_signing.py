@@ -6,7 +6,7 @@ from modelbook.adapters.signer import StatementSigner, open_signer
 from modelbook.commands._workspace import Workspace
 from modelbook.core.registry import Registry
 from modelbook.core.trust import Signer, allowed
-from modelbook.core.verification import verify_version
+from modelbook.core.verifying.verification import verify_version
 from modelbook.errors import Refused
 
 

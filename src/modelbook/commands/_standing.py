@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from modelbook.adapters.forge import Change, Forge
 from modelbook.commands._workspace import Workspace
 from modelbook.core.documents import DocumentError, load
-from modelbook.core.envelope import EnvelopeError, Statement, read_bundle
 from modelbook.core.layout import STAGE_SIGNATURES, place_of, pointer_path, summary_path
 from modelbook.core.pointer import StagePointer
-from modelbook.core.promotion import Decision
-from modelbook.core.statements import summary_statement
+from modelbook.core.signing.envelope import EnvelopeError, Statement, read_bundle
+from modelbook.core.signing.statements import summary_statement
+from modelbook.core.stages.promotion import Decision
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from modelbook.adapters.prune_journal import plans, under_way
 from modelbook.adapters.trash import open_trash
 from modelbook.commands._pruning import open_pruning
 from modelbook.commands._workspace import Workspace
-from modelbook.core.health import Check
-from modelbook.core.store_health import Comparison
+from modelbook.core.doctor.health import Check
+from modelbook.core.pruning.store_health import Comparison
 
 
 def compare_store(workspace: Workspace, forge_name: str, *, repair: bool) -> Sequence[Check]:

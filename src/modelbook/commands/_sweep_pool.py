@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from modelbook.core.trials import Leg
+from modelbook.core.sweeps.trials import Leg
 
 _LOOK_UP_SECONDS = 0.5
 _TOLD = 4000  # bytes of what a trial printed last, where it could not begin

@@ -1,22 +1,29 @@
 """What the commands of a sweep have in common: the file, checked and claimed, and what its trials say by now."""
 
 import json
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
+from modelbook.adapters.clock import now
 from modelbook.adapters.extras import extra
 from modelbook.commands._pulling import refuse
 from modelbook.commands._training import Asked
 from modelbook.commands._workspace import Workspace, open_workspace
 from modelbook.core.digests import digest_of
+from modelbook.core.moments import moment
 from modelbook.core.run_record import Trial
-from modelbook.core.sweep import Sweep
-from modelbook.core.sweep_checks import load_sweep
-from modelbook.core.sweep_rounds import most_trials
-from modelbook.core.trials import Leg, TrialResult, run_of
+from modelbook.core.sweeps.sweep import Sweep
+from modelbook.core.sweeps.sweep_checks import load_sweep
+from modelbook.core.sweeps.sweep_rounds import most_trials
+from modelbook.core.sweeps.trials import Leg, TrialResult, run_of
 from modelbook.errors import BadInput
+from modelbook.training.lifecycle import is_alive
 from modelbook.training.sweep_reader import check_unchanged, claim, read_inherited, read_trials
+
+SILENT = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,20 @@ class Sweeping:
     def of(self, leg: Leg) -> TrialResult | None:
         """What is known of a trial, None where it has not begun."""
         return next((one for one in self.trials if one.leg == leg), None)
+
+    def under_way(self) -> dict[Leg, str]:
+        """The trials that a process seems to train, with its machine.
+
+        On this machine that is known; one on another that was silent for SILENT is taken for dead.
+        """
+        found: dict[Leg, str] = {}
+        for one in self.trials:
+            if one.status == "running" and (worker := one.worker):
+                here = worker.host == socket.gethostname()
+                heard = moment(now()) - moment(worker.heard) < SILENT
+                if is_alive(worker.host, worker.pid) if here else heard:
+                    found[one.leg] = worker.host
+        return found
 
     def attempts(self, leg: Leg) -> int:
         """How often a trial was begun."""

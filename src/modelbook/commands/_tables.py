@@ -15,13 +15,13 @@ from modelbook.commands._run_finding import all_runs, run_ids
 from modelbook.commands._workspace import open_workspace
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import DocumentError, load
-from modelbook.core.fields import RUN_FIELDS, VERSION_FIELDS, Field
 from modelbook.core.findings import Finding
-from modelbook.core.history import UNSHALLOW
 from modelbook.core.layout import place_of
 from modelbook.core.pointer import StagePointer
+from modelbook.core.queries.fields import RUN_FIELDS, VERSION_FIELDS, Field
 from modelbook.core.records import Frozen
 from modelbook.core.registered_model import RegisteredModel
+from modelbook.core.stages.history import UNSHALLOW
 
 Record = TypeVar("Record", bound=Frozen)
 Rows = Iterator[Sequence[Any]]

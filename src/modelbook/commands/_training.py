@@ -19,7 +19,7 @@ from modelbook.core.layout import dataset_folder
 from modelbook.core.registry import Registry
 from modelbook.core.run_record import DatasetUse, Trial
 from modelbook.core.storage import run_key
-from modelbook.core.sweep import Sweep
+from modelbook.core.sweeps.sweep import Sweep
 from modelbook.errors import BadInput, Exit
 from modelbook.training.launch import LaunchPlan, LaunchResult, launch
 from modelbook.training.provenance import provenance

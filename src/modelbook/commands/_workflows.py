@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 
 from modelbook.adapters.registry_folder import FOLDER as REGISTRY
-from modelbook.core.code_owners import PLACES, is_owner
-from modelbook.core.workflow_files import FOLDER
+from modelbook.core.doctor.code_owners import PLACES, is_owner
+from modelbook.core.doctor.workflow_files import FOLDER
 
 _PIN = re.compile(r"(?P<repository>[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100})@(?P<commit>[0-9a-f]{40})")
 GUIDE = "docs/model-registry.md"

@@ -21,9 +21,9 @@ if TYPE_CHECKING:  # what reads and judges the documents is loaded by whoever re
     from modelbook.adapters.deployments import Deployments
     from modelbook.adapters.forge import Forge
     from modelbook.adapters.tags import Tags
-    from modelbook.core.examples import Results
+    from modelbook.core.judging.examples import Results
     from modelbook.core.registry import Registry
-    from modelbook.core.tenure import Tenures
+    from modelbook.core.stages.tenure import Tenures
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -182,7 +182,7 @@ class Workspace:
 
     def tenures(self, *scope: str) -> "Tenures":
         """Since when each stage has held its version, below the paths `scope`: read where a stage asks for a soak."""
-        from modelbook.core.tenure import Tenures
+        from modelbook.core.stages.tenure import Tenures
 
         try:
             asked = any(stage.soak for stage in self.registry.policy.stages)
@@ -204,7 +204,7 @@ class Workspace:
         The rules are those of this registry, the evaluations those in `files`, or in this one.
         """
         from modelbook.adapters.example_results import read_results
-        from modelbook.core.promotion import results_needed  # late: most commands judge no gate
+        from modelbook.core.stages.promotion import results_needed  # late: most commands judge no gate
 
         try:
             held = [pointer.version for pointer in self.registry.stages_of(model).values()]

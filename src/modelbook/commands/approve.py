@@ -16,8 +16,6 @@ from modelbook.commands._proposing import MOVES, proposal_fields
 from modelbook.commands._pulling import refuse
 from modelbook.commands._signing import open_allowed_signer, refuse_expired
 from modelbook.commands._workspace import Workspace, forge_option, json_option, open_workspace, registry_option
-from modelbook.core.approvals import Signing, signing
-from modelbook.core.changes import check_change
 from modelbook.core.documents import load
 from modelbook.core.layout import (
     POLICY,
@@ -29,13 +27,15 @@ from modelbook.core.layout import (
     summary_path,
 )
 from modelbook.core.names import parse_reference
+from modelbook.core.pages.report import Report, approval_report
 from modelbook.core.pointer import StagePointer
 from modelbook.core.policy import Policy
 from modelbook.core.registry import Registry
-from modelbook.core.report import Report, approval_report
-from modelbook.core.statements import stage_namespace, summary_statement
+from modelbook.core.signing.approvals import Signing, signing
+from modelbook.core.signing.statements import stage_namespace, summary_statement
 from modelbook.core.trust import Signer, allowed
-from modelbook.core.verification import verify_stage
+from modelbook.core.verifying.changes import check_change
+from modelbook.core.verifying.verification import verify_stage
 from modelbook.errors import BadInput, Exit, Refused
 
 

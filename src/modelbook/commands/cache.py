@@ -11,7 +11,7 @@ from modelbook.commands._console import print_json, print_nested, print_table, p
 from modelbook.commands._workspace import json_option
 from modelbook.core.moments import span, written
 from modelbook.core.patterns import SPAN_PATTERN
-from modelbook.core.prune_words import sized
+from modelbook.core.pruning.prune_words import sized
 from modelbook.errors import BadInput, Exit
 
 

@@ -8,8 +8,8 @@ import click
 from modelbook.commands._comparing import metric_json, results_of, store_option, tell_untold, verified
 from modelbook.commands._console import print_json, print_table, say
 from modelbook.commands._workspace import json_option, registry_option, rev_option
-from modelbook.core.comparison import Measured, Part, measured, parts
-from modelbook.core.promotion_story import metric_text
+from modelbook.core.pages.promotion_story import metric_text
+from modelbook.core.queries.comparison import Measured, Part, measured, parts
 from modelbook.errors import BadInput
 
 MOST = 50

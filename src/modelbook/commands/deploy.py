@@ -19,14 +19,14 @@ from modelbook.commands._workspace import (
     registry_option,
     rev_option,
 )
-from modelbook.core.deployment import NOTHING, Deployment, Payload, chat_message, overtaken, payload_of
-from modelbook.core.drift import PARTS, Drift, drift, of_parts
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.layout import model_folder, pointer_path
-from modelbook.core.manifests import FORMATS
 from modelbook.core.names import Reference, check_name
+from modelbook.core.queries.drift import PARTS, Drift, drift, of_parts
 from modelbook.core.revocation import in_use
-from modelbook.core.verification import verify_stage, verify_version
+from modelbook.core.stages.deployment import NOTHING, Deployment, Payload, chat_message, overtaken, payload_of
+from modelbook.core.stages.manifests import FORMATS
+from modelbook.core.verifying.verification import verify_stage, verify_version
 from modelbook.errors import ForgeError, ModelbookError, Refused
 
 

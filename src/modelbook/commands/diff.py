@@ -15,8 +15,8 @@ from modelbook.commands._workspace import (
     registry_option,
     rev_option,
 )
-from modelbook.core.differences import Differences, MetricPair, differences, metric_pairs
-from modelbook.core.promotion_story import metric_text
+from modelbook.core.pages.promotion_story import metric_text
+from modelbook.core.queries.differences import Differences, MetricPair, differences, metric_pairs
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,17 @@ from modelbook.adapters.open_store import open_store
 from modelbook.commands._console import console, print_json, say
 from modelbook.commands._workflows import TEMPLATES, own_templates
 from modelbook.commands._workspace import Workspace, forge_option, json_option, open_workspace, registry_option
-from modelbook.core.branch_health import BranchFacts, check_branch, has_queue
-from modelbook.core.caller_health import check_callers
-from modelbook.core.code_owners import PLACES
-from modelbook.core.health import Check, Verdict, healthy
-from modelbook.core.local_health import check_machine, check_registry, check_store
+from modelbook.core.doctor.branch_health import BranchFacts, check_branch, has_queue
+from modelbook.core.doctor.caller_health import check_callers
+from modelbook.core.doctor.code_owners import PLACES
+from modelbook.core.doctor.health import Check, Verdict, healthy
+from modelbook.core.doctor.local_health import check_machine, check_registry, check_store
+from modelbook.core.doctor.settings_health import SettingsFacts, check_settings
+from modelbook.core.doctor.workflow_files import FOLDER, Workflow
+from modelbook.core.doctor.workflow_health import WorkflowFacts, check_workflows
 from modelbook.core.policy import Policy
-from modelbook.core.settings_health import SettingsFacts, check_settings
 from modelbook.core.trust import Trust
 from modelbook.core.unseen import plain
-from modelbook.core.workflow_files import FOLDER, Workflow
-from modelbook.core.workflow_health import WorkflowFacts, check_workflows
 from modelbook.errors import BadInput, Exit, ForgeError
 
 _MARKS: dict[Verdict, tuple[str, str]] = {
@@ -153,7 +153,7 @@ def _from_github(workspace: Workspace) -> tuple[BranchFacts | None, SettingsFact
 def _by_the_app(workspace: Workspace) -> list[Check]:
     """Whether a token can be made of the App that the environment names, if it does, as the jobs make it."""
     from modelbook.adapters.open_github import PROPOSES, open_api
-    from modelbook.core.settings_health import APP_ID, APP_KEY
+    from modelbook.core.doctor.settings_health import APP_ID, APP_KEY
 
     if not os.environ.get(APP_ID) and not os.environ.get(APP_KEY):
         return []

@@ -6,11 +6,11 @@ from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_table
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
-from modelbook.core.drift import PACKAGES, PARTS, Drift, drift
 from modelbook.core.layout import model_folder
 from modelbook.core.names import parse_reference
+from modelbook.core.queries.drift import PACKAGES, PARTS, Drift, drift
 from modelbook.core.run_record import Environment
-from modelbook.core.verification import verify_version
+from modelbook.core.verifying.verification import verify_version
 from modelbook.errors import Exit
 
 ignore_option = click.option(

@@ -22,7 +22,7 @@ from modelbook.core.documents import dump
 from modelbook.core.evaluation import Evaluation, Metric
 from modelbook.core.layout import version_folder
 from modelbook.core.names import check_name, parse_reference
-from modelbook.core.statements import evaluation_statement
+from modelbook.core.signing.statements import evaluation_statement
 from modelbook.errors import Refused
 
 LABELS = ("modelbook", "evaluation")

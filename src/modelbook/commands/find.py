@@ -27,9 +27,9 @@ from modelbook.commands._finding import (
 )
 from modelbook.commands._listing import print_rows
 from modelbook.commands._workspace import registry_option, rev_option
-from modelbook.core.fields import VERSION_FIELDS
 from modelbook.core.findings import Finding
-from modelbook.core.query import Order, Query
+from modelbook.core.queries.fields import VERSION_FIELDS
+from modelbook.core.queries.query import Order, Query
 from modelbook.errors import Exit
 
 FIRST, LAST = ("ref", "stages"), ("created",)

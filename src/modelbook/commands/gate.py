@@ -10,8 +10,8 @@ from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 from modelbook.core.layout import model_folder
 from modelbook.core.names import parse_reference
-from modelbook.core.promotion import decide
-from modelbook.core.report import promotion_report
+from modelbook.core.pages.report import promotion_report
+from modelbook.core.stages.promotion import decide
 from modelbook.errors import Exit
 
 

@@ -8,11 +8,11 @@ from modelbook.adapters.clock import now
 from modelbook.commands._console import print_json, print_nested, print_table, say
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
-from modelbook.core.accounts import Account, accounts, during, is_known, stages_told
-from modelbook.core.history import UNSHALLOW
 from modelbook.core.layout import model_folder
 from modelbook.core.moments import moment, period, written
 from modelbook.core.names import check_name
+from modelbook.core.stages.accounts import Account, accounts, during, is_known, stages_told
+from modelbook.core.stages.history import UNSHALLOW
 from modelbook.errors import BadInput, Exit
 
 

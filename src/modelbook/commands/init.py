@@ -16,11 +16,11 @@ from modelbook.adapters.registry_folder import FOLDER as REGISTRY
 from modelbook.commands._console import print_json, say
 from modelbook.commands._workflows import GUIDE, Pin, Planned, plan_workflows, read_owners, read_pin
 from modelbook.commands._workspace import default_key, json_option
-from modelbook.core.code_owners import PLACES, is_owner
+from modelbook.core.doctor.code_owners import PLACES, is_owner
 from modelbook.core.documents import dump
 from modelbook.core.layout import TRUST, trust_signature_path
 from modelbook.core.patterns import STORE_PATTERN, in_words
-from modelbook.core.statements import trust_statement
+from modelbook.core.signing.statements import trust_statement
 from modelbook.core.trust import Root, Rule, Signer, Statement, Trust
 from modelbook.errors import BadInput
 

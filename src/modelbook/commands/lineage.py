@@ -13,9 +13,19 @@ from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 from modelbook.core.findings import Finding
 from modelbook.core.layout import model_folder
-from modelbook.core.lineage import FACTS, Kind, Thing, dataset, downstream, in_stages, revoked_in, tree_lines, upstream
-from modelbook.core.mermaid import flowchart
 from modelbook.core.names import Reference, parse_reference
+from modelbook.core.pages.mermaid import flowchart
+from modelbook.core.queries.lineage import (
+    FACTS,
+    Kind,
+    Thing,
+    dataset,
+    downstream,
+    in_stages,
+    revoked_in,
+    tree_lines,
+    upstream,
+)
 from modelbook.core.registry import Registry
 from modelbook.errors import BadInput
 

@@ -19,7 +19,7 @@ from modelbook.commands._workspace import (
     rev_option,
 )
 from modelbook.commands.status import find_standings
-from modelbook.core.planning import Held, TakenBack, is_outdated, plan
+from modelbook.core.stages.planning import Held, TakenBack, is_outdated, plan
 
 if TYPE_CHECKING:
     from modelbook.adapters.github_pulls import Pull

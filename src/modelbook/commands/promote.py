@@ -20,8 +20,8 @@ from modelbook.commands._workspace import (
 )
 from modelbook.core.layout import model_folder
 from modelbook.core.names import check_name, parse_reference
-from modelbook.core.promotion import decide
-from modelbook.core.timing import NOTHING, Override
+from modelbook.core.stages.promotion import decide
+from modelbook.core.stages.timing import NOTHING, Override
 from modelbook.errors import Exit
 
 

@@ -10,12 +10,12 @@ from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_json, print_table, say
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
-from modelbook.core.better import Direction
+from modelbook.core.experiments.proxies import Pair, ProxyVerdict, judge, pair_of
+from modelbook.core.experiments.proxy_details import Details, details
+from modelbook.core.experiments.proxy_evidence import Known, known_of
+from modelbook.core.judging.better import Direction
 from modelbook.core.layout import model_folder
 from modelbook.core.names import check_name
-from modelbook.core.proxies import Pair, ProxyVerdict, judge, pair_of
-from modelbook.core.proxy_details import Details, details
-from modelbook.core.proxy_evidence import Known, known_of
 from modelbook.errors import BadInput, Exit
 
 _SHOWN = {"proxy": "a proxy", "reversed": "reversed", "paradox": "Simpson's paradox", "none": "no proxy"}

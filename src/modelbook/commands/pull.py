@@ -12,7 +12,7 @@ from modelbook.commands._workspace import json_option, open_workspace, registry_
 from modelbook.core.layout import model_folder, pointer_path
 from modelbook.core.names import parse_reference
 from modelbook.core.revocation import in_use
-from modelbook.core.verification import verify_stage
+from modelbook.core.verifying.verification import verify_stage
 
 
 @click.command(short_help="Write a verified copy of a model's files.")

@@ -23,14 +23,14 @@ from modelbook.commands._workspace import (
     signer_option,
 )
 from modelbook.core.documents import dump
-from modelbook.core.drift import drift
 from modelbook.core.layout import version_folder
-from modelbook.core.markdown import markdown
 from modelbook.core.names import parse_reference
-from modelbook.core.report import Report, reproduction_report
+from modelbook.core.pages.markdown import markdown
+from modelbook.core.pages.report import Report, reproduction_report
+from modelbook.core.queries.drift import drift
 from modelbook.core.reproduction import Reproduction, judge_reproduction
-from modelbook.core.statements import reproduction_statement
-from modelbook.core.verification import VersionVerdict, verify_version
+from modelbook.core.signing.statements import reproduction_statement
+from modelbook.core.verifying.verification import VersionVerdict, verify_version
 from modelbook.errors import Exit, Refused
 
 LABELS = ("modelbook", "reproduction")

@@ -10,8 +10,8 @@ from modelbook.commands._proposing import tell
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, reason_option, registry_option
 from modelbook.core.documents import dump
-from modelbook.core.markdown import inert
 from modelbook.core.names import parse_reference
+from modelbook.core.pages.markdown import inert
 from modelbook.core.revocation import Revocation, is_revoked, revocation_path
 
 LABELS = ("modelbook", "revocation")

@@ -16,11 +16,11 @@ from modelbook.commands._workspace import (
     registry_option,
     signer_option,
 )
-from modelbook.core.history import UNSHALLOW
 from modelbook.core.layout import model_folder
 from modelbook.core.names import Reference, check_name
-from modelbook.core.rollback import previous, roll_back
-from modelbook.core.tenure import Tenures
+from modelbook.core.stages.history import UNSHALLOW
+from modelbook.core.stages.rollback import previous, roll_back
+from modelbook.core.stages.tenure import Tenures
 from modelbook.errors import BadInput, Exit
 
 

@@ -28,9 +28,10 @@ from modelbook.commands._listing import print_rows
 from modelbook.commands._pulling import fetch_all, whole_folder
 from modelbook.commands._run_finding import all_runs, run_ids
 from modelbook.commands._workspace import json_option, open_workspace, registry_option
-from modelbook.core.fields import RUN_FIELDS
 from modelbook.core.layout import POLICY
-from modelbook.core.run_log import (
+from modelbook.core.queries.fields import RUN_FIELDS
+from modelbook.core.queries.selecting import in_order
+from modelbook.core.runs.run_log import (
     ArtifactStored,
     CheckpointStored,
     Event,
@@ -41,8 +42,7 @@ from modelbook.core.run_log import (
     RunEnded,
     RunStarted,
 )
-from modelbook.core.run_state import RunState, replay
-from modelbook.core.selecting import in_order
+from modelbook.core.runs.run_state import RunState, replay
 from modelbook.core.storage import artifact_key, file_key, run_key
 from modelbook.errors import BadInput, Exit
 from modelbook.training.by_hand import root_of, store_by_hand

@@ -15,7 +15,7 @@ from modelbook.core.records import Frozen
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import judge_reproduction
 from modelbook.core.revocation import revocation_of
-from modelbook.core.verification import verify_version
+from modelbook.core.verifying.verification import verify_version
 from modelbook.errors import BadInput
 
 
@@ -85,7 +85,7 @@ def _reproductions(registry: Registry, model: str, version: int) -> dict[str, An
 
 
 def _run(workspace: Workspace, run_id: str) -> dict[str, Any]:
-    from modelbook.core.run_state import replay
+    from modelbook.core.runs.run_state import replay
     from modelbook.core.storage import run_key
     from modelbook.training.run_reader import read_events
 

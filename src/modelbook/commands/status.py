@@ -13,9 +13,9 @@ from modelbook.commands._workspace import (
     registry_option,
     rev_option,
 )
-from modelbook.core.deployment import IN_STEP, Deployment, Standing, standings
 from modelbook.core.layout import model_folder
 from modelbook.core.names import check_name
+from modelbook.core.stages.deployment import IN_STEP, Deployment, Standing, standings
 from modelbook.errors import Exit
 
 

@@ -20,11 +20,11 @@ from modelbook.commands._workspace import (
     rev_option,
 )
 from modelbook.core.findings import Finding
-from modelbook.core.history import UNSHALLOW
 from modelbook.core.layout import model_folder
 from modelbook.core.names import check_name
-from modelbook.core.report import Report, findings_report
-from modelbook.core.tags import Step, Tag, in_a_stage, objections, step_for, strays, taken, wanted_tags
+from modelbook.core.pages.report import Report, findings_report
+from modelbook.core.stages.history import UNSHALLOW
+from modelbook.core.stages.tags import Step, Tag, in_a_stage, objections, step_for, strays, taken, wanted_tags
 from modelbook.errors import BadInput, Exit
 
 _TRIES = 3
@@ -142,7 +142,7 @@ def _releases(workspace: Workspace, work: Work, done: Sequence[Done]) -> dict[st
     from modelbook.adapters.github_place import page_of
     from modelbook.adapters.github_releases import GitHubReleases
     from modelbook.adapters.open_github import open_api
-    from modelbook.core.release_page import release_page
+    from modelbook.core.pages.release_page import release_page
 
     releases = GitHubReleases(open_api(workspace.repository, permissions={"contents": "write"}))
     place, there, told = page_of(workspace.repository, "github"), releases.standing(), {}

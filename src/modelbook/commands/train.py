@@ -12,8 +12,8 @@ from modelbook.commands._training import Asked, report_run, train_run
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option
 from modelbook.core.names import check_name
 from modelbook.core.records import RunId, Tag
-from modelbook.core.run_log import RunStarted
-from modelbook.core.run_state import replay
+from modelbook.core.runs.run_log import RunStarted
+from modelbook.core.runs.run_state import replay
 from modelbook.core.storage import run_key
 from modelbook.errors import BadInput
 from modelbook.training.run_id import new_run_id

@@ -17,8 +17,8 @@ from modelbook.commands._console import counted, print_report
 from modelbook.commands._folder import folder_of, verify_folder
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
 from modelbook.core.documents import DocumentError
-from modelbook.core.examples import Results
 from modelbook.core.findings import Finding
+from modelbook.core.judging.examples import Results
 from modelbook.core.layout import (
     EXPERIMENT_FILES,
     IMMUTABLE,
@@ -30,13 +30,12 @@ from modelbook.core.layout import (
     pointer_path,
 )
 from modelbook.core.names import parse_reference
-from modelbook.core.online_evidence import verify_online
+from modelbook.core.pages.report import Report, change_report, findings_report
 from modelbook.core.pointer import StagePointer
 from modelbook.core.registry import Registry
-from modelbook.core.report import Report, change_report, findings_report
 from modelbook.core.revocation import in_use
-from modelbook.core.tenure import Tenures
-from modelbook.core.verification import verify_dataset, verify_stage, verify_version
+from modelbook.core.stages.tenure import Tenures
+from modelbook.core.verifying.verification import verify_dataset, verify_stage, verify_version
 from modelbook.errors import Exit
 
 Numbered = tuple[str, int]
@@ -139,11 +138,12 @@ def _reference(workspace: Workspace, text: str) -> Report:
     registry = workspace.registry
     # Git reads histories of any length while signatures are checked here.
     problems = Beside(lambda: workspace.problems)
+    uncommitted = Beside(partial(_uncommitted, workspace, model_folder(wanted.name)))
     past = Beside(partial(_past, workspace, wanted.name, wanted.stage)) if wanted.stage else None
     version = registry.resolve(wanted)
     facts = {"version": f"{wanted.name}@{version}", "commit": workspace.commit}
     verdict = verify_version(registry, wanted.name, version)
-    findings = [*problems.result(), *_uncommitted(workspace, model_folder(wanted.name))]
+    findings = [*problems.result(), *uncommitted.result()]
     if wanted.stage and past:
         stage = verify_stage(registry, wanted.name, wanted.stage)
         findings += [*stage.findings, *past.result()]
@@ -193,8 +193,8 @@ def _everything(workspace: Workspace, jobs: int | None) -> Report:
 def _contents(
     registry: Registry, versions: list[Numbered], datasets: list[Numbered], jobs: int | None
 ) -> list[Finding]:
-    from modelbook.core.rules import JUDGING, check_rules  # brings CEL, which one version has no use for
-    from modelbook.core.trust_expiry import check_expiry
+    from modelbook.core.verifying.rules import JUDGING, check_rules  # brings CEL, which one version has no use for
+    from modelbook.core.verifying.trust_expiry import check_expiry
 
     findings = [
         finding
@@ -231,6 +231,8 @@ def _stage(registry: Registry, model: str, stage: str) -> Iterable[Finding]:
 
 
 def _online(registry: Registry, model: str, experiment: str) -> Iterable[Finding]:
+    from modelbook.core.experiments.online_evidence import verify_online  # brings statistics
+
     return verify_online(registry, model, experiment).findings
 
 
@@ -247,7 +249,7 @@ def _uncommitted(workspace: Workspace, inside: str) -> list[Finding]:
 
 
 def _change(workspace: Workspace, base: str) -> Report:
-    from modelbook.core.changes import check_change
+    from modelbook.core.verifying.changes import check_change
 
     start = workspace.repository.commit(base)
     before = workspace.at(start)

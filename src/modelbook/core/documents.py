@@ -52,7 +52,7 @@ def validate(kind: type[Record], parsed: strict_yaml.Parsed, path: str) -> Recor
         return kind.model_validate_json(json.dumps(parsed.data))
     except ValidationError as error:
         problems = [problem for problem in error.errors(include_url=False) if not _is_echo(problem)]
-        findings = {_finding(kind, problem, parsed, path) for problem in problems}
+        findings = {_finding(kind, problem, parsed, path) for problem in _of_unions(problems, parsed.data)}
         raise DocumentError(sorted(findings, key=lambda f: (f.line or 0, f.message))) from None
 
 
@@ -90,9 +90,36 @@ def _finding(kind: type[Frozen], problem: Any, parsed: strict_yaml.Parsed, path:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "string_pattern_mismatch":
         message = in_words(problem["ctx"]["pattern"]) or message
+    elif problem["type"] in {"too_short", "too_long"}:
+        most = problem["type"] == "too_long"
+        count = problem["ctx"]["max_length" if most else "min_length"]
+        bound = f"may have at most {count}" if most else f"needs at least {count}"
+        message = f"it {bound} item{'' if count == 1 else 's'}"
     shown = json.dumps(problem["input"])
     value = f" (it is {shown})" if len(shown) <= 80 and not isinstance(problem["input"], dict | list) else ""
     return Finding(path, line, "invalid", f"{dotted or 'the document'}: {message}{value}")
+
+
+def _of_unions(problems: Sequence[Any], data: Any) -> list[Any]:
+    """The problems, one for each place where a value is nothing of a union: pydantic tells one for each member.
+
+    Where the type is that of a member, only what is wrong with the value as that is kept.
+    """
+    kept: list[Any] = []
+    types: dict[tuple[Any, ...], list[Any]] = {}
+    for problem in problems:
+        spot = _spot(data, tuple(problem["loc"]))
+        if spot != tuple(problem["loc"]) and problem["type"].endswith("_type"):
+            types.setdefault(spot, []).append(problem)
+        else:
+            kept.append(problem)
+    told = [_spot(data, tuple(problem["loc"])) for problem in kept]
+    for spot, each in types.items():
+        if not any(one[: len(spot)] == spot for one in told):
+            words = [one["msg"].removeprefix("Input should be ") for one in each]
+            listed = " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+            kept.append(each[0] | {"msg": f"Input should be {listed}"})
+    return kept
 
 
 def _is_echo(problem: Any) -> bool:

@@ -37,7 +37,7 @@ class Metric(Frozen):
 
 
 class Examples(Frozen):
-    """What the suite found for each example: a file of JSON lines in the store, by its digest (core/examples.py)."""
+    """What the suite found for each example: JSON lines in the store, by their digest (core/judging/examples.py)."""
 
     size: Annotated[int, Field(ge=1, le=64 * 1024 * 1024)]
     digest: Digest

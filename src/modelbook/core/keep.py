@@ -1,9 +1,9 @@
 """`keep:` of policy.yaml: how long what lies in the store is kept, and what is kept for good.
 
-What a card on any branch, tag or open pull request names is kept whatever stands here (core/reachability.py).
+What a card on any branch, tag or open pull request names is kept whatever stands here (core/pruning/reachability.py).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
@@ -12,8 +12,8 @@ from modelbook.core.records import FiniteFloat, Frozen, Size
 
 Condition = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"[^ ]")]
 Days = Annotated[str, StringConstraints(pattern=DAYS_PATTERN)]
-Kind = Literal["versions", "runs", "best_checkpoints", "checkpoints", "logs", "datasets", "orphans"]
-KINDS: tuple[Kind, ...] = ("versions", "runs", "best_checkpoints", "checkpoints", "logs", "datasets", "orphans")
+Kind = Literal["versions", "runs", "best_checkpoints", "checkpoints", "logs", "sweeps", "datasets", "orphans"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class KeepRule(Frozen):
@@ -36,7 +36,8 @@ class Keep(Frozen):
     store.
 
     `versions` is of revoked ones alone, and absent they too are kept for good; `runs` of the files of models that
-    nobody registered; `datasets` of files that no dataset version names; `orphans` of everything else that nobody does.
+    nobody registered; `sweeps` of the logs of trials, without which a sweep would forget what it found, and absent they
+    are kept for good; `datasets` of files that no dataset version names; `orphans` of everything else that nobody does.
     """
 
     grace: Days = "7d"
@@ -50,6 +51,7 @@ class Keep(Frozen):
     best_checkpoints: KeepRule = KeepRule(days=30, unless=(_TAGGED, _SERVED))
     checkpoints: KeepRule = KeepRule(days=7)
     logs: KeepRule = KeepRule(days=365, unless=(_TAGGED,))
+    sweeps: KeepRule | None = None
     datasets: KeepRule = KeepRule(days=30)
     orphans: KeepRule = KeepRule(days=30)
 

@@ -7,13 +7,15 @@ from pydantic import Field, model_validator
 from modelbook.core.digests import Digest
 from modelbook.core.documents import repeated
 from modelbook.core.evaluation import Metric, inside_another
+from modelbook.core.judging.significance import Estimate, estimate_of
 from modelbook.core.names import Name, Version
 from modelbook.core.records import FiniteFloat, Frozen, MetricName, Timestamp, instant
-from modelbook.core.significance import Estimate, estimate_of
 
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Units = Annotated[int, Field(ge=1, le=2**53 - 1)]
+Share = Annotated[FiniteFloat, Field(ge=1e-6, le=1e6)]
 ExperimentKind = Literal["ab-test", "shadow"]
+_MOST = 1e100  # what is squared must still be a number
 
 
 class OnlineMetric(Frozen):
@@ -30,6 +32,8 @@ class OnlineMetric(Frozen):
             raise ValueError("it has one of `mean` and `count`")
         if (self.mean is None) != (self.stderr is None):
             raise ValueError("`mean` and `stderr` go together: a mean alone says nothing of noise")
+        if abs(self.mean or 0) > _MOST or not 1 / _MOST <= (self.stderr or 1) <= _MOST:
+            raise ValueError(f"no unit has numbers beyond {_MOST:g}, or a noise below {1 / _MOST:g}")
         if self.count is not None and self.count > self.n:
             raise ValueError(f"`count` is {self.count}, of no more than n = {self.n}")
         return self
@@ -49,7 +53,7 @@ class Arm(Frozen):
     version: Version
     card: Digest
     assigned: Count | None = None
-    share: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    share: Share | None = None
     metrics: Annotated[dict[MetricName, OnlineMetric], Field(min_length=1, max_length=1000)]
 
 

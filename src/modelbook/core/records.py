@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from modelbook.core.digests import Digest
-from modelbook.core.patterns import METRIC_PATTERN, SPAN_PATTERN
+from modelbook.core.patterns import FILE_PATTERN, METRIC_PATTERN, SPAN_PATTERN
 
 
 def _on_the_calendar(text: str) -> str:
@@ -45,10 +45,7 @@ LoggedName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:/+-]*$", max_length=64)]
 Text = Annotated[str, StringConstraints(max_length=10_000)]
 # A path below a folder of ours: no `..`, no dot files, nothing that a shell or an object store reads otherwise.
-FilePath = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._+@=,-]*(/[A-Za-z0-9_][A-Za-z0-9._+@=,-]*)*$", max_length=500),
-]
+FilePath = Annotated[str, StringConstraints(pattern=FILE_PATTERN, max_length=500)]
 
 
 class Frozen(BaseModel):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from modelbook.core import layout
 from modelbook.core.card import ModelCard
@@ -10,17 +10,19 @@ from modelbook.core.dataset import DatasetCard
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import Files, load, load_lines
 from modelbook.core.evaluation import Evaluation
-from modelbook.core.keyless import KeylessCheck, TrustedRoot
 from modelbook.core.names import Reference
-from modelbook.core.online import OnlineResults
 from modelbook.core.pointer import StagePointer
 from modelbook.core.policy import PlacedGate, Policy, Stage, as_gate
 from modelbook.core.records import Frozen, instant
 from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.reproduction import Reproduction
+from modelbook.core.signing.keyless import KeylessCheck, TrustedRoot
 from modelbook.core.strict_yaml import Parsed
 from modelbook.core.trust import Trust
 from modelbook.errors import BadInput
+
+if TYPE_CHECKING:  # brings statistics, which few commands have a use for
+    from modelbook.core.online import OnlineResults
 
 Record = TypeVar("Record", bound=Frozen)
 
@@ -181,8 +183,10 @@ class Registry:
         """The experiments of a model whose results are here, sorted."""
         return sorted(place.part for _, place in self.beside("online", model) if place.part)
 
-    def online(self, model: str, experiment: str) -> OnlineResults:
+    def online(self, model: str, experiment: str) -> "OnlineResults":
         """The results of an experiment."""
+        from modelbook.core.online import OnlineResults
+
         return self.load(OnlineResults, layout.online_path(model, experiment))
 
     def pointer(self, model: str, stage: str) -> StagePointer | None:

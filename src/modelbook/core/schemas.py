@@ -18,7 +18,7 @@ from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.reproduction import Reproduction
 from modelbook.core.revocation import Revocation
 from modelbook.core.run_record import RunRecord
-from modelbook.core.sweep import Sweep
+from modelbook.core.sweeps.sweep import Sweep
 from modelbook.core.trust import Trust
 
 DOCUMENTS: dict[str, type[Frozen]] = {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelbook.core.run_log import CheckpointStored
+from modelbook.core.runs.run_log import CheckpointStored
 from modelbook.training.generators import GENERATORS, generator_states, set_generator_states
 from modelbook.training.peers import Peers
 from modelbook.training.run_folder import measure

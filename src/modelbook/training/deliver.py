@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modelbook.adapters.open_store import open_store
-from modelbook.core.run_log import RunEnded, RunStarted
+from modelbook.core.runs.run_log import RunEnded, RunStarted
 from modelbook.errors import BadInput, Exit, ModelbookError, Refused
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.lifecycle import Settled, settle

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from modelbook.adapters.store import Store
-from modelbook.core.checkpoints import keep
 from modelbook.core.records import StoredFile
-from modelbook.core.run_log import ArtifactStored, CheckpointStored, FileStored, NoteWritten, Stored
-from modelbook.core.run_state import replay
+from modelbook.core.runs.checkpoints import keep
+from modelbook.core.runs.run_log import ArtifactStored, CheckpointStored, FileStored, NoteWritten, Stored
+from modelbook.core.runs.run_state import replay
 from modelbook.core.storage import artifact_key, checkpoint_key, file_key, log_key
 from modelbook.errors import BadInput, IntegrityError, ModelbookError, ObjectExists, Refused, StoreError
 from modelbook.training.clock import timestamp, utc_now

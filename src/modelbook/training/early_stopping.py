@@ -4,12 +4,12 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Self
 
-from modelbook.core.run_log import StoppedEarly
 from modelbook.core.run_record import Trial
-from modelbook.core.run_state import series
-from modelbook.core.rungs import compared_at
-from modelbook.core.sweep import EarlyTerminate, Sweep
-from modelbook.core.trials import TrialResult
+from modelbook.core.runs.run_log import StoppedEarly
+from modelbook.core.runs.run_state import series
+from modelbook.core.sweeps.rungs import compared_at
+from modelbook.core.sweeps.sweep import EarlyTerminate, Sweep
+from modelbook.core.sweeps.trials import TrialResult
 from modelbook.errors import ModelbookError
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.peers import among_others

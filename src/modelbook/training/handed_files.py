@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from modelbook.core.pickles import HEAD, looks_like_pickle
 from modelbook.core.records import StoredFile
-from modelbook.core.run_log import ArtifactStored, FileStored
+from modelbook.core.runs.pickles import HEAD, looks_like_pickle
+from modelbook.core.runs.run_log import ArtifactStored, FileStored
 from modelbook.errors import BadInput
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.run_folder import copy_in, write_in

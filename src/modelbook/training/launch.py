@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelbook.adapters.store import Store
-from modelbook.core.run_log import Ending, RunEnded, Status, StoppedEarly
 from modelbook.core.run_record import RunRecord
-from modelbook.core.run_state import RunState
-from modelbook.core.sweep import Sweep
+from modelbook.core.runs.run_log import Ending, RunEnded, Status, StoppedEarly
+from modelbook.core.runs.run_state import RunState
+from modelbook.core.sweeps.sweep import Sweep
 from modelbook.errors import BadInput, ModelbookError
 from modelbook.training import torchrun
 from modelbook.training.child_environment import without_secrets

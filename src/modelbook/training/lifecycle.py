@@ -9,12 +9,12 @@ from types import MappingProxyType
 
 from modelbook.adapters.store import Store
 from modelbook.core.records import Timestamp
-from modelbook.core.resuming import differences
-from modelbook.core.run_log import ArtifactStored, NoteWritten, RunEnded, RunStarted
 from modelbook.core.run_record import RunRecord
-from modelbook.core.run_state import RunState, record_of, replay
+from modelbook.core.runs.resuming import differences
+from modelbook.core.runs.run_log import ArtifactStored, NoteWritten, RunEnded, RunStarted
+from modelbook.core.runs.run_state import RunState, record_of, replay
 from modelbook.core.storage import artifact_key, output_key, run_key, uri_of
-from modelbook.core.sweep import Sweep
+from modelbook.core.sweeps.sweep import Sweep
 from modelbook.errors import Refused, StoreError
 from modelbook.training.clock import Clock, timestamp
 from modelbook.training.delivery import Delivery, sweep_checkpoints
@@ -165,18 +165,24 @@ def _start(plan: RunPlan, attempt: int, time: Timestamp) -> RunStarted:
     )
 
 
+def is_alive(host: str, pid: int) -> bool:
+    """Whether that is another process of this machine, and lives."""
+    if host != socket.gethostname() or pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
 def _refuse_if_alive(state: RunState) -> None:
     last = state.attempts[-1]
-    if state.status != "running" or last.host != socket.gethostname() or last.pid == os.getpid():
-        return
-    try:
-        os.kill(last.pid, 0)
-    except OSError:
-        return
-    raise Refused(
-        f"run {state.start.run} is at work in process {last.pid} on this machine",
-        remedy="Wait for its end, or start this training as a run of its own.",
-    )
+    if state.status == "running" and is_alive(last.host, last.pid):
+        raise Refused(
+            f"run {state.start.run} is at work in process {last.pid} on this machine",
+            remedy="Wait for its end, or start this training as a run of its own.",
+        )
 
 
 def settle(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from modelbook.core.estimates import Estimated, fewest, mean, percentile
+from modelbook.core.measuring.estimates import Estimated, fewest, mean, percentile
 from modelbook.errors import BadInput
 from modelbook.training.gpus import Gpus
 from modelbook.training.machine import peak_memory
@@ -35,7 +35,7 @@ def measure(
 
     The result is ready for the suite's metrics, below `name` where one is given:
 
-    - `latency_ms.batch_<size>.p<percent>`, of n calls, with standard error and interval (core/estimates.py)
+    - `latency_ms.batch_<size>.p<percent>`, of n calls, with standard error and interval (core/measuring/estimates.py)
     - `throughput_per_s.batch_<size>`, inputs
     - `peak_memory_mib.process`, and `peak_memory_mib.cuda_<n>` by torch's allocator
     - `threads` of torch, where the process has imported it

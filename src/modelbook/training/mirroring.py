@@ -13,9 +13,9 @@ from select import select
 
 from modelbook.adapters.mlflow_run import MlflowRun
 from modelbook.adapters.open_store import open_store
-from modelbook.core.mlflow_view import STATUS, View, view_of, without_user_info
+from modelbook.core.exchange.mlflow_view import STATUS, View, view_of, without_user_info
 from modelbook.core.records import StoredFile
-from modelbook.core.run_log import NoteWritten, decode
+from modelbook.core.runs.run_log import NoteWritten, decode
 from modelbook.core.storage import file_key
 from modelbook.errors import Exit, ModelbookError
 from modelbook.training.clock import timestamp, utc_now

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
-from modelbook.core.run_log import Ending
+from modelbook.core.runs.run_log import Ending
 
 
 class Terminated(SystemExit):

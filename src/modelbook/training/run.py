@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from pydantic import JsonValue
 
-from modelbook.core.run_log import (
+from modelbook.core.runs.run_log import (
     CheckpointStored,
     Ending,
     MetricsLogged,

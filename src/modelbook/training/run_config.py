@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from modelbook.core.records import Frozen, RunId
 from modelbook.core.run_record import Code, DatasetUse, Environment, Trial
-from modelbook.core.sweep import Sweep
+from modelbook.core.sweeps.sweep import Sweep
 from modelbook.errors import BadInput
 
 RUN_ID, STORE, RUN_CONFIG = "MODELBOOK_RUN_ID", "MODELBOOK_STORE", "MODELBOOK_RUN_CONFIG"

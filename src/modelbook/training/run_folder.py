@@ -19,7 +19,7 @@ from pathlib import Path
 
 from modelbook.core.digests import prefixed
 from modelbook.core.records import StoredFile
-from modelbook.core.run_log import Event, RunEnded, Stored, decode, encode
+from modelbook.core.runs.run_log import Event, RunEnded, Stored, decode, encode
 from modelbook.errors import BadInput, Refused, StoreError
 from modelbook.training.run_config import FILE_NAME
 

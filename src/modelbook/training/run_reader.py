@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from modelbook.adapters.store import Store
-from modelbook.core.run_log import Event, decode
 from modelbook.core.run_record import RunRecord
+from modelbook.core.runs.run_log import Event, decode
 from modelbook.core.storage import log_key, run_key, uri_of
 from modelbook.errors import IntegrityError, ObjectMissing
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from modelbook.core.checkpoints import best_of, folder_name, is_better
-from modelbook.core.run_log import CheckpointRestored, CheckpointStored
-from modelbook.core.run_state import replay
+from modelbook.core.runs.checkpoints import best_of, folder_name, is_better
+from modelbook.core.runs.run_log import CheckpointRestored, CheckpointStored
+from modelbook.core.runs.run_state import replay
 from modelbook.core.storage import checkpoint_key, uri_of
 from modelbook.errors import BadInput, IntegrityError, ModelbookError, ObjectMissing, StoreError
 from modelbook.training.checkpoint_files import WholeState

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from modelbook.adapters.store import Store
-from modelbook.core.checkpoints import folder_name
-from modelbook.core.run_log import Ending, Event, RunEnded, Stored
+from modelbook.core.runs.checkpoints import folder_name
+from modelbook.core.runs.run_log import Ending, Event, RunEnded, Stored
 from modelbook.errors import BadInput, ModelbookError, StoreError
 from modelbook.training.clock import timestamp, utc_now
 from modelbook.training.delivery import Courier, Delivery

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from modelbook.core.records import StoredFile
-from modelbook.core.run_log import CheckpointStored
+from modelbook.core.runs.run_log import CheckpointStored
 from modelbook.errors import BadInput, ModelbookError, StoreError
 from modelbook.training.generators import GENERATORS, generator_states, set_generator_states
 from modelbook.training.peers import Peers

@@ -7,13 +7,13 @@ from modelbook.adapters.parallel import move_all
 from modelbook.adapters.store import Progress, Store
 from modelbook.core.digests import digest_of
 from modelbook.core.names import check_name
-from modelbook.core.run_log import RunStarted
+from modelbook.core.runs.run_log import RunStarted
 from modelbook.core.storage import sweep_key, uri_of
 from modelbook.core.strict_yaml import MAX_BYTES
-from modelbook.core.sweep import Sweep
-from modelbook.core.sweep_checks import load_sweep
-from modelbook.core.trials import Leg, TrialResult, check_owner, result_of, runs_of
-from modelbook.errors import BadInput, ObjectExists, ObjectMissing
+from modelbook.core.sweeps.sweep import Sweep
+from modelbook.core.sweeps.sweep_checks import load_sweep
+from modelbook.core.sweeps.trials import Leg, TrialResult, check_owner, result_of, runs_of, unreadable
+from modelbook.errors import BadInput, IntegrityError, ObjectExists, ObjectMissing
 from modelbook.training.run_reader import read_events
 
 _READERS = 8  # logs that are read at once
@@ -66,7 +66,8 @@ def list_sweeps(store: Store) -> list[str]:
 def read_trials(store: Store, sweep: Sweep, digest: str, *, known: Iterable[TrialResult] = ()) -> list[TrialResult]:
     """The trials of a sweep whose file has this digest, in the order of their numbers.
 
-    Of those among `known` that have ended nothing is read again: nothing changes them.
+    Of those among `known` that have ended nothing is read again: nothing changes them. One whose log is broken has
+    failed, and the others count. Raises BadInput where a run that is named as a trial is none of this file's.
     """
     settled = {one.leg: one for one in known if one.ended}
     prefix = f"runs/{sweep.name}-"
@@ -74,9 +75,12 @@ def read_trials(store: Store, sweep: Sweep, digest: str, *, known: Iterable[Tria
     runs = runs_of(sweep.name, names)
 
     def read(leg: Leg, run: str, _report: Progress) -> TrialResult:
-        events = read_events(store, run)
+        try:
+            events = read_events(store, run)
+        except (BadInput, IntegrityError) as error:
+            return unreadable(leg, run, f"its log cannot be read: {error}")
         start = events[0] if events and isinstance(events[0], RunStarted) else None
-        check_owner(start.trial if start else None, sweep.name, digest, run)
+        check_owner(start.trial if start else None, sweep.name, digest, leg)
         return result_of(sweep, leg, events)
 
     tasks = [partial(read, leg, run) for leg, run in runs.items() if leg not in settled]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelbook.core.weights import name_problem
+from modelbook.core.runs.weights import name_problem
 from modelbook.errors import BadInput, StoreError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelbook.core.records import StoredFile
-from modelbook.core.weights import name_problem
+from modelbook.core.runs.weights import name_problem
 from modelbook.errors import BadInput, StoreError
 from modelbook.training.handed_files import Write
 from modelbook.training.run_folder import measure

@@ -11,7 +11,7 @@ from modelbook.adapters.git import Repository
 from modelbook.adapters.github_api import GitHubApi, rate_limit_wait
 from modelbook.adapters.github_place import api_of, name_in, page_of
 from modelbook.adapters.open_github import open_api
-from modelbook.core.github_page import GitHubPage
+from modelbook.core.pages.github_page import GitHubPage
 from modelbook.errors import BadInput, ForgeError
 from tests.parts.fixtures import make_worktree
 from tests.parts.github.client import GitHubServer, secondary_limit

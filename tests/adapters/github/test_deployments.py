@@ -3,7 +3,7 @@
 import pytest
 
 from modelbook.adapters.github_deployments import GitHubDeployments
-from modelbook.core.deployment import Payload
+from modelbook.core.stages.deployment import Payload
 from modelbook.errors import ForgeError
 from tests.adapters.github.place import Json, Place
 from tests.made_fields import digest

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from modelbook.core.envelope import pre_authentication_encoding
+from modelbook.core.signing.envelope import pre_authentication_encoding
 from tests.parts.sigstore.authority import key_id, new_key
 
 ORIGIN = "log.sigstore.test"

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from sigstore.models import TransparencyLogEntry
 
-from modelbook.core.envelope import MEDIA_TYPE, PAYLOAD_TYPE, Statement, payload_of, pre_authentication_encoding
+from modelbook.core.signing.envelope import MEDIA_TYPE, PAYLOAD_TYPE, Statement, payload_of, pre_authentication_encoding
 from modelbook.core.trust import GITHUB
 from tests.parts.sigstore.authority import new_key
 from tests.parts.sigstore.server import SigstoreServer

@@ -24,12 +24,12 @@ from modelbook.commands._workspace import (
     registry_option,
     signer_option,
 )
-from modelbook.core.card_markdown import dataset_body
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import dump
 from modelbook.core.layout import dataset_folder
 from modelbook.core.names import check_name
-from modelbook.core.statements import dataset_statement
+from modelbook.core.pages.card_markdown import dataset_body
+from modelbook.core.signing.statements import dataset_statement
 
 
 @click.command(name="add", short_help="Add a file or folder as the next version.")

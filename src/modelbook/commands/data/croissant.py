@@ -12,7 +12,7 @@ from modelbook.adapters.store import Store
 from modelbook.commands._console import say
 from modelbook.commands._dataset_files import resolve_dataset, stored_files, verified_dataset
 from modelbook.commands._workspace import open_workspace, registry_option, rev_option
-from modelbook.core.croissant import croissant
+from modelbook.core.exchange.croissant import croissant
 from modelbook.core.layout import dataset_folder
 from modelbook.core.storage import uri_of
 

@@ -11,7 +11,7 @@ from modelbook.commands._console import say
 from modelbook.commands._dataset_files import verified_dataset
 from modelbook.commands._exporting import open_leaving
 from modelbook.commands._workspace import registry_option, rev_option
-from modelbook.core.cyclonedx import bill_of_materials
+from modelbook.core.exchange.cyclonedx import bill_of_materials
 
 
 @click.command(name="cyclonedx", short_help="Write a CycloneDX bill of materials (ML-BOM).")

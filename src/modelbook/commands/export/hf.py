@@ -9,7 +9,7 @@ from modelbook.commands._console import print_json, say
 from modelbook.commands._exporting import Leaving, open_leaving
 from modelbook.commands._pulling import pull_version
 from modelbook.commands._workspace import json_option, registry_option, rev_option
-from modelbook.core.huggingface_card import README, model_readme
+from modelbook.core.exchange.huggingface_card import README, model_readme
 from modelbook.core.layout import version_folder
 
 OTHER_README = "MODEL_CARD.md"

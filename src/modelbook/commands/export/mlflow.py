@@ -13,7 +13,7 @@ from modelbook.commands._exporting import open_leaving
 from modelbook.commands._pulling import pull_version
 from modelbook.commands._workspace import json_option, registry_option, rev_option
 from modelbook.core.addresses import without_credentials
-from modelbook.core.mlflow_version import source_of, version_tags
+from modelbook.core.exchange.mlflow_version import source_of, version_tags
 
 
 @click.command(name="mlflow", short_help="Register a version in an MLflow.")

@@ -9,8 +9,8 @@ from modelbook.adapters.gto_repository import GtoRepository
 from modelbook.commands._console import say
 from modelbook.commands._importing import Foreign, bring_all
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option, signer_option
-from modelbook.core.gto import GtoVersion, description_of, record_of, versions_of
-from modelbook.core.imports import names_here
+from modelbook.core.exchange.gto import GtoVersion, description_of, record_of, versions_of
+from modelbook.core.exchange.imports import names_here
 from modelbook.core.names import check_name
 from modelbook.errors import BadInput
 

@@ -7,15 +7,15 @@ import click
 from modelbook.adapters.mlflow_registry import MlflowRegistry
 from modelbook.commands._importing import Foreign, bring_all
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option, signer_option
-from modelbook.core.imports import names_here
-from modelbook.core.mlflow_import import (
+from modelbook.core.exchange.imports import names_here
+from modelbook.core.exchange.mlflow_import import (
     MlflowVersion,
     describing,
     description_of,
     record_of,
     stages_meant,
 )
-from modelbook.core.mlflow_view import RUN
+from modelbook.core.exchange.mlflow_view import RUN
 from modelbook.core.names import check_name
 
 

@@ -23,17 +23,17 @@ from modelbook.commands._workspace import (
     this_job,
 )
 from modelbook.core.documents import dump, validate
+from modelbook.core.experiments.online_evidence import verify_online
+from modelbook.core.experiments.online_input import GivenResults, read_results
+from modelbook.core.experiments.online_markdown import results_markdown
+from modelbook.core.experiments.sample_ratio import sample_ratio
 from modelbook.core.findings import Finding
 from modelbook.core.layout import online_path
 from modelbook.core.moments import period, written
 from modelbook.core.names import check_name
 from modelbook.core.online import OnlineResults
-from modelbook.core.online_evidence import verify_online
-from modelbook.core.online_input import GivenResults, read_results
-from modelbook.core.online_markdown import results_markdown
 from modelbook.core.registry import Registry
-from modelbook.core.sample_ratio import sample_ratio
-from modelbook.core.statements import online_statement
+from modelbook.core.signing.statements import online_statement
 from modelbook.core.strict_yaml import MAX_BYTES, Parsed
 from modelbook.errors import BadInput, Refused
 
@@ -132,6 +132,8 @@ def command(
 
 def _fetch(workspace: Workspace, file: Path | None, url: str | None, artifact: str | None) -> bytes:
     if file is not None:
+        if not file.is_file():
+            raise BadInput("there is no such file", where=str(file), remedy="Name the file of the results.")
         with explained(file, "read"), file.open("rb") as opened:
             return opened.read(MAX_BYTES + 1)
     if artifact is not None:

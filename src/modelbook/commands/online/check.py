@@ -6,20 +6,20 @@ from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_report
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
-from modelbook.core.better import Direction, asked_by
-from modelbook.core.divergence import Divergence, divergences, promotions
-from modelbook.core.divergence_markdown import (
+from modelbook.core.experiments.divergence import Divergence, divergences, promotions
+from modelbook.core.experiments.divergence_markdown import (
     divergence_body,
     divergence_occasion,
     divergence_title,
     divergence_topic,
 )
+from modelbook.core.experiments.proxy_evidence import Known, known_of
 from modelbook.core.findings import Finding, blocks
-from modelbook.core.history import UNSHALLOW
+from modelbook.core.judging.better import Direction, asked_by
 from modelbook.core.layout import model_folder, pointer_path
 from modelbook.core.names import check_name
-from modelbook.core.proxy_evidence import Known, known_of
-from modelbook.core.report import Report
+from modelbook.core.pages.report import Report
+from modelbook.core.stages.history import UNSHALLOW
 from modelbook.errors import Exit
 
 LABELS = ("modelbook", "divergence")

@@ -11,8 +11,8 @@ from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import counted, print_json, say
 from modelbook.commands._pruning import Pruning, open_pruning
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option
-from modelbook.core.prune_plan import LARGEST_PLAN, Planner, PrunePlan, check_binding, planned, read_plan
-from modelbook.core.prune_words import amount
+from modelbook.core.pruning.prune_plan import LARGEST_PLAN, Planner, PrunePlan, check_binding, planned, read_plan
+from modelbook.core.pruning.prune_words import amount
 from modelbook.errors import BadInput, Refused
 
 

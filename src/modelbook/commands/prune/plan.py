@@ -11,8 +11,8 @@ from modelbook.commands._proposing import proposal_fields
 from modelbook.commands._pruning import Pruning, open_pruning
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option
 from modelbook.core.layout import PRUNE
-from modelbook.core.prune_plan import Planner, PrunePlan, by_kind, read_plan, write_plan
-from modelbook.core.prune_words import amount, plan_markdown, sized
+from modelbook.core.pruning.prune_plan import Planner, PrunePlan, by_kind, read_plan, write_plan
+from modelbook.core.pruning.prune_words import amount, plan_markdown, sized
 from modelbook.errors import BadInput
 
 BRANCH = "prune/plan"

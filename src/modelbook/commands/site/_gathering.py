@@ -11,15 +11,15 @@ from modelbook.adapters.site_writer import stamp
 from modelbook.commands._beside import Beside
 from modelbook.commands._workspace import Workspace
 from modelbook.core import layout
-from modelbook.core.accounts import in_words, stages_told
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
-from modelbook.core.github_page import GitHubPage
-from modelbook.core.past import Past, past_of
+from modelbook.core.pages.github_page import GitHubPage
 from modelbook.core.registry import Registry
-from modelbook.core.site_version import Around, Stay
-from modelbook.core.tenure import tenures
-from modelbook.core.watched import WatchedFiles
+from modelbook.core.site.site_version import Around, Stay
+from modelbook.core.site.watched import WatchedFiles
+from modelbook.core.stages.accounts import in_words, stages_told
+from modelbook.core.stages.past import Past, past_of
+from modelbook.core.stages.tenure import tenures
 
 _RULES = (layout.POLICY, layout.TRUST, layout.TRUSTED_ROOT)
 

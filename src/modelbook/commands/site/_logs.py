@@ -6,9 +6,9 @@ from functools import partial
 from modelbook.adapters.parallel import move_all
 from modelbook.adapters.store import Progress, Store
 from modelbook.core.moments import moment
-from modelbook.core.site_pages import RunRow
-from modelbook.core.site_rows import person
-from modelbook.core.site_version import RunTold, told_of_run
+from modelbook.core.site.site_pages import RunRow
+from modelbook.core.site.site_rows import person
+from modelbook.core.site.site_version import RunTold, told_of_run
 from modelbook.errors import IntegrityError, ModelbookError
 from modelbook.training.run_reader import read_events
 

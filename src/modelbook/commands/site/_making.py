@@ -8,14 +8,13 @@ from modelbook.adapters.site_plots import curve_plot, series_plot, timeline_plot
 from modelbook.adapters.site_writer import OWN, own_file, write
 from modelbook.commands.site._gathering import Source
 from modelbook.core import layout
-from modelbook.core.dataset_lineage import dataset_signer
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
-from modelbook.core.expressions import parsed
-from modelbook.core.past import told_of
-from modelbook.core.report import gate_values
-from modelbook.core.site_manifest import Made
-from modelbook.core.site_pages import (
+from modelbook.core.exchange.dataset_lineage import dataset_signer
+from modelbook.core.judging.expressions import parsed
+from modelbook.core.pages.report import gate_values
+from modelbook.core.site.site_manifest import Made
+from modelbook.core.site.site_pages import (
     DatasetPage,
     DatasetVersion,
     Holding,
@@ -25,9 +24,10 @@ from modelbook.core.site_pages import (
     search_entries,
     series_of,
 )
-from modelbook.core.site_rows import Trained, VersionRow
-from modelbook.core.site_version import Around, RunTold, VersionPage, as_script, comparable, version_page
-from modelbook.core.verification import verify_dataset, verify_stage
+from modelbook.core.site.site_rows import Trained, VersionRow
+from modelbook.core.site.site_version import Around, RunTold, VersionPage, as_script, comparable, version_page
+from modelbook.core.stages.past import told_of
+from modelbook.core.verifying.verification import verify_dataset, verify_stage
 
 Files = dict[str, bytes]
 _FAILED = "error"

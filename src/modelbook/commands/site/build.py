@@ -36,10 +36,10 @@ from modelbook.commands.site._making import (
     own_digest,
 )
 from modelbook.core.documents import DocumentError
-from modelbook.core.site_manifest import Made
-from modelbook.core.site_pages import ModelPage, Overview, RunRow
-from modelbook.core.site_rows import VersionRow
-from modelbook.core.site_version import RunTold
+from modelbook.core.site.site_manifest import Made
+from modelbook.core.site.site_pages import ModelPage, Overview, RunRow
+from modelbook.core.site.site_rows import VersionRow
+from modelbook.core.site.site_version import RunTold
 from modelbook.core.unseen import plain
 from modelbook.errors import Exit, ModelbookError
 

@@ -11,7 +11,7 @@ from modelbook.adapters.workflow import event_inputs, in_workflow, set_outputs
 from modelbook.commands._console import print_json, say
 from modelbook.commands._sweeping import Sweeping, open_sweep
 from modelbook.commands._workspace import json_option, registry_option
-from modelbook.core.sweep_rounds import Round, next_round
+from modelbook.core.sweeps.sweep_rounds import Round, next_round
 from modelbook.errors import BadInput, Exit, Refused
 
 

@@ -11,10 +11,10 @@ from modelbook.commands._sweeping import Sweeping, open_sweep
 from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
 from modelbook.core.digests import digest_of
 from modelbook.core.names import check_name
-from modelbook.core.search_space import fits
 from modelbook.core.storage import run_key
-from modelbook.core.sweep_markdown import shown, sweep_markdown
-from modelbook.core.sweep_report import SweepReport, description_of, report_of
+from modelbook.core.sweeps.search_space import fits
+from modelbook.core.sweeps.sweep_markdown import shown, sweep_markdown
+from modelbook.core.sweeps.sweep_report import SweepReport, description_of, report_of
 from modelbook.errors import BadInput, Exit
 
 _SHOWN = 10
@@ -129,7 +129,7 @@ def show(report: SweepReport, *, as_json: bool, registers: bool) -> None:
     sweep, best = report.sweep, report.best
     counts = ", ".join(f"{count} {status}" for status, count in report.counts.items()) or "no trial yet"
     say(f"{sweep.name}: {counts}; {report.hours:.2f} GPU hours")
-    names = [name for name, one in sweep.parameters.items() if one.value is None]
+    names = [one.name for one in report.varied]
     rows = [
         {
             "trial": str(one.trial.leg),

@@ -11,9 +11,10 @@ from modelbook.commands._sweeping import Sweeping, open_sweep
 from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
 from modelbook.commands.sweep.report import make_report, register_the_best, show
 from modelbook.core.names import check_name
-from modelbook.core.sweep_markdown import shown
-from modelbook.core.sweep_rounds import Round, next_round, trials_to_come
-from modelbook.core.trials import Leg
+from modelbook.core.sweeps.search_space import varied
+from modelbook.core.sweeps.sweep_markdown import shown
+from modelbook.core.sweeps.sweep_rounds import Round, next_round, trials_to_come
+from modelbook.core.sweeps.trials import Leg
 from modelbook.errors import BadInput, Exit
 
 
@@ -39,7 +40,8 @@ def command(
     """Train the trials of FILE until its budget is spent, the best ones again with other seeds, and show the best.
 
     Ctrl-C ends the trials cleanly. Run again, they go on from their checkpoints, and the sweep from where it was; so do
-    trials that were killed, up to three times. Exit status 1 where no trial has a value.
+    trials that were killed, up to three times. Started on several machines at once, each trains what no other does.
+    Exit status 1 where no trial has a value.
 
     \b
     Example:
@@ -56,6 +58,8 @@ def command(
     report = make_report(sweeping)
     registers = bool(register_best) and report.settled
     show(report, as_json=as_json, registers=registers)
+    for leg, host in sweeping.under_way().items():
+        say(f"  trial {leg} is being trained by another process on {host}: run this again afterwards", as_json=as_json)
     if register_best and registers:
         register_the_best(sweeping, report, register_best, signer, forge_name, as_json=as_json)
     return Exit.YES if report.best and not last.broken else Exit.NO
@@ -68,14 +72,14 @@ def _size(sweeping: Sweeping) -> str:
 
 
 def _train_all(sweeping: Sweeping, pool: Pool, as_json: bool) -> tuple[Sweeping, Round]:
-    """Train until nothing is left; what is known then, and the last decision.
+    """Train until nothing is left that no other process trains; what is known then, and the last decision.
 
     Raises BadInput where a trial cannot even begin: the next one could not either.
     """
     attempts: dict[Leg, int] = {}  # that each one had when it was begun
     with pool, counted("training", trials_to_come(sweeping.sweep, sweeping.trials) or 0) as done:
         while True:
-            turn = next_round(sweeping.sweep, sweeping.trials, pool.legs)
+            turn = next_round(sweeping.sweep, sweeping.trials, {*pool.legs, *sweeping.under_way()})
             for leg in turn.legs[: pool.room]:
                 attempts[leg] = sweeping.attempts(leg)
                 pool.start(leg)
@@ -84,8 +88,10 @@ def _train_all(sweeping: Sweeping, pool: Pool, as_json: bool) -> tuple[Sweeping,
             leg, code, said = pool.wait()
             sweeping = sweeping.again()
             one = sweeping.of(leg)
-            elsewhere = code > 0 and one is not None and one.status == "running"  # what ends by itself says so
-            if code and (elsewhere or sweeping.attempts(leg) == attempts[leg]):
+            if code and leg in sweeping.under_way():
+                continue  # another process was the first to begin it
+            running = code > 0 and one is not None and one.status == "running"  # what ends by itself says so
+            if code and (running or sweeping.attempts(leg) == attempts[leg]):
                 raise BadInput(f"trial {leg} could not be trained:\n{said}", where=str(sweeping.path))
             done(int(one is not None and one.ended))
             say(_words(sweeping, leg), as_json=as_json)
@@ -95,7 +101,7 @@ def _words(sweeping: Sweeping, leg: Leg) -> str:
     one, sweep = sweeping.of(leg), sweeping.sweep
     if one is None:
         return f"trial {leg} left nothing"
-    names = [name for name, each in sweep.parameters.items() if each.value is None and name in one.params]
+    names = [each.name for each in varied(sweep) if each.name in one.params]
     params = ", ".join(f"{name} {shown(one, name)}" for name in names)
     came = one.status if one.value is None else f"{sweep.metric.name} {one.value:.6g}"
     problem = f" ({one.problem})" if one.problem else ""

@@ -9,7 +9,7 @@ from modelbook.commands._console import print_json, say
 from modelbook.commands._sweeping import asked, open_sweep
 from modelbook.commands._training import report_run, train_run
 from modelbook.commands._workspace import json_option, registry_option
-from modelbook.core.trials import parse_leg
+from modelbook.core.sweeps.trials import parse_leg
 from modelbook.errors import Exit
 
 

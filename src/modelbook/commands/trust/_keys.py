@@ -11,7 +11,7 @@ import click
 from modelbook.adapters.clock import now
 from modelbook.adapters.key_signer import KeySigner, open_key
 from modelbook.core.trust import GITHUB
-from modelbook.core.trust_expiry import later
+from modelbook.core.verifying.trust_expiry import later
 from modelbook.errors import BadInput
 
 Function = TypeVar("Function", bound=Callable[..., Any])

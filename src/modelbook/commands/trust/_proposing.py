@@ -21,13 +21,13 @@ from modelbook.commands._workspace import (
 from modelbook.commands.trust._signing import sign_at_hand
 from modelbook.core.documents import load_lines
 from modelbook.core.layout import TRUST, TRUSTED_ROOT, place_of
-from modelbook.core.markdown import inert
+from modelbook.core.pages.markdown import inert
 from modelbook.core.registry import Registry
-from modelbook.core.rules import check_rules
 from modelbook.core.trust import Trust
-from modelbook.core.trust_change import TRUST_FILES, WAITING, TrustVerdict, check_trust_change, signatures_of
-from modelbook.core.trust_edit import Draft
-from modelbook.core.trust_words import changes_in_words, listed
+from modelbook.core.verifying.rules import check_rules
+from modelbook.core.verifying.trust_change import TRUST_FILES, WAITING, TrustVerdict, check_trust_change, signatures_of
+from modelbook.core.verifying.trust_edit import Draft
+from modelbook.core.verifying.trust_words import changes_in_words, listed
 from modelbook.core.yaml_edit import rewrite
 from modelbook.errors import BadInput
 

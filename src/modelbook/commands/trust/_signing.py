@@ -9,7 +9,7 @@ from modelbook.adapters.ssh_signer import SshSigner, open_ssh_signer
 from modelbook.commands._workspace import default_key
 from modelbook.core.layout import TRUST, trust_signature_path
 from modelbook.core.registry import Registry
-from modelbook.core.statements import TRUST_NAMESPACE, trust_statement
+from modelbook.core.signing.statements import TRUST_NAMESPACE, trust_statement
 from modelbook.core.trust import Signer, Trust
 from modelbook.errors import Refused
 

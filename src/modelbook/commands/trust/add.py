@@ -7,7 +7,7 @@ import click
 from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
 from modelbook.commands.trust._keys import key_options, parse_time, read_key, workflow_fields
 from modelbook.commands.trust._proposing import dry_run_option, open_trust, propose
-from modelbook.core.trust_edit import Grant
+from modelbook.core.verifying.trust_edit import Grant
 
 
 @click.command(name="add", short_help="Trust somebody new, by a key or a workflow.")

@@ -8,9 +8,9 @@ from modelbook.commands._workspace import forge_option, json_option, reason_opti
 from modelbook.commands.trust._keys import parse_time
 from modelbook.commands.trust._proposing import Opened, dry_run_option, open_trust, propose
 from modelbook.core.digests import DIGEST_PATTERN
-from modelbook.core.signed_payloads import payloads_of
+from modelbook.core.signing.signed_payloads import payloads_of
 from modelbook.core.trust import Trust
-from modelbook.core.trust_words import key_bits
+from modelbook.core.verifying.trust_words import key_bits
 from modelbook.errors import BadInput
 
 _OF_A_WORKFLOW = re.compile(r"https://\S+|[1-9][0-9]*")  # a file with its ref, a repository, or a repository's number

@@ -8,12 +8,12 @@ from modelbook.adapters.clock import now
 from modelbook.adapters.trust_files import read_trust
 from modelbook.commands._console import print_json, print_table, say
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
-from modelbook.core import trust_words
-from modelbook.core.allowed_signers import allowed_signers
 from modelbook.core.layout import TRUST
+from modelbook.core.signing.allowed_signers import allowed_signers
 from modelbook.core.trust import Signer, Trust
-from modelbook.core.trust_change import check_trust_change
-from modelbook.core.trust_expiry import expires_soon, has_expired
+from modelbook.core.verifying import trust_words
+from modelbook.core.verifying.trust_change import check_trust_change
+from modelbook.core.verifying.trust_expiry import expires_soon, has_expired
 
 
 @click.command(name="show", short_help="Show who may sign what.")

@@ -18,7 +18,7 @@ from modelbook.commands.trust._proposing import (
 from modelbook.commands.trust._signing import root_signers, sign_at_hand
 from modelbook.core.layout import TRUST
 from modelbook.core.registry import Registry
-from modelbook.core.trust_change import check_trust_change
+from modelbook.core.verifying.trust_change import check_trust_change
 from modelbook.errors import BadInput, Exit, Refused
 
 

@@ -1,0 +1,1 @@
+"""What `doctor` says of a repository, its settings and its workflows."""

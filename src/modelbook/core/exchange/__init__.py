@@ -1,0 +1,1 @@
+"""What other tools read of a version, and what comes from them."""

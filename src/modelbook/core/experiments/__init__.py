@@ -1,0 +1,1 @@
+"""What users did, and which offline metric stands for it."""

@@ -1,0 +1,1 @@
+"""What of the store is kept, for how long, and why."""

@@ -1,0 +1,1 @@
+"""What may be asked of versions and runs, and how they differ."""

@@ -1,0 +1,1 @@
+"""What a training logged, where it stands, and what becomes of it."""

@@ -1,0 +1,1 @@
+"""The search for parameters: what is trained next, and which trial is the best."""
