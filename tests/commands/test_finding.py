@@ -136,6 +136,25 @@ def test_one_unreadable_card_is_named_and_the_rest_is_answered(tmp_path: Path) -
     assert "registry/models/fraud/versions/3/card.yaml:3: the key 'version' stands twice" in done.stderr
     assert modelbook(folder, "sql", "SELECT count(*) FROM versions").return_value == 1
     assert modelbook(folder, "lineage", "digits@1", "--downstream").return_value == 1
+    listed = modelbook(folder, "list", "fraud", "--json")
+    assert (listed.return_value, "versions/3/card.yaml:3" in listed.stderr) == (1, True)
+    assert [one["version"] for one in json.loads(listed.stdout)] == ["fraud@1", "fraud@2", "fraud@3"]
+    shown = modelbook(folder, "data", "show", "digits@1", "--json")
+    assert (shown.return_value, len(json.loads(shown.stdout)["used_by"])) == (1, 2)
+    assert "versions/3/card.yaml:3" in json.loads(shown.stdout)["problems"][0]
+
+
+def test_an_unreadable_pointer_or_dataset_card_hides_no_other(tmp_path: Path) -> None:
+    spoilt = some().pointer("fraud", "production", 1).put("models/fraud/stages/staging.yaml", "version: two\n")
+    folder = committed(tmp_path, spoilt.put("datasets/other/versions/1/card.yaml", "[\n"))
+    listed = modelbook(folder, "list", "--json")
+    assert listed.return_value == 1
+    assert [(one["model"], one["production"], one["staging"]) for one in json.loads(listed.stdout)] == [
+        ("fraud", 1, None),
+        ("spam", None, None),
+    ]
+    data = modelbook(folder, "data", "list", "--json")
+    assert (data.return_value, [one["dataset"] for one in json.loads(data.stdout)]) == (1, ["digits@1"])
 
 
 def test_a_narrow_terminal_and_one_without_colour_lose_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

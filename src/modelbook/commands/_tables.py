@@ -14,7 +14,7 @@ from modelbook.commands._console import counted, say
 from modelbook.commands._run_finding import all_runs, run_ids
 from modelbook.commands._workspace import open_workspace
 from modelbook.core.dataset import DatasetCard
-from modelbook.core.documents import DocumentError, load
+from modelbook.core.documents import load, noted
 from modelbook.core.findings import Finding
 from modelbook.core.layout import place_of
 from modelbook.core.pointer import StagePointer
@@ -86,10 +86,8 @@ class Tables:
     def _read(self, kind: type[Record], name: str) -> Iterator[Record]:
         """The documents of one kind of file; what cannot be read is a finding."""
         for path, data in read_kinds(self._repository, self._folder, self._commit, {name}).items():
-            try:
+            with noted(self.findings):
                 yield load(kind, data, f"{self._folder}/{path}")
-            except DocumentError as error:
-                self.findings += [one for one in error.findings if one not in self.findings]
 
     def _models(self) -> Rows:
         for one in self._read(RegisteredModel, "model"):
