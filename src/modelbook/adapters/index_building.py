@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from modelbook.adapters.git import Entry, Repository
 from modelbook.adapters.git_process import run_git
@@ -128,10 +129,14 @@ def _tell(
     """Put the versions of `listing`, or those of them that are `wanted`, into the index."""
     shares = list(_shares(folder, listing, wanted))
     work = partial(_read, repository, folder, dict(more or {}))
-    each = _ROUND // _SHARE
-    told = (lambda count: progress(count * _SHARE)) if progress else None
+    each, done = _ROUND // _SHARE, iter(shares)
+
+    def tell(count: int) -> None:
+        if progress:  # in which order they are done is not known, nor does it matter
+            progress(sum(sum(map(bool, one.versions)) for one in islice(done, count)))
+
     for at in range(0, len(shares), each):
-        found = spread(work, shares[at : at + each], worth=4, progress=told)
+        found = spread(work, shares[at : at + each], worth=4, progress=tell)
         index.change((), (one for part in found for one in part))
 
 

@@ -25,12 +25,17 @@ class Place(NamedTuple):
         return commit_of(self.repository, self.rev if self.rev and rev == "HEAD" else rev)
 
 
+def is_elsewhere(named: str) -> bool:
+    """Whether that names a registry which has to be fetched, and no folder."""
+    return named.startswith("github:") or "://" in named
+
+
 def find_registry(start: Path, named: str | None) -> Place:
     """Where the registry is that `named` names: a folder in whatever repository, or one elsewhere.
 
     Without a name it is the nearest `registry` above `start`. Raises BadInput where there is none.
     """
-    if named and (named.startswith("github:") or "://" in named):
+    if named and is_elsewhere(named):
         from modelbook.adapters.remote_registry import fetched, remote_of
 
         if remote := remote_of(named):

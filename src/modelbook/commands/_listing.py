@@ -54,7 +54,9 @@ def print_rows(rows: Rows, columns: Sequence[str], form: str, output: Path | Non
         print_json([{name: row.get(name) for name in columns} for row in rows])
         return
     else:
-        data = _text(rows, columns, form, empty).encode()
+        text = _text(rows, columns, form, empty)
+        # On a terminal CSV is read by a person.
+        data = (plain(text) if output is None and sys.stdout.isatty() else text).encode()
     if output is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)

@@ -2,17 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from modelbook.adapters.index_tables import Index
 from modelbook.adapters.registry_files import read_kinds, read_tenures
-from modelbook.adapters.registry_folder import find_registry
 from modelbook.adapters.sql_database import Table
 from modelbook.adapters.version_index import VersionIndex
 from modelbook.commands._console import counted, say
 from modelbook.commands._run_finding import all_runs, run_ids
-from modelbook.commands._workspace import open_workspace
+from modelbook.commands._workspace import open_workspace, registry_place
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import load, noted
 from modelbook.core.findings import Finding
@@ -56,7 +54,7 @@ class Tables:
 
     def __init__(self, rev: str, registry_folder: str | None) -> None:
         self._named = registry_folder
-        place = find_registry(Path.cwd(), registry_folder)
+        place = registry_place(registry_folder)
         self._repository, self._folder, self._commit = place.repository, place.folder, place.commit(rev)
         self.findings: list[Finding] = []
 
