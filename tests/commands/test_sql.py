@@ -7,7 +7,7 @@ import pytest
 from modelbook.adapters.sql_database import Table, ask
 from modelbook.errors import BadInput
 from tests.commands.test_diff import committed
-from tests.commands.test_finding import found, modelbook, some
+from tests.commands.test_finding import commit, found, modelbook, some
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,15 @@ def test_sql_reaches_nothing_outside_and_changes_nothing(query: str, folder: Pat
 def test_sql_that_would_run_for_ever_or_take_all_memory_is_stopped(query: str, seconds: float, says: str) -> None:
     with pytest.raises(BadInput, match=says):
         ask({}, query, seconds=seconds)
+
+
+def test_a_link_in_the_place_of_a_file_is_named_and_the_rest_is_answered(tmp_path: Path) -> None:
+    committed(tmp_path, some())
+    (tmp_path / "registry/models/fraud/stages/production.yaml").symlink_to("/etc/hostname")
+    commit(tmp_path, some())
+    done = modelbook(tmp_path, "sql", "SELECT ref FROM stages")
+    assert (done.return_value, done.stdout) == (1, "ref\nfraud@2\n")
+    assert "stages/production.yaml: a symbolic link is not allowed" in done.stderr
 
 
 def test_sql_is_checked_before_tables_are_gathered_and_a_time_is_told_as_one_of_utc(folder: Path) -> None:

@@ -83,7 +83,9 @@ class Tables:
 
     def _read(self, kind: type[Record], name: str) -> Iterator[Record]:
         """The documents of one kind of file; what cannot be read is a finding."""
-        for path, data in read_kinds(self._repository, self._folder, self._commit, {name}).items():
+        files, unsound = read_kinds(self._repository, self._folder, self._commit, {name})
+        self.findings += [one for one in unsound if one not in self.findings]
+        for path, data in files.items():
             with noted(self.findings):
                 yield load(kind, data, f"{self._folder}/{path}")
 
