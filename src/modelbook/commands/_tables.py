@@ -9,7 +9,7 @@ from modelbook.adapters.registry_files import read_kinds, read_tenures
 from modelbook.adapters.sql_database import Table
 from modelbook.adapters.version_index import VersionIndex
 from modelbook.commands._console import counted, say
-from modelbook.commands._run_finding import all_runs, run_ids
+from modelbook.commands._run_finding import all_runs
 from modelbook.commands._workspace import open_workspace, registry_place
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import load, noted
@@ -117,7 +117,7 @@ class Tables:
 
     def _runs(self) -> Rows:
         store = open_workspace(self._named, scope=["policy.yaml"]).store
-        told, found = all_runs(store, run_ids(store))
+        told, found = all_runs(store)
         self.findings += found
         columns = [*_of(RUN_FIELDS), "metrics", "params"]
         yield from ([facts.get(name) for name in columns] for facts in told)
