@@ -134,3 +134,20 @@ def test_simple_questions_are_the_databases_alone() -> None:
         query = parse_query(condition, VERSION_FIELDS)
         assert isinstance(query, Query)
         assert (len(answer(index, query, never, order=None, limit=None)[0]) == 1) == ("seconds" not in condition)
+
+
+def test_a_question_may_be_as_long_as_it_may_be() -> None:
+    """SQLite takes 1,000 brackets inside one another and joins 64 tables."""
+    metrics = {f"m{number}": float(number) for number in range(90)}
+    index, _ = indexed([{"metrics": metrics, "dirty": True}, {"metrics": metrics | {"m89": 0.0}, "tags": ["a", "b"]}])
+    for condition, found in (
+        ("dirty" + " && dirty" * 1000, [1]),
+        ("version == 9" + " || version == 2" * 500, [2]),
+        (f"version in [{', '.join(['2'] * 2000)}]", [2]),
+        (" && ".join(f"metrics.m{number} >= {number}.0" for number in range(90)), [1]),
+        (f"{' + '.join(f'metrics.m{number}' for number in range(50))} > 1224.0", [1, 2]),
+    ):
+        query = parse_query(condition, VERSION_FIELDS)
+        assert answer(index, query, lambda _: [], order=Order("tags", descending=True), limit=None)[0] == sorted(
+            found, reverse=True
+        ), condition

@@ -23,6 +23,8 @@ from modelbook.core.queries.query import Order, Query
 Judge = Callable[[Sequence[dict[str, Any]]], list[bool | str]]
 """For each facts whether the query finds them, or why there is no answer."""
 
+_JOINS = 50  # of the 64 that SQLite takes: quick, whereas what is looked up for each row is not
+
 
 def answer(
     index: Index, query: Query | None, judge: Judge, *, order: Order | None, limit: int | None
@@ -48,7 +50,7 @@ class _Statement:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._joined: dict[str, str] = {}
+        self._known: dict[str, str] = {}
         self.joins: list[str] = []
         self.values: dict[str, Any] = {}
 
@@ -64,20 +66,29 @@ class _Statement:
         top, _, inner = name.partition(".")
         if top in COLUMNS:
             return f'v."{top}"'
-        if name not in self._joined:
-            alias = self._joined[name] = f"j{len(self._joined)}"
-            if inner:
-                table = "numbers" if top in {"metrics", "reported"} else '"values"'
-                on = f"{alias}.id = v.id AND {alias}.name = {self._name(top, inner)}"
-                self.joins.append(f"{'' if needed else 'LEFT '}JOIN {table} {alias} ON {on}")
-            else:  # a list: its members side by side, as a person reads them
-                self.joins.append(
-                    f"""LEFT JOIN (SELECT id, group_concat(text, ', ') AS value FROM (
-                        SELECT t.id AS id, n.name AS text FROM texts t JOIN names n ON n.id = t.name
-                        WHERE n.field = {self._given(top)} ORDER BY t.id, t.at) GROUP BY id) {alias}
-                        ON {alias}.id = v.id"""  # noqa: S608 - what somebody wrote is given beside it
-                )
-        return f"{self._joined[name]}.value"
+        if name not in self._known:
+            self._known[name] = self._member(top, inner, needed=needed) if inner else self._list(top)
+        return self._known[name]
+
+    def _member(self, top: str, inner: str, *, needed: bool) -> str:
+        table, name = "numbers" if top in {"metrics", "reported"} else '"values"', self._name(top, inner)
+        if len(self.joins) >= _JOINS:
+            return f"(SELECT value FROM {table} WHERE id = v.id AND name = {name})"  # noqa: S608 - a number
+        alias = f"j{len(self.joins)}"
+        how = "" if needed else "LEFT "
+        self.joins.append(f"{how}JOIN {table} {alias} ON {alias}.id = v.id AND {alias}.name = {name}")
+        return f"{alias}.value"
+
+    def _list(self, field: str) -> str:
+        """A list: its members side by side, as a person reads them."""
+        alias = f"j{len(self.joins)}"
+        self.joins.append(
+            f"""LEFT JOIN (SELECT id, group_concat(text, ', ') AS value FROM (
+                SELECT t.id AS id, n.name AS text FROM texts t JOIN names n ON n.id = t.name
+                WHERE n.field = {self._given(field)} ORDER BY t.id, t.at) GROUP BY id) {alias}
+                ON {alias}.id = v.id"""  # noqa: S608 - what somebody wrote is given beside it
+        )
+        return f"{alias}.value"
 
     def _name(self, field: str, name: str) -> int:
         found = self._index.database.execute("SELECT id FROM names WHERE field = ? AND name = ?", (field, name))
@@ -95,7 +106,7 @@ class _Statement:
             case Not(part):
                 return f"(NOT {self._of(part)})"
             case Join(operator, parts):
-                return f"({(' AND ' if operator == '&&' else ' OR ').join(map(self._of, parts))})"
+                return _joined(" AND " if operator == "&&" else " OR ", list(map(self._of, parts)))
             case Flag(field):
                 return f"coalesce({self.value(field)}, 0)"
             case Member(literal, field):
@@ -143,6 +154,14 @@ class _Statement:
             return "NULL"
         types = "('text')" if isinstance(literal, str) else "('integer', 'real')"
         return f"(CASE WHEN typeof({value}) IN {types} THEN {compared} END)"
+
+
+def _joined(operator: str, parts: list[str]) -> str:
+    """All of them joined; each half by itself, since SQLite takes no more than 1,000 brackets inside one another."""
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    return f"({_joined(operator, parts[:half])}{operator}{_joined(operator, parts[half:])})"
 
 
 def _sql(operator: str) -> str:
