@@ -52,7 +52,7 @@ ATOMS = st.one_of(
     st.builds("description {} {}".format, OPERATORS, QUOTED),
     st.builds("{} {} {}".format, OPEN, OPERATORS, LITERALS),
     st.builds("{} {} {}".format, st.just("params.lr"), OPERATORS, LITERALS),
-    st.builds("{} in {}".format, QUOTED, st.sampled_from(["tags", "params"])),
+    st.builds("{} in {}".format, QUOTED | DIGITS, st.sampled_from(["tags", "params", "params.lr", "metrics.f1"])),
     st.builds("{} in [{}, {}]".format, MEASURED | OPEN, DIGITS, DIGITS),
     st.builds("description.{}({})".format, st.sampled_from(["startsWith", "endsWith", "contains"]), QUOTED),
     st.builds("{} {} {}".format, st.sampled_from(["dirty", "seconds", "description"]), OPERATORS, LITERALS),

@@ -75,6 +75,7 @@ def test_versions_are_found_as_a_gate_would_judge_them_and_sorted(folder: Path) 
     assert [row["ref"] for row in found(folder, "find", "params.lr * 10.0 == 1.0 && metrics.latency_ms < 12.0")] == [
         "fraud@1"
     ]
+    assert len(found(folder, "find", "8 in params.layers && model == 'spam'")) == 1
     assert len(found(folder, "find")) == 4
     assert len(found(folder, "find", "--limit", "2")) == 2
 

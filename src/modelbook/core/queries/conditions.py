@@ -237,7 +237,7 @@ def _refuse_other_kind(name: str, kind: str, literal: Literal) -> None:
 
 def _membership(left: list[Token], right: list[Token], fields: Mapping[str, Field]) -> Node:
     name, literal = _field(right, fields), _literal(left)
-    if name and fields[name].kind == "texts" and isinstance(literal, str):
+    if name and name in fields and fields[name].kind == "texts" and isinstance(literal, str):
         return Member(literal, name)
     name = _field(left, fields)
     if not name or [word for _, word, _ in (*right[:1], *right[-1:])] != ["[", "]"] or len(right) < 3:
