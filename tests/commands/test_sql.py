@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from modelbook.adapters.sql_database import Table, ask
@@ -71,6 +72,33 @@ def test_sql_reaches_nothing_outside_and_changes_nothing(query: str, folder: Pat
 def test_sql_that_would_run_for_ever_or_take_all_memory_is_stopped(query: str, seconds: float, says: str) -> None:
     with pytest.raises(BadInput, match=says):
         ask({}, query, seconds=seconds)
+
+
+def test_a_parquet_file_has_the_columns_of_the_answer_and_no_guessed_types(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "answer.parquet"
+
+    def types(query: str) -> dict[str, str]:
+        done = modelbook(folder, "sql", query, "--format", "parquet", "--output", str(file))
+        assert not done.exception, done.exception
+        read = duckdb.read_parquet(str(file))
+        return dict(zip(read.columns, map(str, read.dtypes), strict=True))
+
+    assert types("SELECT ref, created, version, tags, revoked, seconds FROM versions") == {
+        "ref": "VARCHAR",
+        "created": "VARCHAR",
+        "version": "BIGINT",
+        "tags": "VARCHAR[]",
+        "revoked": "BOOLEAN",
+        "seconds": "DOUBLE",
+    }
+    assert list(types("SELECT ref, tags FROM versions WHERE false")) == ["ref", "tags"]
+    for where in ("true", "false"):
+        assert types(f"""SELECT '2026-01-01' AS "a', '}}]""b", NULL AS e WHERE {where}""") == {
+            """a', '}]"b""": "VARCHAR",
+            "e": "VARCHAR",
+        }
+    assert types("SELECT {'a': 1} AS s, 2 ** 70 AS d, [1] AS l") == {"s": "JSON", "d": "DOUBLE", "l": "JSON"}
+    assert duckdb.read_parquet(str(file)).project("s->>'a'").fetchall() == [("1",)]
 
 
 def test_a_link_in_the_place_of_a_file_is_named_and_the_rest_is_answered(tmp_path: Path) -> None:

@@ -56,6 +56,21 @@ def upstream(registry: Registry, model: str, version: int) -> Thing:
     return replace(_version(registry, model, version, "", {f"{model}@{version}"}, _DEEPEST), stages=stages)
 
 
+def absent(registry: Registry, model: str, version: int) -> set[str]:
+    """The models of ancestors whose cards are not in `registry`, as far as these are known."""
+    found, seen, waiting = set[str](), set[tuple[str, int]](), [(model, version)]
+    while waiting:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if registry.card_path(*one) in registry.files:
+            waiting += [(parent.model, parent.version) for parent in registry.card(*one).lineage.parents]
+        else:
+            found.add(one[0])
+    return found
+
+
 def _version(registry: Registry, model: str, version: int, role: str, seen: set[str], deep: int) -> Thing:
     card = registry.card(model, version)
     says: tuple[str, ...] = (f"registered {card.created}",)
