@@ -1,5 +1,6 @@
 """What every test may use, and what holds for all of them."""
 
+import gc
 import os
 import signal
 
@@ -13,8 +14,12 @@ os.environ["MODELBOOK_CACHE_SIZE"] = "0"
 # Each of the many processes that tests start would compile again what it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# A shell that starts the tests in the background has Ctrl-C ignored by all that they start.
+# A shell that starts the tests in the background has Ctrl-C ignored by all that they start, and nohup a hang-up.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# What is collected lives to the end: it is not looked through for circles, neither while it grows nor ever after.
+gc.disable()
 
 # The same examples everywhere, and no clock in a verdict: a loaded machine is no reason to fail.
 settings.register_profile("modelbook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -37,6 +42,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Those that may take longer than the rest say so by a time limit of their own.
     """
     items.sort(key=_limit, reverse=True)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def _limit(item: pytest.Item) -> float:

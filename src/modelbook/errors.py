@@ -39,6 +39,11 @@ class ModelbookError(Exception):
         text = f"{place}: {self.message}" if place else self.message
         return f"{text}\n  {self.remedy}" if self.remedy else text
 
+    @property
+    def headline(self) -> str:
+        """Where, and what is wrong: without what to do."""
+        return str(self).partition("\n")[0]
+
 
 class BadInput(ModelbookError):
     """The words, files or state that were handed in are wrong."""

@@ -15,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import modelbook
+from modelbook.adapters.workers import uncollected
 from modelbook.core.evaluation import Metric
 from modelbook.errors import BadInput
 from modelbook.training.gpus import Gpus
 from modelbook.training.machine import peak_memory
 from modelbook.training.measuring import measure
-from modelbook.training.stopwatch import MOST, batches, nanoseconds, no_garbage_collection, until, warm_up
+from modelbook.training.stopwatch import MOST, batches, nanoseconds, until, warm_up
 
 MS = 1_000_000  # nanoseconds
 
@@ -160,12 +161,12 @@ def test_what_cannot_be_measured_is_refused_before_anything_is(wrong: dict[str, 
 
 
 def test_the_garbage_collector_rests_and_is_put_back_as_it_was() -> None:
-    with pytest.raises(ZeroDivisionError), no_garbage_collection():
+    with pytest.raises(ZeroDivisionError), uncollected():
         _ = 1 // int(gc.isenabled())
     assert gc.isenabled()
     gc.disable()
     try:
-        with no_garbage_collection():
+        with uncollected():
             pass
         assert not gc.isenabled()
     finally:

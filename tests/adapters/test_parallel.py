@@ -9,7 +9,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from modelbook.adapters.parallel import Budget, Crew, move_all
+from modelbook.adapters.parallel import Crew, move_all
 from modelbook.adapters.store import Progress
 from modelbook.errors import BadInput, IntegrityError, Interrupted
 from tests.parts.stores import FolderPlace
@@ -143,25 +143,6 @@ def test_stopped_transfers_leave_nothing_behind(tmp_path: Path) -> None:
         move_all([put, fails], workers=2)
     assert place.present() == {}
     assert place.unfinished() == []
-
-
-def test_a_budget_makes_the_next_one_wait() -> None:
-    budget = Budget(10)
-    assert budget.take(6) == 6
-    taken = threading.Event()
-
-    def take() -> None:
-        budget.take(5)
-        taken.set()
-
-    thread = threading.Thread(target=take)
-    thread.start()
-    assert not taken.wait(0.05)
-    budget.give(6)
-    assert taken.wait(WAIT)
-    thread.join()
-    budget.give(5)
-    assert budget.take(1000) == 10  # more than there is: all, when nobody else holds any
 
 
 def test_threads_end_when_there_is_nothing_to_do() -> None:

@@ -198,7 +198,7 @@ def test_a_run_that_was_taken_up_again_stays(rclone: S3Server, monkeypatch: pyte
 
 
 def test_the_file_of_a_sweep_stays_where_a_trial_began_meanwhile(tmp_path: Path) -> None:
-    store, key = DirectoryStore(tmp_path), "sweeps/lr/sweep.yaml"
+    store, key = DirectoryStore(tmp_path, f"file:{tmp_path}"), "sweeps/lr/sweep.yaml"
     store.put_bytes(key, b"name: lr\n")
     os.utime(tmp_path / key, (0, 0))
     plan = planned(store)

@@ -124,7 +124,7 @@ def test_what_another_run_trained_is_not_proposed(keyless: Keyless) -> None:
     keyless.github.set_claims(iss=GITHUB, repository=REPOSITORY, sha="c" * 40, run_id="1002")
     done = keyless.bench.run("register", "toy", "--run", run, *signer, env=keyless.job | {"GITHUB_RUN_ID": "1002"})
     assert done.code == 1, done.text
-    assert "what was signed would not verify, so it is not proposed" in done.err
+    assert "it could never be merged, so it is not proposed" in done.err
     assert f"it was signed in https://github.com/{REPOSITORY}/actions/runs/1002/attempts/1" in done.err
     assert "says that it was made by github:acme/toys/1001/train" in done.err
     assert keyless.bench.git("branch", "--list", "register/*") == ""

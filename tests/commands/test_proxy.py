@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from modelbook.adapters.github_api import GitHubApi
 from tests.made import Made
 from tests.parts.desks import Desk
 from tests.parts.github.client import GitHubServer
@@ -222,6 +223,23 @@ def test_another_promotion_after_it_was_closed_is_another_issue_and_while_it_is_
     office.desk.run("online", "check", "--issue")
     assert len(office.state["issues"]) == 1
     office.ask("PATCH", f"/issues/{issue['number']}", {"state": "closed"})
+    office.desk.run("online", "check", "--issue")
+    assert len(office.state["issues"]) == 2
+
+
+def test_of_two_that_look_at_once_one_issue_stays_open(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    opening = GitHubApi.post
+
+    def just_before_us(api: GitHubApi, what: str, path: str, body: dict[str, Any], **more: Any) -> Any:
+        if path == "/issues" and not office.state["issues"]:
+            assert office.ask("POST", path, body)[0] == 201
+        return opening(api, what, path, body, **more)
+
+    monkeypatch.setattr(GitHubApi, "post", just_before_us)
+    code, said = office.desk.run("online", "check", "--issue")
+    issues = {issue["number"]: issue["state"] for issue in office.state["issues"]}
+    assert (code, list(issues.values())) == (1, ["open", "closed"]), said
+    assert f"/issues/{min(issues)}" in said
     office.desk.run("online", "check", "--issue")
     assert len(office.state["issues"]) == 2
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -97,6 +98,15 @@ def test_a_sweep_runs_to_its_best_through_a_kill_and_is_registered(table: Workbe
     again = table.run("sweep", "run", file)
     assert (again.code, "next: modelbook register" in again.out) == (0, True), "it is over, and nothing is trained"
     assert len(report(table)["trials"]) == 5
+
+    table.ok("site", "build", "--output", "out")
+    page, version = ((table.root / "out" / name).read_text() for name in ("sweeps/pace.html", "models/toy/1.html"))
+    text = " ".join(re.sub("<[^>]+>", " ", page).split())
+    seeds = "mean and deviation over 2 seeds It became toy@1"
+    assert f"Best {best['mean']:.6g} ± 0.00071 trial {best['trial']}, {seeds}" in text
+    assert "4 completed and 1 with other seeds" in text
+    assert (table.root / "out/sweeps/pace/history.svg").is_file()
+    assert '<a href="../../sweeps/pace.html">pace</a>' in version
 
 
 def test_a_changed_file_is_another_sweep_which_may_inherit(table: Workbench) -> None:
@@ -204,6 +214,7 @@ def test_what_cannot_be_meant_is_said(table: Workbench) -> None:
     assert done.code == 1
     assert "trial 1: failed (it never logged 'accuracy')" in done.out
     assert "no trial logged 'accuracy'; they logged: acc" in done.out
+    assert "give the sweep another name" in done.out
     assert table.run("sweep", "plan", file).code == 1
 
     two = write(table, "sweep-2.yaml", name="pace-2")

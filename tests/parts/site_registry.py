@@ -17,8 +17,10 @@ from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.core import layout
 from modelbook.core.runs.run_log import CheckpointStored, Event, MetricsLogged, RunEnded, RunStarted, encode
 from modelbook.core.storage import log_key
+from modelbook.core.sweeps.trials import run_of
 from tests.made import POLICY, Made
 from tests.made_fields import STORE, digest
+from tests.parts import site_sweeps
 
 FOLDER_STORE = "file:.modelbook/store"
 BEGAN = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
@@ -40,6 +42,8 @@ MACHINE = {
 UNREADABLE = ("churn", 4)
 UNSIGNED = ("churn", 3)
 REVOKED = ("fraud-detector", 9)
+SWEPT = {("fraud-detector", 12): run_of(site_sweeps.NAME, site_sweeps.BEST)}
+"""The versions whose run was a trial of a sweep."""
 
 
 class Team(Made):
@@ -69,7 +73,7 @@ class Team(Made):
 
     def train(self, model: str, version: int, skill: float, data: str, **fields: Any) -> None:
         """A version that was trained and measured, in two commits."""
-        run = f"{self.now:%Y%m%dt%H%M%S}-{digest(f'{model} {version}')[7:15]}"
+        run = SWEPT.get((model, version)) or f"{self.now:%Y%m%dt%H%M%S}-{digest(f'{model} {version}')[7:15]}"
         files = [("model.safetensors", 48_211_904 + version), ("config.json", 612)]
         hours = 2 + self._random.random() * 5
         started = (self.now - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -219,9 +223,10 @@ def write(made: Team, root: Path) -> None:
     registry = made.registry
     for model in registry.models():
         for version in registry.versions(model):
-            if (model, version) != UNREADABLE:
+            if (model, version) not in {UNREADABLE, *SWEPT}:
                 card = registry.card(model, version)
                 store.put_bytes(log_key(card.run.id, 1), encode(_log(card.model_dump(mode="json"), version)))
+    site_sweeps.put_sweeps(store, ATTACK)
 
 
 def _commit(at: datetime, message: str, files: Mapping[str, bytes | None]) -> bytes:

@@ -92,7 +92,11 @@ class BucketPlace:
         """Another store of the same place: another process, as far as S3 can tell."""
         uri = f"s3://{self.bucket}/{self.prefix}"
         client = _client(self.endpoint)
-        return S3Store(self.bucket, self.prefix, uri, part_size=part_size, parallel=3, client=client)
+        return S3Store(self.bucket, self.prefix, uri, part_size=part_size, client=client)
+
+    def new_client(self) -> Any:
+        """The client that a store of this place has."""
+        return _client(self.endpoint).get()
 
     def plant(self, name: str, data: bytes) -> None:
         """See `Place.plant`."""

@@ -23,9 +23,9 @@ class Unsteady(DirectoryStore):
             if self.left < 0:
                 raise Killed
 
-    def put_bytes(self, key: str, data: bytes) -> Stored:
+    def put_bytes(self, key: str, data: bytes, *, named: bool = False) -> Stored:
         self.step()
-        return super().put_bytes(key, data)
+        return super().put_bytes(key, data, named=named)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         self.step()

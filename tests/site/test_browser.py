@@ -30,6 +30,9 @@ KINDS = (
     "datasets.html",
     "datasets/transactions.html",
     "runs.html",
+    "sweeps.html",
+    "sweeps/fraud-rate.html",
+    "sweeps/fraud-depth.html",
     COMPARED,
 )
 
@@ -88,6 +91,7 @@ def test_search_finds_models_versions_datasets_tags_and_commits_by_the_keyboard(
         ("fraud", "fraud-detector"),
         ("fraud-detector@7", "fraud-detector@7"),
         ("transactions", "transactions"),
+        ("fraud-rate bayes", "fraud-rate"),
         ("production fraud", "fraud-detector@13"),
         ("baseline churn", "churn@1"),
         (commit, "fraud-detector@13"),
@@ -172,6 +176,7 @@ def test_what_a_card_says_is_text_whatever_it_looks_like(shared_page: "Page", bu
     for what in (
         "models/sentiment/4.html",
         "models/sentiment/promotions.html",
+        "sweeps/fraud-depth.html",
         "compare.html?v=sentiment@4&v=sentiment@3",
     ):
         page.goto(built.uri(what))

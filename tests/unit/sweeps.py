@@ -50,6 +50,8 @@ def trial(number: int, value: float | None = None, repeat: int = 0, **fields: An
         "attempts": 1,
         "logged": ("accuracy",),
         "commit": "a" * 40,
+        "began": at(number % 60),
+        "by": "Ada <ada@example.org>",
         "problem": "it broke" if value is None else None,
     }
     return TrialResult(**known | fields)

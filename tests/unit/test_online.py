@@ -87,6 +87,7 @@ def test_it_is_of_these_very_cards_and_recorded_by_none_that_trained_them() -> N
     assert codes(two().online(job=TRAINING_JOB)) == {"graded-by-trainer"}
     trained = two().version("digits", 3, run=run_in("github:acme/models/77/train"))
     assert codes(trained.online(arms={1: GOOD, 3: GOOD}, job="github:acme/models/77/online")) == {"graded-by-trainer"}
+    assert codes(trained.online(arms={1: GOOD, 3: GOOD}, job="github:Acme/models/77/x")) == {"graded-by-trainer"}
     assert codes(trained.online(arms={1: GOOD, 3: GOOD}, job="github:acme/models/78/online")) == set()
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -23,9 +24,15 @@ def verdicts(history: History) -> dict[str, ProxyVerdict]:
     return {one.pair.offline: one for one in judge([pair for pair in pairs if isinstance(pair, Pair)])}
 
 
+@cache
+def simulated(make: Callable[[int], History]) -> list[dict[str, ProxyVerdict]]:
+    """The verdicts on each metric of SEEDS histories."""
+    return [verdicts(make(seed)) for seed in range(SEEDS)]
+
+
 def rates(make: Callable[[int], History]) -> Counter[str]:
-    """How often each verdict on the metric `asked` is reached, of SEEDS histories."""
-    return Counter(verdicts(make(seed))["asked"].verdict for seed in range(SEEDS))
+    """How often each verdict on the metric `asked` is reached."""
+    return Counter(found["asked"].verdict for found in simulated(make))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +63,7 @@ def test_without_segments_nobody_could_see_the_paradox() -> None:
 
 def test_looking_at_many_metrics_does_not_find_one_by_chance() -> None:
     """Of all that are of no use, at most one history in twenty has one that is called anything."""
-    named = sum(any(one.verdict != "none" for one in verdicts(of_no_use(seed)).values()) for seed in range(SEEDS))
+    named = sum(any(one.verdict != "none" for one in found.values()) for found in simulated(of_no_use))
     assert named <= 0.05 * SEEDS
 
 

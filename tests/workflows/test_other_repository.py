@@ -209,10 +209,11 @@ def test_it_trains_grades_and_promotes_with_our_workflows(fraud: Caller) -> None
     fraud.merge("promote/fraud-1-to-staging")
     serve_and_fail_to_sign(fraud, run_id)
 
-    for run in fraud.runs:
+    secrets = [fraud.s3.secret_key, APP_TOKEN, *fraud.act.tokens]
+    for number, run in enumerate(fraud.runs):
         assert "an impostor ran" not in run.log
-        secrets = [fraud.s3.secret_key, APP_TOKEN, *fraud.act.tokens]
-        run.assert_no_secret(secrets, fraud.github.log_file.read_text(), fraud.s3.log)
+        # The servers' logs speak of all runs: once is enough.
+        run.assert_no_secret(secrets, *(() if number else (fraud.github.log_file.read_text(), fraud.s3.log)))
 
 
 def train_and_register(fraud: Caller) -> str:

@@ -75,13 +75,21 @@ class BlobCache:
         self.most = most
 
     def fetch(
-        self, store: Store, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None
+        self,
+        store: Store,
+        key: str,
+        target: Path,
+        *,
+        digest: str,
+        size: int,
+        progress: Progress | None = None,
+        synced: bool = True,
     ) -> None:
         """As `Store.fetch`, from the cache if the bytes are in it; what had to be fetched is in it then."""
         if size < WORTH or size > self.most or not store.uri.startswith("s3:"):  # a folder is as near as the cache is
-            store.fetch(key, target, digest=digest, size=size, progress=progress)
+            store.fetch(key, target, digest=digest, size=size, progress=progress, synced=synced)
         elif not self._brought(target, digest, size, progress):
-            store.fetch(key, target, digest=digest, size=size, progress=progress)
+            store.fetch(key, target, digest=digest, size=size, progress=progress, synced=synced)
             with suppress(OSError):  # no place, no right: the pull itself is done
                 self._keep(target, digest, size)
 

@@ -59,9 +59,9 @@ class DirectoryStore:
         with SourceFile(source, digest) as file:
             return self._put(key, file, progress)
 
-    def put_bytes(self, key: str, data: bytes) -> Stored:
+    def put_bytes(self, key: str, data: bytes, *, named: bool = False) -> Stored:
         """See `Store.put_bytes`."""
-        return self._put(key, SourceBytes(data), None)
+        return self._put(key, SourceBytes(data), None, named=named)
 
     def read_bytes(self, key: str, *, limit: int) -> bytes:
         """See `Store.read_bytes`."""
@@ -87,7 +87,16 @@ class DirectoryStore:
         finally:
             os.close(descriptor)
 
-    def fetch(self, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None) -> None:
+    def fetch(
+        self,
+        key: str,
+        target: Path,
+        *,
+        digest: str,
+        size: int,
+        progress: Progress | None = None,
+        synced: bool = True,
+    ) -> None:
         """See `Store.fetch`."""
         path, where = self._path(key), uri_of(self.uri, key)
 
@@ -97,7 +106,7 @@ class DirectoryStore:
                 check_promised(os.fstat(descriptor).st_size, size, where)
                 yield partial(_fill, descriptor, path)
 
-        land(opened, target, digest=digest, size=size, where=where, progress=progress)
+        land(opened, target, digest=digest, size=size, where=where, progress=progress, synced=synced)
 
     def stat(self, key: str) -> ObjectInfo | None:
         """See `Store.stat`."""
@@ -135,9 +144,11 @@ class DirectoryStore:
                             count += 1
         return count
 
-    def _put(self, key: str, source: Source, progress: Progress | None) -> Stored:
+    def _put(self, key: str, source: Source, progress: Progress | None, *, named: bool = False) -> Stored:
         path, where = self._path(key), uri_of(self.uri, key)
         present = self.stat(key)
+        if present is not None and named and present.size == source.size:
+            return source.stored()
         if present is not None:
             return accept_present(present, self.stream(key), source, where, progress)
         with self._unfinished() as unfinished:

@@ -118,6 +118,6 @@ def _md5(file: Path, pointer: DvcPointer) -> str:
     seen = ContentMd5(text_md5=pointer.text_md5)
     with SourceFile(file) as source:
         for chunk in source.chunks(CHUNK):
-            seen.update(chunk)
+            seen.update(bytes(chunk))
         source.stored()
     return seen.hexdigest()

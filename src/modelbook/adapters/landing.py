@@ -15,26 +15,39 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from modelbook.adapters.file_errors import explained
-from modelbook.adapters.ranges import RANGE, Fill, in_order
+from modelbook.adapters.parallel import move_all
+from modelbook.adapters.ranges import RANGE, After, Fill, in_order
 from modelbook.adapters.store import Progress
 from modelbook.adapters.store_contract import not_as_promised
 from modelbook.core.digests import hex_of, prefixed
 from modelbook.errors import IntegrityError, Interrupted, StoreError
 
 PART = ".modelbook-*.part"  # the names, as a pattern, of files that wait here to be whole
-_WRITTEN_AT_ONCE = 64 * 1024  # bytes
+_WRITTEN_AT_ONCE = 32 * 1024  # bytes
+_SYNCED_AT_ONCE = 8
 Opener = Callable[[], AbstractContextManager[Fill]]
 """Opens the object of the promised size, for as long as its block lasts. Raises IntegrityError for another size."""
 
 
-def land(opened: Opener, target: Path, *, digest: str, size: int, where: str, progress: Progress | None = None) -> None:
+def land(
+    opened: Opener,
+    target: Path,
+    *,
+    digest: str,
+    size: int,
+    where: str,
+    progress: Progress | None = None,
+    synced: bool = True,
+) -> None:
     """Write the object that `opened` gives to `target`, which appears only if it is `size` bytes with `digest`.
 
     Folders above `target` are made; what stood at `target` is replaced. Whatever ends this early (other bytes, a full
     disk), nothing new is left behind, unless it is a kill, Ctrl-C or the store: then the next call goes on with the
-    ranges that had arrived. `where` is the URI that an IntegrityError names.
+    ranges that had arrived. `where` is the URI that an IntegrityError names. Not `synced`, it is for `sync_below`, when
+    the whole folder is there, to make it outlive a power cut: one wait for the disk instead of two a file.
     """
     with _folder(target.parent), explained(target, "write"), _part(target, digest) as (out, temporary):
         landing = _Landing(out, digest, size, where, progress)
@@ -43,9 +56,11 @@ def land(opened: Opener, target: Path, *, digest: str, size: int, where: str, pr
             if not landing.completed(opened):
                 landing.begin_anew()
                 landing.completed(opened)
-            os.fsync(out)
+            if synced:
+                os.fsync(out)
             temporary.replace(target)
-            _sync_folder(target.parent)
+            if synced:
+                sync(target.parent)
         except BaseException as error:
             if landing.arrived < RANGE or not may_go_on(error):
                 with suppress(OSError):
@@ -101,6 +116,7 @@ class _Landing:
     def __init__(self, out: int, digest: str, size: int, where: str, progress: Progress | None) -> None:
         self.arrived = 0
         self._seen = hashlib.sha256()
+        self._writing = Lock()
         self._out, self._digest, self._size, self._where, self._progress = out, digest, size, where, progress
 
     def take_up(self) -> None:
@@ -119,7 +135,7 @@ class _Landing:
         taken_up = self.arrived > 0
         if self.arrived < self._size or not taken_up:
             with opened() as fill:
-                self._pass(self._written(fill), self._size)
+                self._pass(fill, self._size, self._write)
         actual = prefixed(self._seen.hexdigest())
         if actual != self._digest and not taken_up:
             raise not_as_promised(self._where, f"{self._digest} was promised, {actual} is there")
@@ -131,17 +147,14 @@ class _Landing:
         self._seen = hashlib.sha256()
         self._moved(-self.arrived)
 
-    def _pass(self, fill: Fill, end: int) -> None:
-        for view in in_order(fill, self.arrived, end):
+    def _pass(self, fill: Fill, end: int, after: After | None = None) -> None:
+        for view in in_order(fill, self.arrived, end, after=after):
             self._seen.update(view)
             self._moved(len(view))
 
-    def _written(self, fill: Fill) -> Fill:
-        def filled(at: int, view: memoryview) -> None:
-            fill(at, view)
+    def _write(self, at: int, view: memoryview) -> None:
+        with self._writing:  # the kernel lets one at a time, and those that wait there spin
             write_at(self._out, at, view)
-
-        return filled
 
     def _moved(self, count: int) -> None:
         self.arrived += count
@@ -159,7 +172,7 @@ def _first_hole(descriptor: int, end: int) -> int:
         return end
 
 
-def write_all(out: int, data: bytes) -> None:
+def write_all(out: int, data: bytes | memoryview) -> None:
     """Write all of `data` to the file descriptor `out`; a raw write may take less than it was given."""
     view = memoryview(data)
     while view:
@@ -186,13 +199,26 @@ def write_at(out: int, at: int, view: memoryview) -> None:
         at, view = at + count, view[count:]
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the names in `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Make the bytes of a file, or the names in a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_below(folder: Path) -> None:
+    """`sync` everything below a folder, and the folder. Raises StoreError."""
+    for above, _, names in os.walk(folder):
+        with explained(above, "write"):
+            # At the same time: the file system then writes its own book once for many.
+            move_all([partial(_sync_one, Path(above, name)) for name in names], workers=_SYNCED_AT_ONCE)
+            sync(Path(above))
+
+
+def _sync_one(path: Path, _: Progress) -> None:
+    sync(path)
 
 
 @contextmanager

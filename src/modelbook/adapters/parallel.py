@@ -1,4 +1,4 @@
-"""Many transfers at once, bounded in number and in memory; the first error, or Ctrl-C, ends them all.
+"""Many transfers at once, bounded in number; the first error, or Ctrl-C, ends them all.
 
 Ctrl-C reaches the main thread between any two of its steps. Were it holding one of the locks inside
 `concurrent.futures` or `threading.Condition` then, the others would wait for that lock for ever. So the main thread
@@ -154,32 +154,3 @@ class Joint:
         for hand_again in self._in_hand:  # Ctrl-C came between counting it and handing it in, or just after
             hand_again()
         self.wait()
-
-
-class Budget:
-    """How many pieces may be in memory at once, shared by all transfers of a store."""
-
-    def __init__(self, pieces: int) -> None:
-        self._pieces = pieces
-        self._free: SimpleQueue[None] = SimpleQueue()
-        self._taking = threading.Lock()
-        self.give(pieces)
-
-    def take(self, pieces: int) -> int:
-        """Wait until `pieces` are free, and hold them: at most as many as there are. Returns how many it holds."""
-        held = 0
-        try:
-            with self._taking:  # two that gather a few each would wait for each other
-                while held < min(pieces, self._pieces):
-                    with suppress(Empty):
-                        self._free.get(timeout=_LOOK_UP_SECONDS)
-                        held += 1
-        except BaseException:
-            self.give(held)
-            raise
-        return held
-
-    def give(self, pieces: int) -> None:
-        """Give back what `take` returned."""
-        for _ in range(pieces):
-            self._free.put(None)

@@ -1,6 +1,8 @@
 """An object in ranges: read in parallel into a few buffers that are used again and again, and seen in order.
 
-Memory is touched once and not per range: fresh pages cost a system more than all the rest of a transfer.
+Who pulls and who pushes go the same way: a range is filled (from the network, from a file), then seen in its turn
+(hashed) while another thread does with it what is to be done after (writes it, sends it). Memory is touched once and
+not per range: fresh pages cost a system more than all the rest of a transfer.
 """
 
 import os
@@ -9,39 +11,38 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Literal, overload
 
 from modelbook.adapters.parallel import Crew, Joint
 
 RANGE = 8 * 1024 * 1024  # bytes; a whole number of any file system's blocks
-AHEAD = 5  # ranges of one object that are in memory or on their way
+AHEAD = 8  # ranges of one object that are in memory or on their way
 _LOOK_UP_SECONDS = 0.1  # as in `parallel`: a signal just before a wait does not end the wait
 
 Fill = Callable[[int, memoryview], None]
 """Fills the view with the bytes of an object from the given one on; called from several threads at once."""
 
+After = Callable[[int, memoryview], None]
+"""Does with a range that is filled what is to be done beside seeing it; called from several threads at once."""
+
 
 class _Buffers:
-    """All buffers of this process, made when first needed: what bounds the memory of any number of transfers."""
+    """Some buffers of one size, made when first needed and used again and again."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, size: int = RANGE) -> None:
+        self._size = size
         self._unmade: SimpleQueue[None] = SimpleQueue()
         for _ in range(most):
             self._unmade.put(None)
         self._free: SimpleQueue[bytearray] = SimpleQueue()
 
-    @overload
-    def take(self, *, wait: Literal[True]) -> bytearray: ...
-    @overload
-    def take(self, *, wait: bool) -> bytearray | None: ...
     def take(self, *, wait: bool) -> bytearray | None:
-        """A buffer of RANGE bytes, or None where there is none now and it is not waited for."""
+        """A buffer, or None where there is none now and it is not waited for."""
         while True:
             with suppress(Empty):
                 return self._free.get_nowait()
             with suppress(Empty):
                 self._unmade.get_nowait()
-                return bytearray(RANGE)
+                return bytearray(self._size)
             if not wait:
                 return None
             with suppress(Empty):
@@ -52,7 +53,7 @@ class _Buffers:
         self._free.put(buffer)
 
 
-_BUFFERS = _Buffers(12)
+_BUFFERS = _Buffers(12)  # what bounds the memory of any number of transfers in this process
 _CREW = Crew(8)
 
 
@@ -65,56 +66,102 @@ def _begin_anew() -> None:
 os.register_at_fork(after_in_child=_begin_anew)
 
 
-def in_order(fill: Fill, start: int, size: int) -> Generator[memoryview]:
+def in_order(
+    fill: Fill, start: int, size: int, *, after: After | None = None, step: int = RANGE
+) -> Generator[memoryview]:
     """Each range of an object from byte `start` to `size`, when `fill` has filled it: good until the next is asked for.
 
-    Up to AHEAD of them are filled at the same time. What `fill` raises is raised when the turn of that range comes.
+    Up to AHEAD of them, of `step` bytes each, are being filled, wait for their turn, or are in the hand of `after`; the
+    last `next` returns when that has ended for all. What `fill` raises is raised when the turn of that range comes,
+    what `after` raises as soon as it is known. Ranges larger than RANGE have a few buffers of their own.
     """
+    ahead = max(1, min(AHEAD, AHEAD * RANGE // step))
+    buffers = _BUFFERS if step <= RANGE else _Buffers(ahead, step)
     waiting: deque[_Range] = deque()
+    held: set[_Range] = set()
+    ended: SimpleQueue[_Range] = SimpleQueue()
     at = start
     joint = Joint()
     try:
         with joint:
-            while at < size or waiting:
-                more = at < size and len(waiting) < AHEAD
+            while at < size or held:
                 # Who holds a buffer never waits for another: so no two wait for each other.
-                buffer = _BUFFERS.take(wait=not waiting) if more else None
-                if buffer is None:
-                    waiting[0].wait()
-                    yield waiting[0].view
-                    _BUFFERS.give(waiting.popleft().buffer)
-                    continue
-                one = _Range(buffer, at, min(RANGE, size - at))
-                waiting.append(one)
-                if size - start <= RANGE:
-                    one.fill(fill, joint)  # no other thread is worth its start
+                buffer = buffers.take(wait=not held) if at < size and len(held) < ahead else None
+                if buffer is not None:
+                    one = _Range(buffer, at, min(step, size - at))
+                    held.add(one)
+                    waiting.append(one)
+                    at += len(one.view)
+                    if start + len(one.view) == size:
+                        one.run(fill, after, joint, ended)  # no other thread is worth its start
+                    else:
+                        joint.hand(_CREW, partial(one.run, fill, after, joint, ended))
+                elif waiting:
+                    one = waiting[0]
+                    one.wait_until_filled()
+                    yield one.view
+                    waiting.popleft().seen = True
+                    _let_go(one, held, buffers)
                 else:
-                    joint.hand(_CREW, partial(one.fill, fill, joint))
-                at += len(one.view)
+                    _settle(ended, held, buffers, wait=True)
+                _settle(ended, held, buffers, wait=False)
     finally:
-        for one in waiting:
-            _BUFFERS.give(one.buffer)
+        for one in held:
+            buffers.give(one.buffer)
+
+
+def _settle(ended: "SimpleQueue[_Range]", held: "set[_Range]", buffers: _Buffers, *, wait: bool) -> None:
+    """Let go of the ranges that have ended since; raises what ended one."""
+    while True:
+        try:
+            one = ended.get(wait, _LOOK_UP_SECONDS)
+        except Empty:
+            if wait:
+                continue
+            return
+        wait = False
+        one.ended = True
+        if one.error is not None and not one.unfilled:
+            raise one.error
+        _let_go(one, held, buffers)
+
+
+def _let_go(one: "_Range", held: "set[_Range]", buffers: _Buffers) -> None:
+    if one.seen and one.ended:
+        held.remove(one)
+        buffers.give(one.buffer)
 
 
 class _Range:
+    """One range on its way. It may be let go when it was seen, and its thread has ended."""
+
     def __init__(self, buffer: bytearray, at: int, length: int) -> None:
         self.buffer = buffer
         self.view = memoryview(buffer)[:length]
+        self.seen = self.ended = False
+        self.unfilled = True
+        self.error: BaseException | None = None
         self._at = at
-        self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._filled: SimpleQueue[None] = SimpleQueue()
 
-    def fill(self, fill: Fill, joint: Joint) -> None:
+    def run(self, fill: Fill, after: After | None, joint: Joint, ended: "SimpleQueue[_Range]") -> None:
         try:
             if not joint.stopped:
                 fill(self._at, self.view)
-            self._ended.put(None)
-        except BaseException as error:  # noqa: BLE001 - `wait` raises it
-            self._ended.put(error)
+                self.unfilled = False
+                self._filled.put(None)
+                if after:
+                    after(self._at, self.view)
+        except BaseException as error:  # noqa: BLE001 - `wait_until_filled` or `_settle` raises it
+            self.error = error
+        finally:
+            self._filled.put(None)
+            ended.put(self)
 
-    def wait(self) -> None:
+    def wait_until_filled(self) -> None:
         while True:
             with suppress(Empty):
-                error = self._ended.get(timeout=_LOOK_UP_SECONDS)
+                self._filled.get(timeout=_LOOK_UP_SECONDS)
                 break
-        if error is not None:
-            raise error
+        if self.unfilled and self.error is not None:
+            raise self.error

@@ -4,7 +4,9 @@ import os
 import threading
 from typing import Any
 
+from modelbook.adapters.kept_connections import KeptConnections
 from modelbook.adapters.s3_errors import explained_s3, store_error
+from modelbook.adapters.s3_wire import WiredClient
 
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
@@ -36,13 +38,15 @@ class LazyClient:
             return self._client
 
 
-def _new_client() -> Any:
+def _new_client() -> WiredClient:
     import boto3
     from botocore.config import Config
+    from botocore.httpsession import get_cert_path
+    from botocore.session import get_session
 
     # botocore itself reads only AWS_DEFAULT_REGION; every other SDK, and GitHub's runners, know AWS_REGION.
-    session = boto3.session.Session()
-    region = os.environ.get("AWS_REGION") or session.region_name or "us-east-1"
+    session = get_session()
+    region = os.environ.get("AWS_REGION") or session.get_config_variable("region") or "us-east-1"
     attempts = int(os.environ.get("AWS_MAX_ATTEMPTS") or ATTEMPTS)
     own_endpoint = any(os.environ.get(name) for name in _ENDPOINT_VARIABLES)
     config = Config(
@@ -57,4 +61,6 @@ def _new_client() -> Any:
         # The signature covers that checksum. To sign the body as well would hash every byte once more, over http too.
         s3={"addressing_style": "path" if own_endpoint else "auto", "payload_signing_enabled": False},
     )
-    return session.client("s3", region_name=region, config=config)
+    client = boto3.session.Session(botocore_session=session).client("s3", region_name=region, config=config)
+    connections = KeptConnections(str(session.get_config_variable("ca_bundle") or get_cert_path(True)), READ_SECONDS)
+    return WiredClient(client, session.get_credentials(), connections)

@@ -1,9 +1,10 @@
 """Reading one object from S3, as one stream or in ranges; both survive broken connections."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
-from typing import Any
+from http.client import HTTPException
+from typing import Any, TypeVar
 
 from modelbook.adapters.s3_errors import NotS3, code_of, field
 from modelbook.adapters.store_contract import check_promised, no_such_object
@@ -13,6 +14,7 @@ READ_SIZE = 1024 * 1024
 ATTEMPTS = 5  # broken connections in a row, without ENOUGH_PROGRESS between them
 ENOUGH_PROGRESS = 8 * 1024 * 1024
 _FIRST_PAUSE = 0.1
+P = TypeVar("P", bytes, memoryview)
 
 
 def stream_object(client: Any, bucket: str, name: str, where: str) -> Generator[bytes]:
@@ -24,7 +26,7 @@ def stream_object(client: Any, bucket: str, name: str, where: str) -> Generator[
     """
     answer = _open(client, bucket, name, where)
     size, etag = _about(answer)
-    yield from _Reader(client, bucket, name, where, size, etag).chunks(0, size, answer)
+    yield from _Reader(client, bucket, name, where, size, etag).chunks(answer)
 
 
 class RemoteObject:
@@ -46,11 +48,7 @@ class RemoteObject:
             if there != self._size:
                 answer["Body"].close()
                 check_promised(there, self._size, self._where)
-        end = at + len(view)
-        with closing(_Reader(*self._asked, self._size, etag).chunks(at, end, answer)) as chunks:
-            for chunk in chunks:
-                view[: len(chunk)] = chunk
-                view = view[len(chunk) :]
+        _Reader(*self._asked, self._size, etag).fill(at, view, answer)
 
 
 class _Reader:
@@ -60,8 +58,28 @@ class _Reader:
         self.size = size
         self._client, self._bucket, self._name, self._where, self._etag = client, bucket, name, where, etag
 
-    def chunks(self, offset: int, end: int, answer: dict[str, Any] | None) -> Generator[bytes]:
-        """The bytes from `offset` up to `end`; `answer` is that to the first request, if it was made already."""
+    def chunks(self, answer: dict[str, Any]) -> Generator[bytes]:
+        """The whole object; `answer` is that to the first request."""
+
+        def taken(body: Any, offset: int) -> bytes:
+            chunk: bytes = body.read(min(READ_SIZE, self.size - offset))
+            return chunk
+
+        return self._pieces(0, self.size, answer, taken)
+
+    def fill(self, at: int, view: memoryview, answer: dict[str, Any] | None) -> None:
+        """Fill `view` with the bytes from `at` on; `answer` is that to the first request, if it was made already."""
+
+        def taken(body: Any, offset: int) -> memoryview:
+            room = view[offset - at :][:READ_SIZE]
+            return room[: body.readinto(room)]
+
+        for _ in self._pieces(at, at + len(view), answer, taken):
+            pass
+
+    def _pieces(
+        self, offset: int, end: int, answer: dict[str, Any] | None, taken: Callable[[Any, int], P]
+    ) -> Generator[P]:
         from botocore.exceptions import HTTPClientError, IncompleteReadError
 
         safe, breaks = offset, 0
@@ -69,13 +87,13 @@ class _Reader:
         while True:
             try:
                 with closing(answer["Body"]) as body:
-                    while offset < end and (chunk := body.read(min(READ_SIZE, end - offset))):
-                        offset += len(chunk)
-                        yield chunk
+                    while offset < end and len(piece := taken(body, offset)):
+                        offset += len(piece)
+                        yield piece
                 if offset == end:
                     return
                 reason = "it ended early"
-            except (HTTPClientError, IncompleteReadError) as error:
+            except (HTTPClientError, IncompleteReadError, HTTPException, OSError) as error:
                 reason = str(error)
             breaks = 1 if offset - safe >= ENOUGH_PROGRESS else breaks + 1
             safe = offset if breaks == 1 else safe

@@ -17,7 +17,7 @@ from modelbook.adapters.ranges import RANGE, Fill
 from modelbook.adapters.s3_client import LazyClient
 from modelbook.adapters.s3_errors import code_of, explained_s3, field, status_of
 from modelbook.adapters.s3_reading import RemoteObject, stream_object
-from modelbook.adapters.s3_upload import PARALLEL_PARTS, PART_SIZE, Uploader
+from modelbook.adapters.s3_upload import PART_SIZE, Uploader
 from modelbook.adapters.source_file import Source, SourceBytes, SourceFile
 from modelbook.adapters.store import ObjectInfo, Progress, Stored
 from modelbook.adapters.store_contract import (
@@ -49,19 +49,17 @@ class S3Store:
         uri: str,
         *,
         part_size: int = PART_SIZE,
-        parallel: int = PARALLEL_PARTS,
         client: LazyClient | None = None,
     ) -> None:
         """`prefix` has no slash at its ends and may be empty; `uri` is what policy.yaml calls the store.
 
-        Objects larger than `part_size` bytes go in parts, `parallel` at once. Stores on one server may share one
-        `client`.
+        Objects larger than `part_size` bytes go in parts. Stores on one server may share one `client`.
         """
         self.uri = uri.rstrip("/")
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._client = client or LazyClient(self.uri)
-        self._uploader = Uploader(bucket, part_size, parallel)
+        self._uploader = Uploader(bucket, part_size)
         self._bucket_seen = False
 
     def put_file(
@@ -71,9 +69,9 @@ class S3Store:
         with SourceFile(source, digest) as file:
             return self._put(key, file, progress)
 
-    def put_bytes(self, key: str, data: bytes) -> Stored:
+    def put_bytes(self, key: str, data: bytes, *, named: bool = False) -> Stored:
         """See `Store.put_bytes`."""
-        return self._put(key, SourceBytes(data), None)
+        return self._put(key, SourceBytes(data), None, named=named)
 
     def read_bytes(self, key: str, *, limit: int) -> bytes:
         """See `Store.read_bytes`."""
@@ -85,7 +83,16 @@ class S3Store:
         with explained_s3(where):
             yield from stream_object(self._client.get(), self._bucket, self._prefix + key, where)
 
-    def fetch(self, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None) -> None:
+    def fetch(
+        self,
+        key: str,
+        target: Path,
+        *,
+        digest: str,
+        size: int,
+        progress: Progress | None = None,
+        synced: bool = True,
+    ) -> None:
         """See `Store.fetch`."""
         where, name = uri_of(self.uri, key), self._prefix + key
 
@@ -107,7 +114,7 @@ class S3Store:
 
             yield fill
 
-        land(opened, target, digest=digest, size=size, where=where, progress=progress)
+        land(opened, target, digest=digest, size=size, where=where, progress=progress, synced=synced)
 
     def stat(self, key: str) -> ObjectInfo | None:
         """See `Store.stat`."""
@@ -179,28 +186,31 @@ class S3Store:
         there = parsedate_to_datetime(dated) if dated else datetime.now(UTC)
         return (there - datetime.now(UTC)).total_seconds()
 
-    def _put(self, key: str, source: Source, progress: Progress | None) -> Stored:
+    def _put(self, key: str, source: Source, progress: Progress | None, *, named: bool = False) -> Stored:
         where = uri_of(self.uri, key)
         # Servers that ignore the condition would overwrite; and it saves sending what is there already.
-        present = self.stat(key)
+        present = None if named else self.stat(key)
         if present is not None:
             return accept_present(present, self.stream(key), source, where, progress)
         with explained_s3(where):
             sent = self._uploader.send(self._client.get(), self._prefix + key, source, progress)
         if sent.taken:
-            return self._settle(key, sent.stored, where)
+            return self._settle(key, sent.stored, where, named=named)
         if not sent.confirmed:
             self._check_size(key, sent.stored, where)
         return sent.stored
 
-    def _settle(self, key: str, stored: Stored, where: str) -> Stored:
+    def _settle(self, key: str, stored: Stored, where: str, *, named: bool) -> Stored:
         """S3 says that the key is taken: by another writer, or by this one, whose first answer was lost."""
-        if self.stat(key) is None:
+        present = self.stat(key)
+        if present is None:
             raise StoreError(
                 "another writer is writing this key at this moment",
                 where=where,
                 remedy="Wait for it to finish, then run the command again.",
             )
+        if named and present.size == stored.size:
+            return stored
         return accept_same(self.stream(key), stored, where)
 
     def _check_size(self, key: str, stored: Stored, where: str) -> None:

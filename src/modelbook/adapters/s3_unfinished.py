@@ -19,7 +19,7 @@ class PartThere:
     etag: str
     crc32: str | None
 
-    def holds(self, part: bytes, crc32: str) -> bool:
+    def holds(self, part: memoryview, crc32: str) -> bool:
         """Whether it is `part`, by everything that S3 tells of it: an MD5 or a checksum at least.
 
         With encryption by KMS an ETag is no MD5. Then a part is sent again rather than believed by 32 bits alone.

@@ -25,8 +25,24 @@ _COLOURS = {
     "bar": ("#010207", "#bcd3fb", "#274574"),
     "past": ("#010208", "#dfe4ea", "#39414c"),
     "label": ("#010209", "#1f2328", "#e6edf3"),
+    "axis": ("#01020a", "#aeb6c0", "#4a5460"),
+    # Of trials, from the best to the worst.
+    "rank0": ("#010301", "#c2410c", "#fb923c"),
+    "rank1": ("#010302", "#2f6feb", "#6ea8fe"),
+    "rank2": ("#010303", "#7ea6ee", "#4870b0"),
+    "rank3": ("#010304", "#b3c3dc", "#384b68"),
+    "rank4": ("#010305", "#d9dee5", "#2c333c"),
+    # Of a contour, from the worst to the best.
+    "level0": ("#010401", "#f4f7fd", "#141922"),
+    "level1": ("#010402", "#e0eafc", "#182436"),
+    "level2": ("#010403", "#c6d9fa", "#1c304d"),
+    "level3": ("#010404", "#a5c3f6", "#223f68"),
+    "level4": ("#010405", "#7ea8f1", "#2a5188"),
+    "level5": ("#010406", "#548aec", "#3566ad"),
+    "level6": ("#010407", "#2f6feb", "#4580d6"),
+    "best": ("#010408", "#f97316", "#fdba74"),
 }
-_TINT = {name: given for name, (given, _, _) in _COLOURS.items()}
+TINT = {name: given for name, (given, _, _) in _COLOURS.items()}
 _NUMBER = re.compile(r"\d+\.\d+")
 # What lets-plot writes and nobody sees: lines of no width, and hints for other programs.
 _UNSEEN = [
@@ -66,14 +82,14 @@ def series_plot(series: Series) -> bytes:
     if known:
         ends = aes("x", ymin="low", ymax="high")
         plot += (
-            geom_ribbon(ends, data=band, fill=_TINT["band"], alpha=0.16, size=0, inherit_aes=False)
+            geom_ribbon(ends, data=band, fill=TINT["band"], alpha=0.16, size=0, inherit_aes=False)
             if many
-            else geom_linerange(ends, data=band, color=_TINT["band"], alpha=0.4, size=2.2, inherit_aes=False)
+            else geom_linerange(ends, data=band, color=TINT["band"], alpha=0.4, size=2.2, inherit_aes=False)
         )
-    plot += geom_line(color=_TINT["line"], size=0.9)
+    plot += geom_line(color=TINT["line"], size=0.9)
     if not many:
-        plot += geom_point(color=_TINT["line"], size=2.6 if len(series.versions) <= 30 else 1.8)
-    return _drawn(plot + _whole_steps(series.versions), HEIGHT)
+        plot += geom_point(color=TINT["line"], size=2.6 if len(series.versions) <= 30 else 1.8)
+    return drawn(plot + _whole_steps(series.versions), HEIGHT)
 
 
 def curve_plot(curve: Curve) -> bytes:
@@ -81,7 +97,7 @@ def curve_plot(curve: Curve) -> bytes:
     from lets_plot import aes, geom_line, ggplot
 
     data = {"x": list(curve.steps), "y": list(curve.values)}
-    return _drawn(ggplot(data, aes("x", "y")) + geom_line(color=_TINT["line"], size=0.9), HEIGHT)
+    return drawn(ggplot(data, aes("x", "y")) + geom_line(color=TINT["line"], size=0.9), HEIGHT)
 
 
 def timeline_plot(page: ModelPage) -> bytes | None:
@@ -102,7 +118,7 @@ def timeline_plot(page: ModelPage) -> bytes | None:
     days = _apart([moment(row.created) for row in rows], end - first)
     made = {"x": days, "y": [0.0] * len(days)}
     plot = ggplot() + geom_point(
-        aes("x", "y"), data=made, color=_TINT["line"], size=2.4, alpha=0.75 if len(rows) <= _MANY else 0.3
+        aes("x", "y"), data=made, color=TINT["line"], size=2.4, alpha=0.75 if len(rows) <= _MANY else 0.3
     )
     for going, tint in ((False, "past"), (True, "bar")):
         stays = [stay for stay in page.stays if stay.stage in height and (stay.until is None) == going]
@@ -110,15 +126,15 @@ def timeline_plot(page: ModelPage) -> bytes | None:
         if stays:
             bars = _bars(stays, height, first, end)
             plot += geom_segment(
-                aes("x", "y", xend="end", yend="y"), data=bars, color=_TINT[tint], size=15, lineend="butt"
+                aes("x", "y", xend="end", yend="y"), data=bars, color=TINT[tint], size=15, lineend="butt"
             )
             labels = _labels(bars, end - first)
-            plot += geom_text(aes("x", "y", label="text"), data=labels, color=_TINT["label"], size=5.2)
+            plot += geom_text(aes("x", "y", label="text"), data=labels, color=TINT["label"], size=5.2)
     plot += scale_x_datetime(expand=[0.02, 0])
     plot += scale_y_continuous(
         breaks=[0, *height.values()], labels=["registered", *height], limits=[-0.6, len(lanes) + 0.6]
     )
-    return _drawn(plot, 52 + _ROW * (len(lanes) + 1), width=LINE, y_grid=False)
+    return drawn(plot, 52 + _ROW * (len(lanes) + 1), width=LINE, y_grid=False)
 
 
 def _bars(stays: Sequence[Stay], height: Mapping[str, int], first: datetime, end: datetime) -> dict[str, list[Any]]:
@@ -176,17 +192,18 @@ def _whole_steps(versions: Sequence[int]) -> Any:
     return scale_x_continuous(breaks=breaks, format="d")
 
 
-def _drawn(plot: Any, height: int, *, width: int = WIDTH, y_grid: bool = True) -> bytes:
+def drawn(plot: Any, height: int, *, width: int = WIDTH, y_grid: bool | None = True) -> bytes:
+    """The plot as SVG in the colours of the site; lines go across (`y_grid`), upwards (False) or not at all (None)."""
     from lets_plot import element_blank, element_line, element_text, ggsize, theme, theme_minimal
 
-    text = element_text(color=_TINT["ink"], size=12)
-    grid = element_line(color=_TINT["grid"], size=1)
+    text = element_text(color=TINT["ink"], size=12)
+    grid = element_line(color=TINT["grid"], size=1)
     plot += theme_minimal() + theme(
         text=text,
         axis_text=text,
         axis_title=element_blank(),
         panel_grid_major_y=grid if y_grid else element_blank(),
-        panel_grid_major_x=element_blank() if y_grid else grid,
+        panel_grid_major_x=grid if y_grid is False else element_blank(),
         axis_line_x=grid,
         axis_ticks=element_blank(),
         plot_background=element_blank(),
@@ -216,11 +233,12 @@ def _tidied(svg: str) -> bytes:
     body = re.sub(r"></(?:line|path|rect|circle)>", "/>", body)
     body = re.sub(r'(<svg[^>]*?) width="([\d.]+)" height="([\d.]+)"', r'\1 viewBox="0 0 \2 \3"', body, count=1)
     start = body.index(">", body.index("<svg")) + 1
-    return (body[:start] + _style() + body[start:] + "\n").encode()
+    return (body[:start] + _style(body) + body[start:] + "\n").encode()
 
 
-def _style() -> str:
-    light = ";".join(f"--{name}:{colour}" for name, (_, colour, _) in _COLOURS.items())
-    dark = ";".join(f"--{name}:{colour}" for name, (_, _, colour) in _COLOURS.items())
+def _style(body: str) -> str:
+    """The colours that the drawing has, and that of its text."""
+    used = {name: pair for name, (_, *pair) in _COLOURS.items() if name == "ink" or f"var(--{name})" in body}
+    light, dark = (";".join(f"--{name}:{pair[at]}" for name, pair in used.items()) for at in (0, 1))
     text = "text{font:12px system-ui,sans-serif;fill:var(--ink)}"
     return f"<style>svg{{{light}}}@media(prefers-color-scheme:dark){{svg{{{dark}}}}}{text}</style>"

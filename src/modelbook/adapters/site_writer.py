@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from modelbook.core.digests import digest_of
 from modelbook.core.moments import spoken
-from modelbook.core.site.site_rows import person
+from modelbook.core.names import person_in
+from modelbook.core.sweeps.sweep_report import value_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -54,7 +55,8 @@ def _templates() -> "Environment":
         "number": number,
         "size": size,
         "span": _span,
-        "person": person,
+        "person": person_in,
+        "parameter": value_text,
         "day": lambda time: time[:10],
         "minute": lambda time: f"{time[:10]} {time[11:16]}",
         "short": lambda digest: digest.removeprefix("sha256:")[:12],

@@ -3,12 +3,13 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from modelbook.adapters.file_errors import explained, store_error
+from modelbook.adapters.ranges import After, in_order
 from modelbook.adapters.store import CHUNK, Stored
 from modelbook.core.digests import digest_of, prefixed
 from modelbook.errors import BadInput, StoreError
@@ -47,16 +48,14 @@ class SourceFile:
     ) -> None:
         self._file.close()
 
-    def chunks(self, length: int) -> Iterator[bytes]:
-        """The file from its start in chunks of `length` bytes (the last may be less), hashed on the way."""
+    def chunks(self, length: int, after: After | None = None) -> Generator[memoryview]:
+        """The file from its start in chunks of `length` bytes (the last may be less), hashed on the way.
+
+        Each is good until the next is asked for. Another thread may do something with it meanwhile: `after`.
+        """
         self._hash = hashlib.sha256()
         self._read = 0
-        with explained(self.path, "read"):
-            self._file.seek(0)
-        while self._read < self.size:
-            chunk = self._exactly(min(length, self.size - self._read))
-            if not chunk:
-                return  # it shrank; `stored` says so
+        for chunk in in_order(self._fill, 0, self.size, after=after, step=length):
             self._hash.update(chunk)
             self._read += len(chunk)
             yield chunk
@@ -67,22 +66,22 @@ class SourceFile:
         same = (now.st_size, now.st_mtime_ns) == (self.size, self._before.st_mtime_ns)
         digest = prefixed(self._hash.hexdigest())
         if not same or self._read != self.size or digest != (self._promised or digest):
-            raise StoreError(
-                "changed while it was read; nothing was stored",
-                where=str(self.path),
-                remedy="Let the program that writes this file finish, then run the command again.",
-            )
+            raise self._changed()
         return Stored(digest, self.size)
 
-    def _exactly(self, length: int) -> bytes:
-        # A raw read may return less than asked (signals, 2 GiB limit), and a short part would break a
-        # multipart upload.
-        pieces = []
+    def _changed(self) -> StoreError:
+        return StoreError(
+            "changed while it was read; nothing was stored",
+            where=str(self.path),
+            remedy="Let the program that writes this file finish, then run the command again.",
+        )
+
+    def _fill(self, at: int, view: memoryview) -> None:
         with explained(self.path, "read"):
-            while length and (piece := self._file.read(length)):
-                pieces.append(piece)
-                length -= len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            while view and (count := os.preadv(self._file.fileno(), [view], at)):
+                at, view = at + count, view[count:]
+        if view:
+            raise self._changed()
 
 
 class SourceBytes:
@@ -92,10 +91,12 @@ class SourceBytes:
         self._data = data
         self.size = len(data)
 
-    def chunks(self, length: int) -> Iterator[bytes]:
+    def chunks(self, length: int, after: After | None = None) -> Generator[memoryview]:
         """The bytes in chunks of `length` (the last may be shorter)."""
-        for start in range(0, self.size, length):
-            yield self._data[start : start + length]
+        return in_order(self._fill, 0, self.size, after=after, step=length)
+
+    def _fill(self, at: int, view: memoryview) -> None:
+        view[:] = memoryview(self._data)[at : at + len(view)]
 
     def stored(self) -> Stored:
         """Digest and size."""

@@ -54,8 +54,12 @@ class Store(Protocol):
         """
         ...
 
-    def put_bytes(self, key: str, data: bytes) -> Stored:
-        """As `put_file`, for what is in memory."""
+    def put_bytes(self, key: str, data: bytes, *, named: bool = False) -> Stored:
+        """As `put_file`, for what is in memory.
+
+        `named` says that their digest is in the key: then nobody need ask before whether the key is free, and what has
+        their size there is taken for them, unread.
+        """
         ...
 
     def read_bytes(self, key: str, *, limit: int) -> bytes:
@@ -69,11 +73,21 @@ class Store(Protocol):
         """
         ...
 
-    def fetch(self, key: str, target: Path, *, digest: str, size: int, progress: Progress | None = None) -> None:
+    def fetch(
+        self,
+        key: str,
+        target: Path,
+        *,
+        digest: str,
+        size: int,
+        progress: Progress | None = None,
+        synced: bool = True,
+    ) -> None:
         """Write the object to `target`, hashed while it arrives; it appears only if it is what was promised.
 
         Raises `IntegrityError` for other bytes or another size, and leaves nothing behind. What a kill, Ctrl-C or the
         store ended goes on, the next time, with what had arrived: it waits beside `target`, under a temporary name.
+        Not `synced`, it outlives a power cut only when the caller sees to that (`landing.sync_below`).
         """
         ...
 

@@ -52,12 +52,12 @@ def pull_dataset(workspace: Workspace, dataset: str, version: int, target: Path)
     with stored_files(workspace.store, card) as listed, progress(f"pulling {name}", card.size) as moved:
         if _is_used(target):
             _refuse_others(target, listed, name, moved)
-            return _fetch_missing(workspace.store, target, listed, moved)
+            return _fetch_missing(workspace.store, target, listed, moved, synced=True)
         with unfinished_folder(target) as folder:
             for path, state in _compared(folder, listed, moved):
                 if state != "same" and not is_part(path):  # a file that is to go on
                     (folder / path).unlink()
-            pulled = _fetch_missing(workspace.store, folder, listed, moved)
+            pulled = _fetch_missing(workspace.store, folder, listed, moved, synced=False)
             become(folder, target)
     return pulled
 
@@ -115,14 +115,15 @@ def _refuse_others(target: Path, listed: Listed, name: str, moved: Progress) -> 
         )
 
 
-def _fetch_missing(store: Store, folder: Path, listed: Listed, moved: Progress) -> Pulled:
-    """Fetch every listed file that is not in `folder`."""
+def _fetch_missing(store: Store, folder: Path, listed: Listed, moved: Progress, *, synced: bool) -> Pulled:
+    """Fetch every listed file that is not in `folder`. `synced` as in `Store.fetch`."""
 
     def fetch(file: DataFile, report: Progress) -> int:
         target = folder / file.path
         if target.exists():
             return 0
-        cache.fetch(store, blob_key(file.digest), target, digest=file.digest, size=file.size, progress=report)
+        key = blob_key(file.digest)
+        cache.fetch(store, key, target, digest=file.digest, size=file.size, progress=report, synced=synced)
         return 1
 
     cache = open_cache()

@@ -24,6 +24,7 @@ from modelbook.errors import BadInput
 BATCH = 1000  # files that are in hand at once
 WORKERS = 8  # a small file is all waiting: for the disk, or for S3's answer
 AT_ONCE = 1024 * 1024  # bytes: a file up to this size is read once and sent from memory
+SOONER_SENT = 64 * 1024  # bytes: up to this size, to send a file costs no more than to ask whether it is there
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ class _Uploader:
             seen = ContentMd5(text_md5=file.text_md5) if file.md5 else None
             for chunk in source.chunks(CHUNK):
                 if seen:
-                    seen.update(chunk)
+                    seen.update(bytes(chunk))
                 if source.size <= AT_ONCE:
-                    kept.append(chunk)
+                    kept.append(bytes(chunk))
             found = source.stored()
         if seen and seen.hexdigest() != file.md5:
             raise BadInput(
@@ -103,10 +104,10 @@ class _Uploader:
             )
         key = blob_key(found.digest)
         with self._turns[int(found.digest.removeprefix("sha256:")[:2], 16)]:
-            if self._has(key, found.size):
+            if found.size > SOONER_SENT and self._has(key, found.size):
                 moved(found.size)
             elif found.size <= AT_ONCE:
-                self._store.put_bytes(key, b"".join(kept))
+                self._store.put_bytes(key, b"".join(kept), named=True)
                 moved(found.size)
             else:
                 self._store.put_file(key, file.file, digest=found.digest, progress=moved)

@@ -148,7 +148,7 @@ def _checked(source: Path, path: str) -> StoredFile:
     with SourceFile(source) as open_file:
         stored = measured(open_file)
         file = StoredFile(path=path, size=stored.size, digest=stored.digest)
-        findings = check_chunks(open_file.chunks(CHUNK), file, path)
+        findings = check_chunks(map(bytes, open_file.chunks(CHUNK)), file, path)
     if findings:
         why = "; ".join(f"{found.path}: {found.message}" for found in findings)
         raise Refused(f"{why}. {CONVERT}")

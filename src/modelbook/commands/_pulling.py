@@ -9,7 +9,7 @@ from pathlib import Path
 
 from modelbook.adapters.blob_cache import open_cache
 from modelbook.adapters.file_errors import explained
-from modelbook.adapters.landing import PART, is_part, may_go_on
+from modelbook.adapters.landing import PART, is_part, may_go_on, sync, sync_below
 from modelbook.adapters.model_folder import hash_files, list_folder
 from modelbook.adapters.parallel import move_all
 from modelbook.adapters.store import Progress, Store
@@ -76,11 +76,13 @@ def unfinished_folder(target: Path) -> Iterator[Path]:
 
 
 def become(scratch: Path, target: Path) -> None:
-    """Let `scratch`, in which all is there by now, be `target`."""
+    """Let `scratch`, in which all is there by now, be `target`: on the disk, before it has that name."""
     for part in scratch.rglob(PART):
         part.unlink()  # of something that was not wanted any more
     scratch.chmod(0o755)
+    sync_below(scratch)
     scratch.replace(target)
+    sync(target.absolute().parent)
 
 
 def pull_version(
@@ -117,14 +119,17 @@ def pull_version(
 def fetch_all(store: Store, label: str, files: list[tuple[str, str, str, int]], folder: Path) -> None:
     """Fetch every (key, path, digest, size) into `folder`, some at a time, and remove whatever else it holds.
 
-    What is there already, from a pull that was ended, is hashed and not fetched again.
+    What is there already, from a pull that was ended, is hashed and not fetched again. `become` sees to it that all
+    outlives a power cut.
     """
     cache = open_cache()
     with progress(label, sum(size for *_, size in files)) as moved:
         there = _kept(folder, {path: (digest, size) for _, path, digest, size in files}, moved)
 
         def task(key: str, path: str, digest: str, size: int) -> Callable[[Progress], None]:
-            return lambda report: cache.fetch(store, key, folder / path, digest=digest, size=size, progress=report)
+            return lambda report: cache.fetch(
+                store, key, folder / path, digest=digest, size=size, progress=report, synced=False
+            )
 
         move_all([task(*file) for file in files if file[1] not in there], workers=WORKERS, progress=moved)
 

@@ -11,14 +11,14 @@ from modelbook.core.queries.version_facts import Facts
 from modelbook.core.runs.run_state import RunState, replay
 from modelbook.core.storage import log_key, uri_of
 from modelbook.errors import BadInput, IntegrityError
-from modelbook.training.run_reader import read_events
+from modelbook.training.run_reader import list_logs, read_events
 
 READERS = 16  # logs that are read at once: a store answers slowly, and many at a time
 
 
 def all_states(store: Store) -> tuple[list[RunState], list[Finding]]:
     """Where each run in a store stands, the newest first, and which of them cannot be read."""
-    runs = list(dict.fromkeys(info.key.split("/")[1] for info in store.list("runs/") if "/log/" in info.key))
+    runs = list(list_logs(store))
     with counted("reading runs", len(runs)) as progress:
         told = move_all([partial(_state, store, run, progress) for run in runs], workers=READERS)
     states = [one for one in told if isinstance(one, RunState)]

@@ -1,9 +1,12 @@
 """What signs, refused before any work if trust.yaml would not believe it, and what it signed, if nobody would."""
 
+from collections.abc import Mapping, Sequence
+
 from modelbook.adapters.clock import now
 from modelbook.adapters.forge import Change
 from modelbook.adapters.signer import StatementSigner, open_signer
 from modelbook.commands._workspace import Workspace
+from modelbook.core.findings import Finding
 from modelbook.core.registry import Registry
 from modelbook.core.trust import Signer, allowed
 from modelbook.core.verifying.verification import verify_version
@@ -40,11 +43,21 @@ def refuse_expired(workspace: Workspace, signer: Signer) -> None:
         raise Refused(message, where=workspace.path("trust.yaml"), remedy="Sign with a key that is valid now.")
 
 
+def arriving(base: Workspace, files: Mapping[str, bytes]) -> Registry:
+    """The registry as it would be with `files`, by their paths inside of it, each judged as something new."""
+    known, keyless = base.registry.files, base.registry.keyless
+    return Registry({**known, **files}, base.folder, arriving=frozenset(files), now=now(), keyless=keyless)
+
+
 def refuse_unverified(base: Workspace, change: Change, model: str, version: int) -> None:
-    """Raise Refused where a file that `change` brings of `model@version` would not verify: it could never be merged."""
+    """Raise Refused where a file that `change` brings of `model@version` would not verify."""
     inside = {path.removeprefix(f"{base.folder}/"): data for path, data in change.files.items() if data is not None}
-    registry = Registry({**base.registry.files, **inside}, base.folder, keyless=base.registry.keyless)
-    found = [each for each in verify_version(registry, model, version).findings if each.path in change.files]
-    if found:
-        listed = "\n".join(f"  {finding}" for finding in found)
-        raise Refused(f"what was signed would not verify, so it is not proposed:\n{listed}")
+    found = verify_version(arriving(base, inside), model, version).findings
+    refuse_unmergeable([each for each in found if each.path in change.files])
+
+
+def refuse_unmergeable(findings: Sequence[Finding]) -> None:
+    """Raise Refused with `findings`, where there are any."""
+    if findings:
+        listed = "\n".join(f"  {finding}" for finding in findings)
+        raise Refused(f"it could never be merged, so it is not proposed:\n{listed}")

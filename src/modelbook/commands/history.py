@@ -10,7 +10,7 @@ from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 from modelbook.core.layout import model_folder
 from modelbook.core.moments import moment, period, written
-from modelbook.core.names import check_name
+from modelbook.core.names import check_name, person_in
 from modelbook.core.stages.accounts import Account, accounts, during, is_known, stages_told
 from modelbook.core.stages.history import UNSHALLOW
 from modelbook.errors import BadInput, Exit
@@ -99,7 +99,7 @@ def _row(one: Account, time: str) -> dict[str, object]:
         "until": one.until or "now",
         "for": one.lasted(time),
         "how": one.words,
-        "by": _person(first.pointer.by),
+        "by": person_in(first.pointer.by),
         "signed by": _signers(one),
         "merged": f"{first.commit.id[:8]} {first.commit.author}",
         "reason": _reason(one),
@@ -115,10 +115,6 @@ def _reason(one: Account) -> str | None:
     """Why it came; and, if that is another reason, why it is held."""
     reasons = [step.pointer.reason for step in one.steps if step.pointer.reason]
     return "; ".join(dict.fromkeys(" ".join(reason.split()) for reason in reasons)) or None
-
-
-def _person(by: str) -> str:
-    return by.partition(" <")[0]
 
 
 def _print_then(told: dict[str, tuple[Account, ...]], time: str, *, known: bool) -> None:

@@ -11,7 +11,7 @@ from modelbook.commands._workspace import json_option, open_workspace, registry_
 from modelbook.core.documents import noted
 from modelbook.core.findings import Finding
 from modelbook.core.layout import model_folder
-from modelbook.core.names import check_name
+from modelbook.core.names import check_name, person_in
 from modelbook.core.pointer import StagePointer, holds
 from modelbook.core.registry import Registry
 from modelbook.core.revocation import is_revoked
@@ -112,7 +112,7 @@ def _versions(registry: Registry, model: str, findings: list[Finding]) -> list[d
         with noted(findings):
             card = registry.card(model, version)
             commit = (card.lineage.code.commit or "")[:12] or None
-            rows[-1] |= {"created": card.created, "by": card.run.user.partition(" <")[0], "commit": commit}
+            rows[-1] |= {"created": card.created, "by": person_in(card.run.user), "commit": commit}
         rows[-1]["metrics"] = _few(_metrics(registry, model, version, findings))
     return rows
 

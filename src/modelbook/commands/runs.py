@@ -29,6 +29,7 @@ from modelbook.commands._pulling import fetch_all, whole_folder
 from modelbook.commands._run_finding import all_runs, all_states
 from modelbook.commands._workspace import json_option, open_workspace, registry_option
 from modelbook.core.layout import POLICY
+from modelbook.core.names import person_in
 from modelbook.core.queries.fields import RUN_FIELDS
 from modelbook.core.queries.selecting import in_order
 from modelbook.core.runs.run_log import (
@@ -214,7 +215,7 @@ def _row(state: RunState) -> dict[str, object]:
         "experiment": state.start.experiment,
         "status": state.status,
         "started": state.started[:19] + "Z",
-        "by": state.start.user.partition(" <")[0],
+        "by": person_in(state.start.user),
         "branch": state.start.code.branch,
         "metrics": ", ".join(f"{name} {value}" for name, value in list(metrics.items())[:3]) or None,
     }

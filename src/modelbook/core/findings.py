@@ -24,9 +24,19 @@ class Finding:
         text = f"{place}: {self.message}" if place else self.message
         return f"{text}\n  {self.remedy}" if self.remedy else text
 
+    @property
+    def headline(self) -> str:
+        """Where, and what is wrong: without what to do."""
+        return str(self).partition("\n")[0]
+
     def as_json(self) -> dict[str, object]:
         """The finding as a JSON object, absent fields left out."""
         return {key: value for key, value in asdict(self).items() if value is not None}
+
+
+def first_error(findings: Iterable[Finding]) -> str | None:
+    """The headline of the first error, None where there is none."""
+    return next((one.headline for one in findings if one.level == "error"), None)
 
 
 def blocks(findings: Iterable[Finding]) -> bool:

@@ -21,15 +21,25 @@ _VERSION = re.compile(r"[1-9][0-9]{0,9}")
 _RULE = "Names are 1 to 63 of a-z, 0-9 and '-', and neither begin nor end with '-'."
 
 
+def is_name(text: str) -> bool:
+    """Whether it has the letters that names have."""
+    return len(text) <= MAX_NAME and bool(re.fullmatch(NAME_PATTERN[1:-1], text))
+
+
 def check_name(text: str, what: str) -> str:
     """`text` itself, if it is a name; `what` says in the error what was to be named. Raises BadInput otherwise."""
-    if len(text) > MAX_NAME or not re.fullmatch(NAME_PATTERN[1:-1], text):
+    if not is_name(text):
         shown = text if len(text) <= 80 else text[:60] + f"… ({len(text)} characters)"
         article = "an" if what[0] in "aeiou" else "a"
         raise BadInput(f"{shown!r} is not a name for {article} {what}", remedy=_RULE)
     if text in RESERVED:
         raise BadInput(f"{text!r} is reserved and cannot name a {what}", remedy="Choose another name.")
     return text
+
+
+def person_in(identity: str) -> str:
+    """The name in a git identity (`Ada <ada@example.org>`), without the address."""
+    return identity.partition(" <")[0]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9]+([._+!-][A-Za-z0-9]+)*")
 # Nothing that could end the line or begin another word, nor `${NAME}`, which pip would replace by a variable's value.
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:[!#%-\[\]-~]+")
+_ABOUT = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CLIMBS = re.compile(r"/(\.|%2e){1,2}(?=[/@#?]|$)", re.IGNORECASE)
@@ -44,13 +45,9 @@ def installed(path: Iterable[str] | None = None) -> tuple[Installed, ...]:
     """Every distribution on `path`, by default Python's own, sorted by name; of two by one name the first counts."""
     found: dict[str, Installed] = {}
     for distribution in importlib.metadata.distributions(path=list(sys.path if path is None else path)):
-        # A broken installation leaves folders without a name or without metadata; they are no distribution. Where a
-        # script imports the backport importlib_metadata, it answers in place of Python's own, and raises there.
-        try:
-            metadata = distribution.metadata  # read once: each look at it, or at `version`, parses the file anew
-        except FileNotFoundError:
-            continue
-        name, version = metadata["Name"], metadata["Version"]
+        # A broken installation leaves folders without a name or without metadata; they are no distribution.
+        about = _about(distribution)
+        name, version = about.get("Name"), about.get("Version")
         if name and version:
             normal = re.sub(r"[-_.]+", "-", name).lower()
             if normal not in found:
@@ -58,6 +55,13 @@ def installed(path: Iterable[str] | None = None) -> tuple[Installed, ...]:
                     normal, version, distribution.read_text("direct_url.json"), distribution.read_text("INSTALLER")
                 )
     return tuple(found[name] for name in sorted(found))
+
+
+def _about(distribution: importlib.metadata.Distribution) -> dict[str, str]:
+    """Name and version as a distribution says them; `Distribution.metadata` parses its whole text at each look."""
+    files = ("METADATA", "PKG-INFO", "")
+    text = next(filter(None, map(distribution.read_text, files)), "")
+    return dict(reversed(_ABOUT.findall(text.partition("\n\n")[0])))  # of two by one name the first counts
 
 
 def _from_source_tree(distribution: importlib.metadata.Distribution, name: str, version: str) -> Installed | None:

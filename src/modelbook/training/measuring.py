@@ -1,17 +1,19 @@
 """`modelbook.measure()`: how long a model takes and how much memory, as metrics for a suite's JSON."""
 
+import gc
 import math
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from modelbook.adapters.workers import uncollected
 from modelbook.core.measuring.estimates import Estimated, fewest, mean, percentile
 from modelbook.errors import BadInput
 from modelbook.training.gpus import Gpus
 from modelbook.training.machine import peak_memory
 from modelbook.training.plain_traceback import show_only_the_script
-from modelbook.training.stopwatch import Clock, Inputs, batches, nanoseconds, no_garbage_collection, until, warm_up
+from modelbook.training.stopwatch import Clock, Inputs, batches, nanoseconds, until, warm_up
 
 _MIB = 2**20
 
@@ -52,7 +54,8 @@ def measure(
         predict(next(given))  # what it loads, it loads here: from now on it is known which GPUs it works on
         gpus = Gpus()
         gpus.forget_peaks()
-        with no_garbage_collection():
+        gc.collect()  # now, and not again before all was timed
+        with uncollected():
             calls = nanoseconds(predict, given, clock, gpus.wait)
             warm_up(calls, warmup, f"batch_{size}")
             times[size] = until(calls, seconds, 1)

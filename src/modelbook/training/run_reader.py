@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from modelbook.adapters.store import Store
+from modelbook.adapters.store import ObjectInfo, Store
 from modelbook.core.run_record import RunRecord
 from modelbook.core.runs.run_log import Event, decode
 from modelbook.core.storage import log_key, run_key, uri_of
@@ -21,6 +21,16 @@ def segments(store: Store, run: str) -> Iterator[tuple[int, int]]:
     for info in store.list(prefix):
         if found := re.fullmatch(r"([0-9]{8,})\.jsonl", info.key.removeprefix(prefix)):
             yield int(found.group(1)), info.size
+
+
+def list_logs(store: Store, runs: str = "") -> dict[str, list[ObjectInfo]]:
+    """The segments of each run that has logged anything and whose id begins with `runs`, by run."""
+    found: dict[str, list[ObjectInfo]] = {}
+    for info in store.list(f"runs/{runs}"):
+        _, run, *below = info.key.split("/")
+        if len(below) == 2 and below[0] == "log":
+            found.setdefault(run, []).append(info)
+    return found
 
 
 def read_events(store: Store, run: str, *, before: int | None = None) -> list[Event]:

@@ -1,9 +1,7 @@
 """Timing calls one by one: warm first, then until there are enough, with nothing in between that is not the call."""
 
-import gc
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import cycle
 from statistics import median
 from typing import Any, Protocol, TypeVar
@@ -78,16 +76,3 @@ def until(calls: Iterator[int], seconds: float, fewest: int) -> "array[int]":
         if (left <= 0 and len(found) >= fewest) or len(found) >= MOST:
             break
     return found
-
-
-@contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """Python's cyclic garbage collector is run now, and not again before the block ends."""
-    was = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

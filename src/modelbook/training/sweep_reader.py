@@ -14,7 +14,7 @@ from modelbook.core.sweeps.sweep import Sweep
 from modelbook.core.sweeps.sweep_checks import load_sweep
 from modelbook.core.sweeps.trials import Leg, TrialResult, check_owner, result_of, runs_of, unreadable
 from modelbook.errors import BadInput, IntegrityError, ObjectExists, ObjectMissing
-from modelbook.training.run_reader import read_events
+from modelbook.training.run_reader import list_logs, read_events
 
 _READERS = 8  # logs that are read at once
 
@@ -58,7 +58,7 @@ def read_file(store: Store, name: str) -> bytes:
 
 
 def list_sweeps(store: Store) -> list[str]:
-    """The names of all sweeps that began."""
+    """The names of all sweeps that began. Whoever may write to the store may have put others there."""
     parts = (info.key.split("/") for info in store.list("sweeps/"))
     return sorted(part[1] for part in parts if len(part) == 3 and part[2] == "sweep.yaml")
 
@@ -70,15 +70,13 @@ def read_trials(store: Store, sweep: Sweep, digest: str, *, known: Iterable[Tria
     failed, and the others count. Raises BadInput where a run that is named as a trial is none of this file's.
     """
     settled = {one.leg: one for one in known if one.ended}
-    prefix = f"runs/{sweep.name}-"
-    names = dict.fromkeys(info.key.split("/")[1] for info in store.list(prefix) if "/log/" in info.key)
-    runs = runs_of(sweep.name, names)
+    runs = runs_of(sweep.name, list_logs(store, f"{sweep.name}-"))
 
     def read(leg: Leg, run: str, _report: Progress) -> TrialResult:
         try:
             events = read_events(store, run)
         except (BadInput, IntegrityError) as error:
-            return unreadable(leg, run, f"its log cannot be read: {error}")
+            return unreadable(leg, run, f"its log cannot be read: {error.message}")
         start = events[0] if events and isinstance(events[0], RunStarted) else None
         check_owner(start.trial if start else None, sweep.name, digest, leg)
         return result_of(sweep, leg, events)

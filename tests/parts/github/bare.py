@@ -4,15 +4,19 @@ Object ids are 40 hex digits, paths relative with `/`, contents bytes. What git 
 """
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 
 _NOTHING = "0" * 40
+_ID = re.compile("[0-9a-f]{40}")
+_READING = {"cat-file", "diff-tree", "log", "ls-tree", "merge-base", "merge-tree", "rev-list", "rev-parse"}
 _ENVIRONMENT = {
     "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
     "HOME": "/nonexistent",
@@ -21,6 +25,8 @@ _ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_DEFAULT_REF_FORMAT": "files",  # see `refs`
 }
+
+_PLACES = ("", "refs/", "refs/tags/", "refs/heads/")  # where git looks for the ref of a name, in this order
 
 # GitHub lets everybody read refs/pull and nobody push there, and gives any commit by its id.
 _CONFIG = """
@@ -78,6 +84,7 @@ class Entry:
 class BareRepository:
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._settled: dict[tuple[str, ...], subprocess.CompletedProcess[bytes]] = {}
 
     @classmethod
     def create(cls, path: Path, branch: str = "main") -> "BareRepository":
@@ -104,9 +111,15 @@ class BareRepository:
     def _run(
         self, arguments: tuple[str, ...], given: bytes, extra: dict[str, str] | None
     ) -> subprocess.CompletedProcess[bytes]:
+        if arguments in self._settled:
+            return self._settled[arguments]
         environment = {**_ENVIRONMENT, **(extra or {})}
         command = ["git", "-c", "core.quotePath=false", *arguments]
-        return subprocess.run(command, cwd=self.path, input=given, env=environment, capture_output=True, check=False)
+        done = subprocess.run(command, cwd=self.path, input=given, env=environment, capture_output=True, check=False)
+        # What was said of objects by their ids holds for ever. Of one that was not there it would not.
+        if done.returncode == 0 and _is_of_ids(arguments):
+            self._settled[arguments] = done
+        return done
 
     # Refs
 
@@ -144,6 +157,9 @@ class BareRepository:
         """The id that `name` stands for, peeled to `kind`; None where there is no such object."""
         if not name or name.startswith("-") or ".." in name or ":" in name:
             return None
+        if not _ID.fullmatch(name):
+            refs = self.refs()
+            name = next((refs[ref] for place in _PLACES if (ref := place + name) in refs), name)
         return self.answers("rev-parse", "--verify", "--quiet", f"{name}^{{{kind}}}")
 
     def kind(self, sha: str) -> str | None:
@@ -217,3 +233,11 @@ class BareRepository:
     def count(self, since: str, until: str) -> int:
         """How many commits `until` has that `since` has not."""
         return int(self.git("rev-list", "--count", f"{since}..{until}", "--"))
+
+
+def _is_of_ids(arguments: tuple[str, ...]) -> bool:
+    """Whether git is asked of objects alone, each by its whole id: `cat-file blob <id>`, `rev-list <id>..<id>`."""
+    command, *words = arguments
+    named = (word for word in takewhile(lambda word: word != "--", words) if not word.startswith("-"))
+    ids = [one for word in named for one in re.sub(r"\^\{[a-z]+\}$", "", word).split("..")]
+    return command in _READING and ids != [] and all(_ID.fullmatch(one) or one in ("blob", "tag") for one in ids)

@@ -12,7 +12,7 @@ from modelbook.adapters.person import person
 from modelbook.commands._console import say
 from modelbook.commands._proposing import online_branch, tell
 from modelbook.commands._pulling import refuse
-from modelbook.commands._signing import open_allowed_signer
+from modelbook.commands._signing import arriving, open_allowed_signer, refuse_unmergeable
 from modelbook.commands._workspace import (
     Workspace,
     forge_option,
@@ -27,15 +27,13 @@ from modelbook.core.experiments.online_evidence import verify_online
 from modelbook.core.experiments.online_input import GivenResults, read_results
 from modelbook.core.experiments.online_markdown import results_markdown
 from modelbook.core.experiments.sample_ratio import sample_ratio
-from modelbook.core.findings import Finding
 from modelbook.core.layout import online_path
 from modelbook.core.moments import period, written
 from modelbook.core.names import check_name
 from modelbook.core.online import OnlineResults
-from modelbook.core.registry import Registry
 from modelbook.core.signing.statements import online_statement
 from modelbook.core.strict_yaml import MAX_BYTES, Parsed
-from modelbook.errors import BadInput, Refused
+from modelbook.errors import BadInput
 
 LABELS = ("modelbook", "online")
 
@@ -114,17 +112,18 @@ def command(
     data = dump(results)
     path = online_path(model, experiment)
     files = {path: data, path.removesuffix(".yaml") + ".sigstore.json": key.sign(online_statement(results, data))}
-    warnings = _look(workspace, files, model, experiment)
+    findings = verify_online(arriving(workspace, files), model, experiment).findings
+    refuse_unmergeable([one for one in findings if one.level == "error"])
     change = Change(
         branch=branch,
         base=workspace.commit,
         title=f"Add what the experiment {experiment} found of {model}",
-        body=results_markdown(results, sample_ratio(results), warnings),
+        body=results_markdown(results, sample_ratio(results), findings),
         files={workspace.path(inside): content for inside, content in files.items()},
         labels=LABELS,
     )
     proposal: Proposal = forge.submit(change)
-    for one in warnings:
+    for one in findings:
         say(f"warning: {one}", as_json=True)
     arms = " and ".join(f"{model}@{arm.version}" for arm in results.arms)
     tell(name, f"{len(results.arms[0].metrics)} metrics of {arms}", proposal, as_json=as_json, key="name")
@@ -179,16 +178,3 @@ def _results(
         "arms": [arm.arm(cards[arm.version]).model_dump(exclude_none=True) for arm in given.arms],
     }
     return validate(OnlineResults, Parsed(fields, ""), where)
-
-
-def _look(workspace: Workspace, files: dict[str, bytes], model: str, experiment: str) -> list[Finding]:
-    """The warnings about what would be added. Raises Refused where it could never be merged."""
-    base = workspace.registry
-    arriving = Registry(
-        {**base.files, **files}, base.prefix, arriving=frozenset(files), now=now(), keyless=base.keyless
-    )
-    findings = verify_online(arriving, model, experiment).findings
-    if wrong := [one for one in findings if one.level == "error"]:
-        listed = "\n".join(f"  {finding}" for finding in wrong)
-        raise Refused(f"it could never be merged, so it is not proposed:\n{listed}")
-    return list(findings)

@@ -123,8 +123,13 @@ def _is_read(path: str) -> bool:
     return layout.place_of(path) is not None
 
 
-def arounds(source: Source, parents: Mapping[tuple[str, int], tuple[str, ...]]) -> dict[tuple[str, int], Around]:
-    """What the page of each version says of others; `parents` are the names of those that each was made from."""
+def arounds(
+    source: Source, parents: Mapping[tuple[str, int], tuple[str, ...]], sweeps: Mapping[tuple[str, int], str]
+) -> dict[tuple[str, int], Around]:
+    """What the page of each version says of others.
+
+    `parents` are the names of those that each was made from, `sweeps` those of which the runs of some were trials.
+    """
     children: dict[str, list[str]] = {}
     for (model, version), names in parents.items():
         for name in names:
@@ -138,6 +143,7 @@ def arounds(source: Source, parents: Mapping[tuple[str, int], tuple[str, ...]]) 
                 versions[at + 1] if at + 1 < len(versions) else None,
                 tuple(children.get(f"{model}@{version}", ())),
                 tuple(stay for stay in stays if stay.version == version),
+                sweeps.get((model, version)),
             )
     return found
 

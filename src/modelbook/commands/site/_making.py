@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from modelbook.adapters.site_folder import SiteFolder
 from modelbook.adapters.site_plots import curve_plot, series_plot, timeline_plot
 from modelbook.adapters.site_writer import OWN, own_file, write
 from modelbook.commands.site._gathering import Source
@@ -11,8 +12,10 @@ from modelbook.core import layout
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
 from modelbook.core.exchange.dataset_lineage import dataset_signer
+from modelbook.core.findings import first_error
 from modelbook.core.judging.expressions import parsed
 from modelbook.core.pages.report import gate_values
+from modelbook.core.revocation import is_revoked
 from modelbook.core.site.site_manifest import Made
 from modelbook.core.site.site_pages import (
     DatasetPage,
@@ -30,7 +33,6 @@ from modelbook.core.stages.past import told_of
 from modelbook.core.verifying.verification import verify_dataset, verify_stage
 
 Files = dict[str, bytes]
-_FAILED = "error"
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def model_page(source: Source, model: str, rows: Iterable[VersionRow]) -> ModelP
     try:
         about = registry.model(model)
     except DocumentError as error:
-        problem = _line(error)
+        problem = first_error(error.findings)
     listed = tuple(rows)
     return ModelPage(
         model,
@@ -108,13 +110,13 @@ def _holdings(source: Source, model: str) -> Iterable[Holding]:
     registry = source.registry
     for stage in registry.policy.stages:
         verdict = verify_stage(registry, model, stage.name)
-        trouble = next((str(one).partition("\n")[0] for one in verdict.findings if one.level == _FAILED), None)
+        trouble = first_error(verdict.findings)
         if verdict.pointer is None:
             if trouble:
                 yield Holding(stage.name, 0, None, trouble=trouble)
             continue
         version = verdict.pointer.version
-        if f"{layout.version_folder(model, version)}/revoked.yaml" in registry.files:
+        if is_revoked(registry, model, version):
             trouble = trouble or f"{model}@{version} was revoked"
         tenure = source.past.tenures.present(model, stage.name)
         since = tenure.since if tenure and tenure.holder.version == version else None
@@ -165,7 +167,7 @@ def dataset_pages(source: Source, rows: Iterable[VersionRow]) -> tuple[DatasetPa
         versions = []
         for version in reversed(registry.dataset_versions(name)):
             card, findings = verify_dataset(registry, name, version)
-            problem = next((str(one).partition("\n")[0] for one in findings if one.level == _FAILED), None)
+            problem = first_error(findings)
             signer = dataset_signer(registry, card) if card and not problem else None
             used = tuple(uses.get((name, version), {}).values())
             versions.append(DatasetVersion(version, card, signer, problem, used))
@@ -182,7 +184,7 @@ def make_overview(overview: Overview) -> Files:
         for one in model.holdings
     }
     shared: Mapping[str, Any] = {"overview": overview, "title": overview.title, "serving": serving}
-    for name in ("index", "datasets", "runs", "compare"):
+    for name in ("index", "datasets", "runs", "sweeps", "compare"):
         files[f"{name}.html"] = write(f"{name}.html", f"{name}.html", **shared)
     for dataset in overview.datasets:
         path = f"datasets/{dataset.name}.html"
@@ -191,8 +193,10 @@ def make_overview(overview: Overview) -> Files:
     return files
 
 
-def _line(error: DocumentError) -> str:
-    return str(error.findings[0]).partition("\n")[0]
+def stands(source: Source, folder: SiteFolder, made: Made) -> bool:
+    """Whether all files that a part was made of are as they were, and so are its pages."""
+    same = all(source.digest(path) == digest for path, digest in made.read.items())
+    return same and all(folder.has(path) for path in made.files)
 
 
 @dataclass

@@ -1,6 +1,9 @@
 """`modelbook site build`: the registry as a static site."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -34,7 +37,9 @@ from modelbook.commands.site._making import (
     model_digest,
     model_page,
     own_digest,
+    stands,
 )
+from modelbook.commands.site._sweeps import make_sweeps
 from modelbook.core.documents import DocumentError
 from modelbook.core.site.site_manifest import Made
 from modelbook.core.site.site_pages import ModelPage, Overview, RunRow
@@ -102,12 +107,14 @@ def _build(
     site = Site()
     rows = _versions(source, folder, site, logs, jobs)
     models = _models(source, folder, site, rows, jobs)
+    sweeps = make_sweeps(source, folder, site, logs, rows.values())
     datasets = dataset_pages(source, rows.values())
-    problems = [str(one).partition("\n")[0] for one in workspace.findings]
+    problems = [one.headline for one in workspace.findings]
     problems += [row.problem or row.name for row in rows.values() if row.state == "unreadable"]
     problems += [one.problem for one in models if one.problem]
     problems += [held.trouble for one in models for held in one.holdings if held.version == 0 and held.trouble]
     problems += [one.problem or "" for each in datasets for one in each.versions if one.card is None]
+    problems += [*logs.problems, *(one.problem for one in sweeps if one.problem)]
     overview = Overview(
         source.title,
         source.commit,
@@ -115,6 +122,7 @@ def _build(
         tuple(stage.name for stage in source.registry.policy.stages),
         models,
         datasets,
+        sweeps,
         _runs(rows, logs),
         logs.trouble,
         tuple(problems),
@@ -151,7 +159,7 @@ def _logs(workspace: Workspace, *, no_store: bool) -> Logs:
             return Logs(None, "the store's folder is not on the machine that made the site")
         return Logs(store)
     except ModelbookError as error:
-        return Logs(None, UNREAD, str(error).partition("\n")[0])
+        return Logs(None, UNREAD, error.headline)
 
 
 def _versions(source: Source, folder: SiteFolder, site: Site, logs: Logs, jobs: int | None) -> dict[Key, VersionRow]:
@@ -160,23 +168,19 @@ def _versions(source: Source, folder: SiteFolder, site: Site, logs: Logs, jobs: 
     keys = [(model, version) for model in registry.models() for version in registry.versions(model)]
     own = {key: own_digest(source, *key) for key in keys}
     kept = {key: made for key in keys if (made := before.parts.get(_name(*key))) and made.own == own[key] and made.row}
-    around = arounds(source, {key: _parents(source, key, kept) for key in keys})
+    around = arounds(source, {key: _parents(source, key, kept) for key in keys}, _trials(source, keys, kept, logs))
     asked = "no" if logs.trouble else "yes"
     orders, rows = [], dict[Key, VersionRow]()
     for key in keys:
         of, made = facts_digest(own[key], around[key], asked), kept.get(key)
-        if made and made.row and made.of == of and _stands(source, folder, made):
+        if made and made.row and made.of == of and stands(source, folder, made):
             site.keep(_name(*key), made, before.files)
             rows[key] = made.row
         else:
             orders.append(VersionOrder(*key, around[key], RunTold(), of, own[key]))
     told = _told(source, orders, logs)
-    orders = [
-        VersionOrder(
-            one.model, one.version, one.around, run, one.of, one.own, again=bool(logs.trouble) and asked == "yes"
-        )
-        for one, run in zip(orders, told, strict=True)
-    ]
+    again = bool(logs.trouble) and asked == "yes"
+    orders = [replace(one, run=run, again=again) for one, run in zip(orders, told, strict=True)]
     with counted("pages of versions", len(orders)) as progress:
         parts = spread(lambda order: make_version(source, order), orders, jobs=jobs, progress=progress)
     for order, part in zip(orders, parts, strict=True):
@@ -195,10 +199,22 @@ def _parents(source: Source, key: Key, kept: Mapping[Key, Made]) -> tuple[str, .
     return made.row.parents if made and made.row else parents_in(source.registry, *key)
 
 
-def _stands(source: Source, folder: SiteFolder, made: Made) -> bool:
-    """Whether all that a part was made of is as it was, and so are its pages."""
-    same = all(source.digest(path) == digest for path, digest in made.read.items())
-    return same and all(folder.has(path) for path in made.files)
+def _trials(source: Source, keys: Iterable[Key], kept: Mapping[Key, Made], logs: Logs) -> dict[Key, str]:
+    """The sweep of each version whose run was a trial of it."""
+    if not logs.trials:
+        return {}
+    # Reading a card takes a thousand times longer than looking for a word in it.
+    mentioned = re.compile(b"|".join(re.escape(name.encode()) for name in logs.sweeps))
+    found = {}
+    for key in keys:
+        made, path = kept.get(key), source.registry.card_path(*key)
+        run = made.row.run if made and made.row else None
+        if not made and mentioned.search(source.registry.files[path]):
+            with suppress(DocumentError):
+                run = source.registry.card(*key).run.id
+        if run and run in logs.trials:
+            found[key] = logs.trials[run]
+    return found
 
 
 def _told(source: Source, orders: list[VersionOrder], logs: Logs) -> list[RunTold]:
@@ -225,7 +241,7 @@ def _models(
     orders = []
     for page in pages:
         of, made = model_digest(source, page), folder.manifest.parts.get(f"model {page.name}")
-        if made and made.of == of and _stands(source, folder, made):
+        if made and made.of == of and stands(source, folder, made):
             site.keep(f"model {page.name}", made, folder.manifest.files)
         else:
             orders.append((page, of))
@@ -239,7 +255,17 @@ def _models(
 def _runs(rows: Mapping[Key, VersionRow], logs: Logs) -> tuple[RunRow, ...]:
     """The runs, newest first: those that versions were made of, and the others in the store."""
     registered = [
-        RunRow(row.run, row.experiment, "registered", row.created, row.seconds, row.by, row.name, _few(row))
+        RunRow(
+            row.run,
+            row.experiment,
+            "registered",
+            row.created,
+            row.seconds,
+            row.by,
+            row.name,
+            _few(row),
+            logs.trials.get(row.run),
+        )
         for row in rows.values()
         if row.run
     ]

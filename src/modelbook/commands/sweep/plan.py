@@ -11,7 +11,7 @@ from modelbook.adapters.workflow import event_inputs, in_workflow, set_outputs
 from modelbook.commands._console import print_json, say
 from modelbook.commands._sweeping import Sweeping, open_sweep
 from modelbook.commands._workspace import json_option, registry_option
-from modelbook.core.sweeps.sweep_rounds import Round, next_round
+from modelbook.core.sweeps.sweep_rounds import MEND, Round, next_round
 from modelbook.errors import BadInput, Exit, Refused
 
 
@@ -47,13 +47,10 @@ def command(file: Path, dispatch_after: int | None, registry_folder: str | None,
     else:
         _tell(file, turn)
     if turn.broken:
-        raise Refused(f"going on makes no sense: {turn.why}", where=str(file), remedy=_ANOTHER)
+        raise Refused(f"going on makes no sense: {turn.why}", where=str(file), remedy=MEND)
     if dispatch_after is not None and turn.legs:
         _dispatch(file, begun > dispatch_after)
     return Exit.YES
-
-
-_ANOTHER = "Mend the training or the file, and give the sweep another name: what was trained stays as it is."
 
 
 def _tell(file: Path, turn: Round) -> None:

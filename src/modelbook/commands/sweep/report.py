@@ -15,6 +15,7 @@ from modelbook.core.storage import run_key
 from modelbook.core.sweeps.search_space import fits
 from modelbook.core.sweeps.sweep_markdown import shown, sweep_markdown
 from modelbook.core.sweeps.sweep_report import SweepReport, description_of, report_of
+from modelbook.core.sweeps.sweep_rounds import MEND
 from modelbook.errors import BadInput, Exit
 
 _SHOWN = 10
@@ -150,7 +151,9 @@ def show(report: SweepReport, *, as_json: bool, registers: bool) -> None:
         say(f"warning: the trials were trained by the code of {len(report.commits)} commits")
     if report.round.why:
         say(f"the search is over: {report.round.why}")
-    if report.round.legs:
+    if report.round.broken:
+        say(f"  {MEND}")
+    elif report.round.legs:
         say(f"  next: {len(report.round.legs)} to train")
     elif best and report.settled and not registers:
         say(f"  next: modelbook register MODEL --run {best.trial.run}")

@@ -33,17 +33,19 @@ def command(file: Path, trial: str, allow_dirty: bool, registry_folder: str | No
     sweeping = open_sweep(file, registry_folder, begin=True)
     known = sweeping.of(leg)
     if known and known.status in {"completed", "pruned"}:
-        set_outputs({"run": known.run, "status": known.status})
-        say(f"trial {leg} is over: {known.status}", as_json=as_json)
-        if as_json:
-            print_json({"run": known.run, "status": known.status})
-        return Exit.YES
+        return _is_over(known.run, known.status, f"trial {leg} is over: {known.status}", as_json=as_json)
     result = train_run(sweeping.workspace, asked(sweeping, leg), allow_dirty=allow_dirty, as_json=as_json)
-    set_outputs({"status": result.status})
     if result.status == "pruned":
-        set_outputs({"run": result.run_id})
-        say(f"run {result.run_id} was stopped early: it would not have become the best", as_json=as_json)
-        if as_json:
-            print_json({"run": result.run_id, "status": result.status})
-        return Exit.YES
+        words = f"run {result.run_id} was stopped early: it would not have become the best"
+        return _is_over(result.run_id, result.status, words, as_json=as_json)
+    set_outputs({"status": result.status})
     return report_run(sweeping.workspace, result, as_json=as_json)
+
+
+def _is_over(run: str, status: str, words: str, *, as_json: bool) -> int:
+    told = {"run": run, "status": status}
+    set_outputs(told)
+    say(words, as_json=as_json)
+    if as_json:
+        print_json(told)
+    return Exit.YES

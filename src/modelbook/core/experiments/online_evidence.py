@@ -8,7 +8,7 @@ from modelbook.core.experiments.sample_ratio import sample_ratio
 from modelbook.core.findings import Finding, blocks
 from modelbook.core.online import OnlineResults
 from modelbook.core.registry import Registry
-from modelbook.core.signing.keyless import Origin
+from modelbook.core.signing.keyless import Origin, run_of
 from modelbook.core.signing.statements import online_statement
 from modelbook.core.verifying.signed_files import no_such, problem, registrars, signed
 
@@ -105,15 +105,10 @@ def _is_known(registry: Registry, path: str, model: str, version: int, card: str
         trainer = registry.card(model, version).run.job
     except DocumentError:
         return []  # the verdict on that version says what is wrong with it
-    if _run(job) == _run(trainer):
+    if job == trainer or ((run := run_of(job)) and run == run_of(trainer)):
         message = f"the job that recorded what users gave {name} is of the run that trained it ({trainer})"
         return [problem(registry, path, "graded-by-trainer", message, "Record it in a workflow run of its own.")]
     return []
-
-
-def _run(job: str) -> str:
-    """The workflow run that a job is of; a job of no workflow stands for itself."""
-    return job.rpartition("/")[0] if job.startswith("github:") and "/" in job else job
 
 
 def _overlaps(registry: Registry, path: str, results: OnlineResults) -> list[Finding]:

@@ -49,7 +49,7 @@ def stored_at(key: str) -> Stored:
 
 
 def group_of(key: str) -> str:
-    """What is judged together with the object at `key`: the folder of its run, shard or sweep, or `foreign`, `trash`."""
+    """What is judged together with the object at `key`: the folder of its run, shard, sweep; or `foreign`, `trash`."""
     at = stored_at(key)
     return f"runs/{at.run}/" if at.run else at.group or at.part
 

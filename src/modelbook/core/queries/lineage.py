@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from modelbook.core import layout
 from modelbook.core.card import ModelCard, ParentModel
+from modelbook.core.names import person_in
 from modelbook.core.registry import Registry
 from modelbook.core.revocation import is_revoked
 from modelbook.core.run_record import Code, DatasetUse, Environment
@@ -107,7 +108,7 @@ def _run(card: ModelCard) -> Thing:
     run = card.run
     says: tuple[str, ...] = (
         f"experiment {run.experiment}",
-        f"by {run.user.partition(' <')[0]}",
+        f"by {person_in(run.user)}",
         f"{run.started} to {run.ended}",
     )
     if run.imported:

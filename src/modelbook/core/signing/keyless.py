@@ -174,7 +174,7 @@ def contradictions(proof: Proof, origin: Origin) -> Sequence[tuple[str, str, str
     """Code, message and remedy of each way in which the certificate disagrees with `origin`."""
     signed_in = _run_at(proof.run)
     found = []
-    made_in = _run_of(origin.job)
+    made_in = run_of(origin.job)
     elsewhere = made_in is not None and made_in[0] != _repository(proof.repository)
     if origin.job.startswith("github:") and made_in != signed_in and not elsewhere:
         message = f"it was signed in {proof.run}, but says that it was made by {origin.job}"
@@ -185,7 +185,7 @@ def contradictions(proof: Proof, origin: Origin) -> Sequence[tuple[str, str, str
         if commit and commit != proof.commit:
             message = f"it was signed in a run of the commit {proof.commit}, but says that it comes from {commit}"
             found.append(("other-commit", message, "Train from the commit that the workflow was started for."))
-    trained = signed_in is not None and signed_in in map(_run_of, origin.trainers)
+    trained = signed_in is not None and signed_in in map(run_of, origin.trainers)
     if trained or signed_in in {_run_at(run) for run in origin.registrars}:
         run = f"{proof.run}, the run that {'trained' if trained else 'signed the model'}"
         message = f"it was signed in {run}, so it does not prove that another job measured"
@@ -193,8 +193,8 @@ def contradictions(proof: Proof, origin: Origin) -> Sequence[tuple[str, str, str
     return found
 
 
-def _run_of(job: str) -> tuple[str, str] | None:
-    """Repository and number of the workflow run that a job is of, as in `github:acme/registry/42/train`."""
+def run_of(job: str) -> tuple[str, str] | None:
+    """Repository and number of the workflow run that a job is of, as in `github:acme/registry/42/train`, if it is."""
     found = _JOB.fullmatch(job)
     return (found[1].casefold(), found[2]) if found else None
 

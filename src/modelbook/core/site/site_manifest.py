@@ -4,13 +4,14 @@ from typing import Literal
 
 from modelbook.core.records import Frozen
 from modelbook.core.site.site_rows import VersionRow
+from modelbook.core.site.site_sweeps import SweepRow
 
 
 class Made(Frozen):
     """What a part of the site was made of: `of` is a digest of its facts, `read` the files that were looked for.
 
     `files` are the paths of what was made. `read` has the digest of each file looked for, None where there was none. Of
-    a version `own` is a digest of its own files, and `row` its line in the lists.
+    a version `own` is a digest of its own files, and `row` its line in the lists; `sweep` is that of a sweep.
     """
 
     of: str
@@ -18,6 +19,7 @@ class Made(Frozen):
     own: str = ""
     read: dict[str, str | None] = {}
     row: VersionRow | None = None
+    sweep: SweepRow | None = None
 
 
 class Manifest(Frozen):

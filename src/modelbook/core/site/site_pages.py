@@ -7,6 +7,7 @@ from typing import Any
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.registered_model import RegisteredModel
 from modelbook.core.site.site_rows import Trained, Value, VersionRow
+from modelbook.core.site.site_sweeps import SweepRow
 from modelbook.core.site.site_version import Stay
 from modelbook.core.stages.past import Told
 
@@ -129,7 +130,7 @@ class DatasetPage:
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run: of a version (`version` as in fraud@5), or in the store alone."""
+    """A run: of a version (`version` as in fraud@5), or in the store alone; `sweep` is the one it was a trial of."""
 
     run: str
     experiment: str
@@ -139,6 +140,7 @@ class RunRow:
     by: str
     version: str | None = None
     metrics: str = ""
+    sweep: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ class Overview:
     stages: tuple[str, ...]
     models: tuple[ModelPage, ...]
     datasets: tuple[DatasetPage, ...]
+    sweeps: tuple[SweepRow, ...] = ()
     runs: tuple[RunRow, ...] = ()
     store: str | None = None  # why the store was not asked
     problems: tuple[str, ...] = field(default=())
@@ -168,14 +171,21 @@ class Overview:
         """How many model versions there are."""
         return sum(len(one.rows) for one in self.models)
 
+    @property
+    def runs_and_sweeps(self) -> list[RunRow | SweepRow]:
+        """The runs, and each sweep in the place of its trials that are no versions, the latest first."""
+        found: list[RunRow | SweepRow] = [*self.runs, *self.sweeps]
+        return sorted(found, key=lambda one: one.began if isinstance(one, SweepRow) else one.started, reverse=True)
+
 
 def search_entries(overview: Overview) -> list[list[Any]]:
-    """What can be found: [name, page, words, note] of each model, dataset and version, newest versions first."""
+    """What can be found: [name, page, words, note] of each model, dataset, sweep and version, newest versions first."""
     found: list[list[Any]] = []
     for model in overview.models:
         words = [model.about.description or "", *model.about.tags, model.about.task or ""] if model.about else []
         found.append([model.name, f"models/{model.name}.html", " ".join(words)[:300], "model"])
     found += [[one.name, f"datasets/{one.name}.html", "", "dataset"] for one in overview.datasets]
+    found += [[one.name, f"sweeps/{one.name}.html", f"{one.metric} {one.method}", "sweep"] for one in overview.sweeps]
     for model in overview.models:
         for row in reversed(model.rows):
             words = [*model.held_by(row.version), *row.tags, row.by, row.commit[:12], row.run]

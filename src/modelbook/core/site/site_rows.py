@@ -5,10 +5,11 @@ from typing import Literal
 
 from modelbook.core.card import ModelCard
 from modelbook.core.evaluation import CONFIDENCE, Evaluation, Metric
-from modelbook.core.findings import blocks
+from modelbook.core.findings import blocks, first_error
 from modelbook.core.judging.numbers import numbers_of
 from modelbook.core.judging.significance import Estimate, estimate_of
 from modelbook.core.moments import moment
+from modelbook.core.names import person_in
 from modelbook.core.records import Frozen
 from modelbook.core.verifying.verification import VersionVerdict
 
@@ -64,8 +65,7 @@ class VersionRow(Frozen):
 
 def row_of(verdict: VersionVerdict, *, revoked: bool) -> VersionRow:
     """The row of a version; `revoked` says whether the registry revokes it."""
-    errors = [finding for finding in verdict.findings if finding.level == "error"]
-    problem = str(errors[0]).partition("\n")[0] if errors else None
+    problem = first_error(verdict.findings)
     card = verdict.card
     if card is None:
         return VersionRow(
@@ -79,7 +79,7 @@ def row_of(verdict: VersionVerdict, *, revoked: bool) -> VersionRow:
         problem=problem,
         revoked=revoked,
         created=card.created,
-        by=person(run.user),
+        by=person_in(run.user),
         commit=card.lineage.code.commit or "",
         run=run.id,
         experiment=run.experiment,
@@ -93,11 +93,6 @@ def row_of(verdict: VersionVerdict, *, revoked: bool) -> VersionRow:
             for name, value, numbers_of_metric in _numbers(verdict.evaluations)
         },
     )
-
-
-def person(user: str) -> str:
-    """The name in a git identity, without the address."""
-    return user.partition(" <")[0]
 
 
 def duration(card: ModelCard) -> float:

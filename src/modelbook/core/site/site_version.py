@@ -13,9 +13,10 @@ from modelbook.core.measuring.hardware import hardware_class
 from modelbook.core.pages.github_page import GitHubPage
 from modelbook.core.queries.differences import made_of
 from modelbook.core.queries.drift import machine_of
+from modelbook.core.queries.version_facts import dataset_name
 from modelbook.core.registry import Registry
 from modelbook.core.reproduction import judge_reproduction
-from modelbook.core.revocation import Revocation
+from modelbook.core.revocation import Revocation, is_revoked, revocation_of
 from modelbook.core.runs.curves import Curve, curves_of
 from modelbook.core.runs.run_log import CheckpointStored, Event
 from modelbook.core.runs.run_state import RunState, replay
@@ -38,12 +39,13 @@ class Stay:
 
 @dataclass(frozen=True)
 class Around:
-    """What a version's page says of other versions: its neighbours, what was made from it, and its stays."""
+    """What a version's page says of others: its neighbours, what was made from it, its stays, the sweep of its run."""
 
     previous: int | None = None
     next: int | None = None
     children: tuple[str, ...] = ()
     stays: tuple[Stay, ...] = ()
+    sweep: str | None = None
 
     @property
     def stages(self) -> list[str]:
@@ -139,8 +141,7 @@ def version_page(
 ) -> VersionPage:
     """Verify a version, and gather what its page says."""
     verdict = verify_version(registry, model, version)
-    folder = version_folder(model, version)
-    revoked = f"{folder}/revoked.yaml" in registry.files
+    revoked = is_revoked(registry, model, version)
     card, made = verdict.card, made_of(verdict.card) if verdict.card else {}
     code = card.lineage.code if card else None
     return VersionPage(
@@ -148,7 +149,7 @@ def version_page(
         verdict,
         registry.digest(registry.card_path(model, version)),
         around,
-        _revocation(registry, f"{folder}/revoked.yaml") if revoked else None,
+        _revocation(registry, model, version) if revoked else None,
         tuple(_signatures(registry, verdict)) if card else (),
         tuple(_suite(verdict, suite) for suite in sorted(verdict.evaluations)),
         tuple(_reproductions(registry, verdict)),
@@ -160,9 +161,9 @@ def version_page(
     )
 
 
-def _revocation(registry: Registry, path: str) -> Revocation | None:
+def _revocation(registry: Registry, model: str, version: int) -> Revocation | None:
     try:
-        return registry.load(Revocation, path)
+        return revocation_of(registry, model, version)
     except BadInput:  # the verdict says what is wrong with it; it revokes all the same
         return None
 
@@ -214,7 +215,7 @@ def comparable(page: VersionPage) -> dict[str, Any]:
         for line in one.lines
         if line.metric.value is not None
     }
-    data = {f"{one.evaluation.suite}": _measured_on(one.evaluation) for one in page.suites}
+    data = {f"{one.evaluation.suite}": dataset_name(one.evaluation.dataset) for one in page.suites}
     made = {kind.capitalize(): dict(found) for kind, found in page.made_of.items()}
     packages = page.card.lineage.environment.packages if page.card else {}
     return {
@@ -227,10 +228,6 @@ def comparable(page: VersionPage) -> dict[str, Any]:
         "metrics": metrics,
         "facts": {"Measured on": data, **made, "Machine": dict(page.machine), "Packages": packages},
     }
-
-
-def _measured_on(evaluation: Evaluation) -> str:
-    return f"{evaluation.dataset.dataset}@{evaluation.dataset.version}"
 
 
 def as_script(function: str, data: Any) -> bytes:

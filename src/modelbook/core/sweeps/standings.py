@@ -53,10 +53,13 @@ def standings(sweep: Sweep, trials: Sequence[TrialResult]) -> list[Standing]:
     Where the best are confirmed, only they are among them.
     """
     asked = sweep.confirming
+    by_number: dict[int, list[TrialResult]] = {}
+    for one in trials:
+        if one.value is not None:
+            by_number.setdefault(one.leg.number, []).append(one)
     found = []
     for one in ranked(sweep, trials)[: asked.best if asked else None]:
-        again = [each for each in trials if each.leg.number == one.leg.number and each.value is not None]
-        seeds = sorted(again, key=lambda each: each.leg)
+        seeds = sorted(by_number[one.leg.number], key=lambda each: each.leg)
         values = tuple(each.value for each in seeds if each.value is not None)
         found.append(Standing(one, values, tuple(each.run for each in seeds)))
     return sorted(found, key=lambda each: -better(sweep, each.mean))

@@ -1,12 +1,11 @@
 """The report of a sweep as the summary of a job: tables, and charts that GitHub draws from text."""
 
-import json
 from collections.abc import Iterator, Sequence
 
 from modelbook.core.pages.markdown import inert
 from modelbook.core.sweeps.standings import Standing, ranked
 from modelbook.core.sweeps.sweep_charts import charts
-from modelbook.core.sweeps.sweep_report import SweepReport
+from modelbook.core.sweeps.sweep_report import SweepReport, value_text
 from modelbook.core.sweeps.trials import TrialResult
 
 _SHOWN = 20  # trials of the table
@@ -20,8 +19,6 @@ def sweep_markdown(report: SweepReport, *, pictures: str | None = None) -> str:
 def _head(report: SweepReport) -> Iterator[str]:
     sweep, metric = report.sweep, report.sweep.metric
     counts = ", ".join(f"{count} {status}" for status, count in report.counts.items()) or "none yet"
-    stage = {"search": "it goes on", "confirm": "the best are trained with other seeds", "over": "it is over"}
-    words = stage[report.round.stage] + (f": {report.round.why}" if report.round.why else "")
     yield from (f"### Sweep {inert(sweep.name)}", "", "| | |", "| --- | --- |")
     yield f"| {inert(metric.name)} | {metric.goal} |"
     yield f"| method | {inert(sweep.method + (f', {sweep.sampler}' if sweep.sampler else ''))} |"
@@ -29,7 +26,7 @@ def _head(report: SweepReport) -> Iterator[str]:
     yield f"| GPU hours | {report.hours:.2f} |"
     if report.inherited:
         yield f"| inherited trials | {report.inherited} |"
-    yield from (f"| stage | {inert(words)} |", "")
+    yield from (f"| stage | {inert(report.words)} |", "")
 
 
 def _best(report: SweepReport) -> Iterator[str]:
@@ -83,7 +80,4 @@ def _cells(one: TrialResult, names: Sequence[str]) -> str:
 
 def shown(one: TrialResult, name: str) -> str:
     """The value of a parameter as a person reads it; a dash where the trial has none."""
-    value = one.params.get(name)
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
+    return value_text(one.params.get(name))

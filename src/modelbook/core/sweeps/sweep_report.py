@@ -1,5 +1,6 @@
 """What there is to say of a sweep: one object for the terminal, the job's summary, a program and a page."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from modelbook.core.sweeps.standings import Standing, better, confirmed, ranked,
 from modelbook.core.sweeps.sweep import Sweep
 from modelbook.core.sweeps.sweep_rounds import Round, next_round
 from modelbook.core.sweeps.trials import TrialResult
+
+_LONG = 60  # characters of a value
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,12 @@ class SweepReport:
     def counts(self) -> dict[str, int]:
         """How many trials there are of each status."""
         return dict(sorted(Counter(one.status for one in self.searched).items()))
+
+    @property
+    def words(self) -> str:
+        """Where it stands, and what ended the search if anything did."""
+        stage = {"search": "it goes on", "confirm": "the best are trained with other seeds", "over": "it is over"}
+        return stage[self.round.stage] + (f": {self.round.why}" if self.round.why else "")
 
     @property
     def hours(self) -> float:
@@ -118,6 +127,14 @@ def description_of(report: SweepReport) -> str:
         f"Trial {best.trial.leg}, best of {len(report.searched)} of the sweep {report.sweep.name}: "
         f"{metric} {best.mean:.6g}{spread}."
     )
+
+
+def value_text(value: object) -> str:
+    """The value of a parameter as a person reads it, cut where it is long; a dash where there is none."""
+    if value is None:
+        return "-"
+    text = f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
 
 
 def _standing(one: Standing) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from modelbook.core.sweeps.trials import Leg, TrialResult, never_logged
 
 _ENOUGH = 10  # failures and nothing else: the eleventh trial would be one more
 
+MEND = "Mend the training or the file, and give the sweep another name: what was trained stays as it is."
+"""What to do where no trial can be any good as it is."""
+
 
 @dataclass(frozen=True)
 class Round:

@@ -20,6 +20,7 @@ MOST_ATTEMPTS = 3
 """How often a trial that is killed again and again is begun by itself; by hand it may go on."""
 
 _LEG = re.compile(r"([1-9][0-9]{0,3})(?:-s([1-9][0-9]?))?")
+_RUN = re.compile(r"(.+)-([0-9]{4})(?:-s([1-9][0-9]?))?")  # as `run_of` writes it
 
 
 @dataclass(frozen=True, order=True)
@@ -47,9 +48,14 @@ def run_of(sweep: str, leg: Leg) -> str:
 
 def runs_of(sweep: str, names: Iterable[str]) -> dict[Leg, str]:
     """Those of the runs `names` that are trials of a sweep, in order."""
-    pattern = re.compile(re.escape(sweep) + r"-([0-9]{4})(?:-s([1-9][0-9]?))?")
-    found = {Leg(int(match[1]), int(match[2] or 0)): name for name in names if (match := pattern.fullmatch(name))}
-    return dict(sorted(found.items()))
+    matches = {name: match for name in names if (match := _RUN.fullmatch(name)) and match[1] == sweep}
+    return dict(sorted((Leg(int(match[2]), int(match[3] or 0)), name) for name, match in matches.items()))
+
+
+def sweep_in(run: str) -> str | None:
+    """The name of the sweep that a run is a trial of, if there is a sweep of that name."""
+    found = _RUN.fullmatch(run)
+    return found[1] if found else None
 
 
 class Worker(NamedTuple):
@@ -66,6 +72,7 @@ class TrialResult:
 
     `value` is the sweep's metric, finite, of a trial that is completed; `steps` are its values by step, finite too.
     `problem` says why a trial that ended has no value. `hours` are those of one GPU, or of a machine without one.
+    `began` is when its first attempt did, and `by` whose it was: both empty where its log cannot be read.
     """
 
     leg: Leg
@@ -79,6 +86,8 @@ class TrialResult:
     attempts: int
     logged: tuple[str, ...]
     commit: str | None
+    began: str
+    by: str
     problem: str | None = None
     worker: Worker | None = None
 
@@ -118,6 +127,8 @@ def result_of(sweep: Sweep, leg: Leg, events: Sequence[Event]) -> TrialResult:
         attempts=len(state.attempts),
         logged=tuple(state.metrics),
         commit=state.start.code.commit,
+        began=state.started,
+        by=state.start.user,
         problem=problem,
         worker=Worker(state.attempts[-1].host, state.attempts[-1].pid, state.last_event),
     )
@@ -125,7 +136,7 @@ def result_of(sweep: Sweep, leg: Leg, events: Sequence[Event]) -> TrialResult:
 
 def unreadable(leg: Leg, run: str, problem: str) -> TrialResult:
     """The trial of a log that says nothing that can be relied on: nobody can go on with it."""
-    return TrialResult(leg, run, "failed", {}, None, None, {}, 0.0, 1, (), None, problem)
+    return TrialResult(leg, run, "failed", {}, None, None, {}, 0.0, 1, (), None, "", "", problem)
 
 
 def never_logged(metric: str) -> str:
