@@ -11,9 +11,7 @@ from modelbook.core.queries.version_facts import Facts
 from modelbook.core.runs.run_state import RunState, replay
 from modelbook.core.storage import log_key, uri_of
 from modelbook.errors import BadInput, IntegrityError
-from modelbook.training.run_reader import list_logs, read_events
-
-READERS = 16  # logs that are read at once: a store answers slowly, and many at a time
+from modelbook.training.run_reader import READERS, list_logs, read_events
 
 
 def all_states(store: Store) -> tuple[list[RunState], list[Finding]]:
