@@ -93,9 +93,9 @@ class Repository:
         args = [*options, "-z", "--full-tree", commit, "--", *prefixes]
         # In a partial clone git would ask for the size of each file by itself.
         lines = self._files.listed(args, ending) if self._files else git_bytes(["ls-tree", "-l", *args], self.root)
-        found = {}
+        found, end = {}, ending.encode()
         for line in lines.split(b"\0"):
-            if line.endswith(ending.encode()) and line:
+            if line and line.endswith(end):
                 meta, _, path = line.partition(b"\t")
                 mode, _, oid, size = meta.decode().split()
                 found[path.decode(errors="surrogateescape")] = Entry(mode, oid, 0 if size == "-" else int(size))
