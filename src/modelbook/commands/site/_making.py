@@ -16,7 +16,8 @@ from modelbook.core.findings import first_error
 from modelbook.core.judging.expressions import parsed
 from modelbook.core.pages.report import gate_values
 from modelbook.core.queries.derived import Derived
-from modelbook.core.queries.lineage import downstream, upstream
+from modelbook.core.queries.ancestry import upstream
+from modelbook.core.queries.lineage import downstream
 from modelbook.core.revocation import is_revoked
 from modelbook.core.site.site_lineage import MOST, Lineage
 from modelbook.core.site.site_manifest import Made
