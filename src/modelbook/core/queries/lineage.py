@@ -1,24 +1,27 @@
 """Where a version comes from, and what came of it: as a tree that a person reads from the top."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from modelbook.core import layout
-from modelbook.core.card import ModelCard
+from modelbook.core.card import ModelCard, ParentModel
+from modelbook.core.documents import DocumentError
 from modelbook.core.names import person_in
 from modelbook.core.registry import Registry
 from modelbook.core.revocation import is_revoked
 from modelbook.core.run_record import Code, DatasetUse, Environment
 from modelbook.errors import BadInput
 
-Kind = Literal["model", "dataset", "code", "environment", "run", "missing"]
+Kind = Literal["model", "dataset", "code", "environment", "run", "missing", "more"]
 Uses = Callable[[str, str], Sequence[Mapping[str, Any]]]
 """The facts FACTS of the versions that name a version in a list of theirs: `datasets`, `tested` or `parents`."""
 
 FACTS = ("ref", "stages", "revoked")
 
 SEEN = "told above"
+UNREADABLE = "its card cannot be read"
 
 
 @dataclass(frozen=True)
@@ -48,35 +51,98 @@ class Thing:
         return {name: value for name, value in parts.items() if value}
 
 
-def upstream(registry: Registry, model: str, version: int) -> Thing:
-    """What a model version was made from: run, code, data, environment, and its parents with theirs."""
-    held = {name: pointer.version for name, pointer in registry.stages_of(model).items()}
-    stages = tuple(name for name, holder in held.items() if holder == version)
-    return _version(registry, model, version, "", stages, set())
+def upstream(
+    registry: Registry, model: str, version: int, *, card: ModelCard | None = None, most: int | None = None
+) -> Thing:
+    """What a model version was made from: run, code, data, environment, and its parents with theirs.
 
-
-def _version(registry: Registry, model: str, version: int, role: str, stages: tuple[str, ...], seen: set[str]) -> Thing:
+    With `most` only so many of those that it descends from, the nearest ones. Who knows its `card` hands it
+    in, and is not told which stages it holds.
+    """
     name = f"{model}@{version}"
-    if name in seen:
-        return Thing("model", name, role, (SEEN,))
-    seen.add(name)
-    card = registry.card(model, version)
-    lineage = card.lineage
-    says: tuple[str, ...] = (f"registered {card.created}",)
-    if is_revoked(registry, model, version):
-        says += ("revoked",)
-    below = [_run(card), _code(lineage.code), *(_data(registry, use) for use in lineage.datasets)]
-    below.append(_environment(lineage.environment))
-    for parent in lineage.parents:
-        path = registry.card_path(parent.model, parent.version)
-        if path not in registry.files:
-            below.append(Thing("missing", f"{parent.model}@{parent.version}", "parent", ("not in this registry",)))
-        elif registry.digest(path) != parent.card:
-            other = ("not the one that was used: its card has another digest",)
-            below.append(Thing("missing", f"{parent.model}@{parent.version}", "parent", other))
-        else:
-            below.append(_version(registry, parent.model, parent.version, "parent", (), seen))
-    return Thing("model", name, role, says, stages, tuple(below))
+    held = {stage: pointer.version for stage, pointer in registry.stages_of(model).items()} if card is None else {}
+    stages = tuple(stage for stage, holder in held.items() if holder == version)
+    way = _Ancestry(registry, {name: card} if card else {})
+    if most is not None:
+        way.within = {name, *nearest(way.parents(name), way.parents, most)}
+    return way.version(name, "", stages, _DEEPEST)
+
+
+class _Ancestry:
+    """A way through what versions were made from; `within` are those that it may come to, None for all."""
+
+    def __init__(self, registry: Registry, known: dict[str, ModelCard]) -> None:
+        self.within: Container[str] | None = None
+        self._registry = registry
+        self._cards = known  # each is read once
+        self._seen: set[str] = set()
+
+    def _card(self, name: str) -> ModelCard:
+        if name not in self._cards:
+            model, _, version = name.rpartition("@")
+            self._cards[name] = self._registry.card(model, int(version))
+        return self._cards[name]
+
+    def _trouble(self, parent: ParentModel) -> str | None:
+        """Why nobody can say what a parent was made from."""
+        path = self._registry.card_path(parent.model, parent.version)
+        if path not in self._registry.files:
+            return "not in this registry"
+        if self._registry.digest(path) != parent.card:
+            return "not the one that was used: its card has another digest"
+        try:
+            self._card(_name(parent))
+        except DocumentError:
+            return UNREADABLE
+        return None
+
+    def parents(self, name: str) -> list[str]:
+        """The parents of which more is known."""
+        return [_name(one) for one in self._card(name).lineage.parents if self._trouble(one) is None]
+
+    def version(self, name: str, role: str, stages: tuple[str, ...], deep: int) -> Thing:
+        """A version, and what it was made from. Raises BadInput where that leads on more than `deep` times."""
+        if name in self._seen:
+            return Thing("model", name, role, (SEEN,))
+        if deep == 0:
+            raise BadInput(f"the lineage leads on more than {_DEEPEST} times")
+        self._seen.add(name)
+        card, registry = self._card(name), self._registry
+        lineage = card.lineage
+        model, _, version = name.rpartition("@")
+        says = (f"registered {card.created}", *(["revoked"] if is_revoked(registry, model, int(version)) else []))
+        below = [_run(card), _code(lineage.code), *(_data(registry, use) for use in lineage.datasets)]
+        below.append(_environment(lineage.environment))
+        hidden = 0
+        for one in lineage.parents:
+            parent = _name(one)
+            if trouble := self._trouble(one):
+                below.append(Thing("missing", parent, "parent", (trouble,)))
+            elif self.within is None or parent in self.within:
+                below.append(self.version(parent, "parent", (), deep - 1))
+            else:
+                hidden += 1
+        return Thing("model", name, role, says, stages, (*below, *_more(hidden, "parent")))
+
+
+def _name(parent: ParentModel) -> str:
+    return f"{parent.model}@{parent.version}"
+
+
+def nearest(first: Iterable[str], after: Callable[[str], Iterable[str]], most: int) -> list[str]:
+    """At most so many things that follow one another, those first that the fewest steps lead to."""
+    found: dict[str, None] = {}
+    waiting = deque(first)
+    while waiting and len(found) < most:
+        one = waiting.popleft()
+        if one not in found:
+            found[one] = None
+            waiting.extend(after(one))
+    return list(found)
+
+
+def _more(count: int, role: str) -> tuple[Thing, ...]:
+    return (Thing("more", f"{count:,} more", role),) if count else ()
 
 
 def _run(card: ModelCard) -> Thing:
@@ -106,7 +172,10 @@ def _data(registry: Registry, use: DatasetUse) -> Thing:
         return Thing("missing", name, use.role, ("not in this registry",))
     if registry.digest(path) != use.digest:
         return Thing("missing", name, use.role, ("not the one that was used: its card has another digest",))
-    return dataset(registry, use.dataset, use.version, use.role)
+    try:
+        return dataset(registry, use.dataset, use.version, use.role)
+    except DocumentError:
+        return Thing("missing", name, use.role, (UNREADABLE,))
 
 
 def dataset(registry: Registry, name: str, version: int, role: str = "") -> Thing:
@@ -125,37 +194,58 @@ def _environment(environment: Environment) -> Thing:
     return Thing("environment", f"Python {environment.python}", "environment", tuple(part for part in parts if part))
 
 
-def downstream(name: str, kind: Kind, uses: Uses) -> Thing:
+def downstream(name: str, kind: Kind, uses: Uses, *, most: int | None = None) -> Thing:
     """What was made from a version: what was trained on it or continued it, and so on from each of these.
 
-    Raises BadInput where it leads on more than _DEEPEST times.
+    With `most` only so many of them, the nearest ones. Raises BadInput where all of it leads on more than _DEEPEST
+    times.
     """
     seen: set[str] = set()
+    field, role = ("datasets", "trained on it") if kind == "dataset" else ("parents", _MADE)
+    walk = _Walk(uses, seen, None if most is None else set(_nearest_uses(name, field, uses, most)))
+    made = walk.children(name, field, role, _DEEPEST)
     if kind != "dataset":
-        return Thing(kind, name, below=_children(name, "parents", "made from it", uses, seen, _DEEPEST))
-    made = _children(name, "datasets", "trained on it", uses, seen, _DEEPEST)
+        return Thing(kind, name, below=made)
     # What was only measured on it has nothing of it, and nor has what came of that.
     measured = (_child(facts, MEASURED) for facts in uses(name, "tested") if facts["ref"] not in seen)
     return Thing(kind, name, below=(*made, *measured))
 
 
 MEASURED = "measured on it"
+_MADE = "made from it"
 _DEEPEST = 200
 
 
-def _children(name: str, field: str, role: str, uses: Uses, seen: set[str], deep: int) -> tuple[Thing, ...]:
-    if deep == 0:
-        raise BadInput(f"the lineage leads on more than {_DEEPEST} times")
-    found = []
-    for facts in uses(name, field):
-        ref = str(facts["ref"])
-        if ref in seen:
-            found.append(_child(facts, role, SEEN))
-            continue
-        seen.add(ref)
-        below = _children(ref, "parents", "made from it", uses, seen, deep - 1)
-        found.append(replace(_child(facts, role), below=below))
-    return tuple(found)
+def _nearest_uses(name: str, field: str, uses: Uses, most: int) -> list[str]:
+    def after(one: str) -> list[str]:
+        return [str(facts["ref"]) for facts in uses(one, "parents")]
+
+    return nearest([str(facts["ref"]) for facts in uses(name, field)], after, most)
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """A way through what came of something; `within` are the things that it may come to, None for all."""
+
+    uses: Uses
+    seen: set[str]
+    within: Container[str] | None
+
+    def children(self, name: str, field: str, role: str, deep: int) -> tuple[Thing, ...]:
+        if deep == 0:
+            raise BadInput(f"the lineage leads on more than {_DEEPEST} times")
+        found, hidden = [], 0
+        for facts in self.uses(name, field):
+            ref = str(facts["ref"])
+            if self.within is not None and ref not in self.within:
+                hidden += 1
+            elif ref in self.seen:
+                found.append(_child(facts, role, SEEN))
+            else:
+                self.seen.add(ref)
+                below = self.children(ref, "parents", _MADE, deep - 1)
+                found.append(replace(_child(facts, role), below=below))
+        return (*found, *_more(hidden, role))
 
 
 def _child(facts: Mapping[str, Any], role: str, *says: str) -> Thing:
