@@ -65,5 +65,5 @@ def test_only_what_lies_in_the_space_fits() -> None:
     # Python calls them equal; a training does not.
     flags = sweep(parameters={"flag": {"values": [1, 2]}, "lr": {"min": 0.0, "max": 1.0}})
     assert fits(flags, {"flag": 1, "lr": 0.5}) == {"flag": 1, "lr": 0.5}
-    for other in (True, 1.0):
-        assert fits(flags, {"flag": other, "lr": 0.5}) is None
+    for flag in (True, 1.0):
+        assert fits(flags, {"flag": flag, "lr": 0.5}) is None
