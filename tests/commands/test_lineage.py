@@ -9,7 +9,6 @@ import pytest
 
 from modelbook.core import layout
 from modelbook.core.digests import digest_of
-from modelbook.core.queries import lineage
 from modelbook.core.queries.ancestry import upstream
 from modelbook.core.queries.lineage import downstream, in_stages, tree_lines
 from modelbook.core.registry import Registry
@@ -121,7 +120,7 @@ def test_a_version_that_is_made_from_the_last_one_each_night_is_told_whole(monke
     assert in_stages(tree) == {"production": ["m@5000"]}
     assert len(json.dumps(tree.as_json(), indent=2)) + len(list(tree_lines(tree))) > 5000
 
-    monkeypatch.setattr(lineage, "_DEEPEST", 1)
+    monkeypatch.setattr("modelbook.core.queries.ancestry.DEEPEST", 1)
     registry = Registry(family().files, "registry")
     made = [one for one in upstream(registry, "fraud", 2).below if one.kind == "model"]
     assert [(one.role, one.name) for one in made] == [("parent", "fraud@1"), ("ancestor", "base@1")]

@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbook.core.queries.derived import Derived
 from modelbook.core.queries.ancestry import upstream
+from modelbook.core.queries.derived import Derived
 from modelbook.core.queries.lineage import Thing, downstream, in_stages
 from modelbook.core.site.site_lineage import HEIGHT, MOST, WIDTH, Drawing, Lineage, drawing
 from tests.commands.test_lineage import child, family

@@ -15,8 +15,8 @@ from modelbook.core.exchange.dataset_lineage import dataset_signer
 from modelbook.core.findings import first_error
 from modelbook.core.judging.expressions import parsed
 from modelbook.core.pages.report import gate_values
-from modelbook.core.queries.derived import Derived
 from modelbook.core.queries.ancestry import upstream
+from modelbook.core.queries.derived import Derived
 from modelbook.core.queries.lineage import downstream
 from modelbook.core.revocation import is_revoked
 from modelbook.core.site.site_lineage import MOST, Lineage
