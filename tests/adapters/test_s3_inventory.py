@@ -12,6 +12,8 @@ from modelbook.adapters.s3_inventory import inventory_listing
 from modelbook.errors import BadInput
 
 duckdb = pytest.importorskip("duckdb")
+MADE = 1767600000  # 2026-01-05, in seconds since 1970
+SINCE = datetime.fromtimestamp(MADE, UTC)
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -33,7 +35,8 @@ def inventory(folder: Path, rows: list[tuple[Any, ...]], **more: Any) -> Path:
             listed.append(
                 {"key": f"inventories/x/data/{path.name}", "size": path.stat().st_size, "MD5checksum": digest}
             )
-    told = {"sourceBucket": "acme", "fileFormat": "Parquet", "files": listed} | more
+    told = {"sourceBucket": "acme", "fileFormat": "Parquet", "creationTimestamp": str(MADE * 1000), "files": listed}
+    told |= more
     (folder / "manifest.json").write_text(json.dumps(told))
     return folder / "manifest.json"
 
@@ -49,7 +52,7 @@ ROWS = [
 
 
 def test_what_lies_in_the_store_now_in_order_of_its_keys(tmp_path: Path) -> None:
-    found = list(inventory_listing(inventory(tmp_path / "i", ROWS), "s3://acme/team"))
+    found = list(inventory_listing(inventory(tmp_path / "i", ROWS), "s3://acme/team", SINCE))
     assert [(one.key, one.size, one.modified) for one in found] == [
         ("runs/a-b/artifacts/x.bin", 4, WHEN),
         ("runs/a/artifacts/x.bin", 1, WHEN),
@@ -64,10 +67,15 @@ def test_what_lies_in_the_store_now_in_order_of_its_keys(tmp_path: Path) -> None
         ("changed", "not the file"),
         ("bucket", "is an inventory of"),
         ("empty", "names no file"),
+        ("old", "longer ago than the grace period"),
+        ("undated", "no manifest.json"),
+        ("csv", "as Parquet is wanted"),
     ],
 )
 def test_part_of_an_inventory_is_none(tmp_path: Path, spoil: str, words: str) -> None:
     spoilt: dict[str, dict[str, Any]] = {"bucket": {"sourceBucket": "theirs"}, "empty": {"files": []}}
+    spoilt |= {"old": {"creationTimestamp": str(MADE * 1000 - 1)}, "undated": {"creationTimestamp": None}}
+    spoilt |= {"csv": {"fileFormat": "CSV"}}
     manifest = inventory(tmp_path / "i", ROWS, **spoilt.get(spoil, {}))
     part = tmp_path / "i/data/1.parquet"
     if spoil == "missing":
@@ -75,10 +83,10 @@ def test_part_of_an_inventory_is_none(tmp_path: Path, spoil: str, words: str) ->
     elif spoil == "changed":
         part.write_bytes(part.read_bytes()[:-9])
     with pytest.raises(BadInput, match=words):
-        list(inventory_listing(manifest, "s3://acme/team"))
+        list(inventory_listing(manifest, "s3://acme/team", SINCE))
 
 
 def test_what_is_no_manifest_is_said(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("[]")
     with pytest.raises(BadInput, match=r"no manifest\.json"):
-        list(inventory_listing(tmp_path / "manifest.json", "s3://acme/team"))
+        list(inventory_listing(tmp_path / "manifest.json", "s3://acme/team", SINCE))

@@ -234,3 +234,12 @@ def test_doctor_compares_store_and_registry_both_ways_and_repairs_what_it_can(sh
     assert any("1 files that a card names were brought back" in one["message"] for one in found["checks"])
     assert (shop.data / key).exists()
     shop_desk.ok("doctor", "store")
+    # A manifest was put aside by a plan of long ago.
+    manifest = shop.made.registry.dataset_card("digits", 1).manifest.uri.removeprefix("file:store/")
+    place = shop.data / f"trash/{name}/objects/{manifest}"
+    place.parent.mkdir(parents=True)
+    (shop.data / manifest).rename(place)
+    code, text = shop_desk.run("doctor", "store")
+    assert (code, "1 manifests of dataset versions are not there" in " ".join(text.split())) == (1, True)
+    assert shop_desk.json("doctor", "store", "--repair")["healthy"]
+    assert (shop.data / manifest).exists()

@@ -258,13 +258,19 @@ def only_retention_deletes(document: Document, tree: Tree) -> Iterator[str]:
         if "push" in document.triggers and not str((push or {}).get("paths", "")).endswith("/prune.json']"):
             yield "a push starts the workflow that deletes, and none of a plan"
         for name, job in document.jobs.items():
-            if "push" not in str(job.get("if", "")) and re.search("prune.apply", json.dumps(job)):
+            if "push" not in str(job.get("if", "")) and any(map(_carries_out, job.get("steps", ()))):
                 yield f"job {name} deletes, and no merged plan started it"
         return
     for name, job in document.jobs.items():
         found = DELETING.search(json.dumps(job))
         if found or "retention" in verbs(job):
             yield f"job {name} deletes ({found.group() if found else 'retention'})"
+
+
+def _carries_out(step: dict[str, Any]) -> bool:
+    """Whether a step carries out a plan. Without one `prune apply` purges what merged ones put aside long ago."""
+    purges = str(step.get("uses", "")).endswith("/prune-apply") and "plan" not in step.get("with", {})
+    return not purges and re.search("prune.apply", json.dumps(step)) is not None
 
 
 RULES: tuple[Rule, ...] = (

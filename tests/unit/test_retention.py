@@ -14,6 +14,7 @@ from modelbook.core.pruning.reachability import Named, Reach
 from modelbook.core.pruning.retention import RunFacts, Verdict, judge
 from modelbook.core.pruning.stored import stored_at
 from modelbook.core.verifying.changes import check_change
+from modelbook.errors import BadInput
 from tests.made import Made
 from tests.made_fields import LATER
 
@@ -140,6 +141,22 @@ def test_the_oldest_go_first_where_the_limit_is_reached() -> None:
     assert plan.waits is not None
     assert plan.waits.objects == 2
     assert plan.saves == 0.0
+
+
+def test_what_is_somebody_elses_and_what_was_thrown_away_do_not_count_for_the_share() -> None:
+    planner = Planner(Keep(share=0.5))
+    everything = [old("runs/a/artifacts/x", 90, 10), old("runs/b/artifacts/x", 80, 10), old("runs/b/else", 80, 1000)]
+    everything += [old("theirs", 90, 1000), old("trash/p/objects/x", 90, 1000)]
+    for verdict in judge(everything, Reach(), Keep(), NOW, lambda run: None):
+        planner.add(verdict)
+    plan = planner.plan(store="s", commit="a" * 40, policy="sha256:" + "0" * 64, refs=1)
+    assert [one.prefix for one in plan.groups] == ["runs/a/artifacts/"]
+
+
+@pytest.mark.parametrize("keys", [("runs/b/x", "runs/a/x"), ("runs/a/x", "runs/a/x")])
+def test_a_listing_out_of_order_is_none(keys: tuple[str, str]) -> None:
+    with pytest.raises(BadInput, match="not in order"):
+        list(judge([old(key, 90) for key in keys], Reach(), Keep(), NOW, lambda run: None))
 
 
 KEYS = st.sampled_from(

@@ -50,4 +50,13 @@ def test_a_plan_is_proposed_verified_merged_and_carried_out(acme: Team) -> None:
     restored = acme.run("workflow_dispatch", "retention.yml", inputs={"restore": plan}, secrets=given)
     restored.assert_jobs({"restore": "success"})
     assert acme.objects()[OLD] == 1000
+    # A month later: what no plan needs any more goes for good, and what was brought back stays.
+    over = {"Bucket": BUCKET, "Key": f"registry/trash/ended/{plan}.json"}
+    acme.s3.client.delete_object(**over)
+    acme.s3.client.put_object(**over, Body=b"{}", Metadata={"mtime": str(time.time() - 30 * 86400)})
+    weekly = acme.run("schedule", "retention.yml", secrets=given)
+    weekly.assert_jobs({"plan": "success", "purge": "success"})
+    after = acme.objects()
+    assert after[OLD] == 1000
+    assert not [key for key in after if key.startswith("trash/")]
     acme.assert_no_secret_in_any_log()

@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -67,6 +68,11 @@ def land(
                 with suppress(OSError):
                     temporary.unlink()
             raise
+
+
+def is_part(path: str) -> bool:
+    """Whether a file is one that waits to be whole, by its path with slashes."""
+    return fnmatch(path.rpartition("/")[2], PART)
 
 
 def may_go_on(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ from modelbook.adapters.prune_journal import plans, under_way
 from modelbook.adapters.reach_reader import manifest_files
 from modelbook.adapters.store import Progress, Store
 from modelbook.core.dataset import Manifest
-from modelbook.core.storage import artifact_key, blob_key
+from modelbook.core.storage import artifact_key, blob_key, examples_key
 from modelbook.errors import Refused
 
 _BATCH = 1000
@@ -37,6 +37,14 @@ def check_dataset_kept(store: Store, manifest: Manifest) -> None:
     while batch := list(islice(files, _BATCH)):
         found = move_all([partial(_is_there, store, *each) for each in batch])
         _check_there(dict(zip((key for key, _ in batch), found, strict=True)), store)
+
+
+def check_examples_kept(store: Store, digest: str, size: int) -> None:
+    """As `check_model_kept`, for what a suite found for each example."""
+    key = examples_key(digest)
+    if _check_intents(store, f"{key.rpartition('/')[0]}/"):
+        there = store.stat(key)
+        _check_there({key: there is not None and there.size == size}, store)
 
 
 def _is_there(store: Store, key: str, size: int, _progress: Progress) -> bool:

@@ -11,7 +11,7 @@ from modelbook.core.pruning.reachability import Reach, reach_of
 from modelbook.core.pruning.retention import RunFacts, facts_of_log
 from modelbook.core.runs.run_log import decode
 from modelbook.core.runs.run_state import replay
-from modelbook.core.storage import key_in, log_key
+from modelbook.core.storage import blob_key, key_in, log_key, uri_of
 from modelbook.errors import IntegrityError, ModelbookError, StoreError
 
 _SEGMENT = 16 * 1024 * 1024  # bytes of one segment of a log, at most
@@ -24,6 +24,7 @@ class ReachReader:
         self._source = source
         self._store = store
         self._refs: dict[str, str] | None = None
+        self._stale = False
         self._reach = Reach()
         self._manifests: dict[str, set[bytes]] = {}
 
@@ -35,15 +36,29 @@ class ReachReader:
     def __call__(self) -> Reach:
         """All that is named now. Raises where anything of it cannot be read."""
         refs = self._source.refs()
-        if refs != self._refs:
-            reach = reach_of(self._source.files(), self._store.uri)
-            for key, manifest in reach.manifests.items():
+        if refs != self._refs or self._stale:
+            reach = self.registries()
+            for key, manifest in (reach.manifests | self._moved(reach)).items():
                 if key not in self._manifests:
                     files = manifest_files(self._store, manifest)
                     self._manifests[key] = {bytes.fromhex(hex_of(file.digest)) for file in files}
                 reach.blobs |= self._manifests[key]
             self._reach, self._refs = reach, refs
+            self._stale = self._source.refs() != refs  # a ref moved meanwhile, and may move back
         return self._reach
+
+    def registries(self) -> Reach:
+        """All that is named now, but for the files that manifests in the store list. Raises as `__call__` does."""
+        return reach_of(self._source.files(), self._store.uri)
+
+    def _moved(self, reach: Reach) -> dict[str, Manifest]:
+        """Manifests that were copied here, by key, though their cards name the store that they came from."""
+        at = {blob_key(one.digest): one for one in reach.moved}
+        return {
+            key: one.model_copy(update={"uri": uri_of(self._store.uri, key)})
+            for key, one in at.items()
+            if key not in reach.manifests and self._store.stat(key) is not None
+        }
 
 
 def manifest_files(store: Store, manifest: Manifest) -> Iterator[DataFile]:

@@ -1,12 +1,11 @@
 """The one boto3 client of a store: made when first needed, led by the standard AWS variables."""
 
-import gc
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
+from modelbook.adapters.garbage import uncollected
 from modelbook.adapters.kept_connections import KeptConnections
 from modelbook.adapters.s3_errors import explained_s3, store_error
 from modelbook.adapters.s3_wire import WiredClient
@@ -33,7 +32,7 @@ class LazyClient:
         """The client. Raises StoreError if the AWS variables or files make none."""
         with self._lock:
             if self._client is None:
-                with explained_s3(self._where), _nothing_collected():
+                with explained_s3(self._where), uncollected():
                     try:
                         self._client = _new_client()
                     except ValueError as error:  # botocore's answer to a malformed endpoint
@@ -41,16 +40,12 @@ class LazyClient:
             return self._client
 
 
-@contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """What boto3 makes stays. To look through it for garbage a hundred times takes a quarter of the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
+@cache
+def _descriptions(folders: str | None) -> Any:
+    """What AWS's services take, as botocore's files say: to read them takes most of the time that a client takes."""
+    from botocore.loaders import create_loader
+
+    return create_loader(folders)
 
 
 def _new_client() -> WiredClient:
@@ -59,8 +54,9 @@ def _new_client() -> WiredClient:
     from botocore.httpsession import get_cert_path
     from botocore.session import get_session
 
-    # botocore itself reads only AWS_DEFAULT_REGION; every other SDK, and GitHub's runners, know AWS_REGION.
     session = get_session()
+    session.register_component("data_loader", _descriptions(session.get_config_variable("data_path")))
+    # botocore itself reads only AWS_DEFAULT_REGION; every other SDK, and GitHub's runners, know AWS_REGION.
     region = os.environ.get("AWS_REGION") or session.get_config_variable("region") or "us-east-1"
     attempts = int(os.environ.get("AWS_MAX_ATTEMPTS") or ATTEMPTS)
     own_endpoint = any(os.environ.get(name) for name in _ENDPOINT_VARIABLES)

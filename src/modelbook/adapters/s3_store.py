@@ -17,6 +17,7 @@ from modelbook.adapters.ranges import RANGE, Fill
 from modelbook.adapters.s3_client import LazyClient
 from modelbook.adapters.s3_errors import code_of, explained_s3, field, status_of
 from modelbook.adapters.s3_reading import RemoteObject, stream_object
+from modelbook.adapters.s3_unfinished import discard_uploads
 from modelbook.adapters.s3_upload import PART_SIZE, Uploader
 from modelbook.adapters.source_file import Source, SourceBytes, SourceFile
 from modelbook.adapters.store import ObjectInfo, Progress, Stored
@@ -152,23 +153,8 @@ class S3Store:
 
     def discard_unfinished(self, before: datetime) -> int:
         """See `Store.discard_unfinished`."""
-        count = 0
         with explained_s3(self.uri):
-            client = self._client.get()
-            pages = client.get_paginator("list_multipart_uploads")
-            try:
-                for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
-                    for each in page.get("Uploads", ()):
-                        if each["Initiated"] < before:
-                            client.abort_multipart_upload(
-                                Bucket=self._bucket, Key=each["Key"], UploadId=each["UploadId"]
-                            )
-                            count += 1
-            except Exception as error:
-                # An upload that was finished meanwhile; rclone says it of a bucket without any, too.
-                if code_of(error) != "NoSuchUpload":
-                    raise
-        return count
+            return discard_uploads(self._client.get(), self._bucket, self._prefix, before)
 
     def refuses_to_overwrite(self, key: str) -> bool:
         """Whether the server keeps what lies at `key` from a second writer. Leaves a few bytes there."""

@@ -2,11 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from modelbook.adapters.s3_errors import code_of, status_of
+from modelbook.core.pruning.stored import stored_at
 
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 
@@ -63,3 +66,36 @@ def unfinished_upload(client: Any, target: Mapping[str, str]) -> Unfinished | No
             raise
         return None
     return Unfinished(found, parts) if parts else None
+
+
+def discard_uploads(client: Any, bucket: str, prefix: str, before: datetime) -> int:
+    """Abort the store's own uploads to which nothing was added since `before` (UTC): how many.
+
+    Where the store is a whole bucket, others may upload there too: theirs are left. Raises what boto3 raises.
+    """
+    count = 0
+    pages = iter(client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix))
+    while page := _unless_gone(lambda: next(pages, None)):
+        for each in page.get("Uploads", ()):
+            if each["Initiated"] < before and stored_at(each["Key"].removeprefix(prefix)).part != "foreign":
+                target = {"Bucket": bucket, "Key": each["Key"], "UploadId": each["UploadId"]}
+                count += bool(_unless_gone(partial(_abort, client, target, before)))
+    return count
+
+
+def _abort(client: Any, target: Mapping[str, str], before: datetime) -> bool:
+    pages = client.get_paginator("list_parts").paginate(**target)
+    if any(part.get("LastModified", before) > before for page in pages for part in page.get("Parts", ())):
+        return False  # a slow one is no dead one
+    client.abort_multipart_upload(**target)
+    return True
+
+
+def _unless_gone(ask: Callable[[], Any]) -> Any:
+    """What it gives; None for an upload that was finished meanwhile. rclone says that of a bucket without any, too."""
+    try:
+        return ask()
+    except Exception as error:
+        if code_of(error) != "NoSuchUpload":
+            raise
+        return None

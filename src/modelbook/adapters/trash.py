@@ -8,14 +8,17 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from datetime import datetime
+from functools import partial
+from typing import Protocol
 
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.adapters.directory_walk import folder, made_folder
 from modelbook.adapters.file_errors import explained
+from modelbook.adapters.parallel import move_all
 from modelbook.adapters.s3_client import LazyClient
-from modelbook.adapters.s3_errors import code_of, explained_s3, status_of
-from modelbook.adapters.store import Store
+from modelbook.adapters.s3_errors import code_of, explained_s3
+from modelbook.adapters.store import Progress, Store
 from modelbook.core.pruning.stored import TRASH
 from modelbook.core.storage import check_key
 from modelbook.errors import StoreError
@@ -24,6 +27,7 @@ TRIES = 4
 FIRST_PAUSE = 0.2  # seconds; four times as long each time
 _COPY_AT_ONCE = 5 * 1024**3  # bytes: S3 copies larger objects in parts alone, which not every server can
 _PART = 512 * 1024 * 1024
+AT_ONCE = 16  # requests: most of one is waiting
 
 
 class Trash(Protocol):
@@ -31,8 +35,8 @@ class Trash(Protocol):
 
     how: str
 
-    def put_aside(self, keys: Sequence[str]) -> None:
-        """See to it that the bytes of these survive their deletion. They stay where they are."""
+    def put_aside(self, keys: Sequence[str]) -> dict[str, str]:
+        """See to it that the bytes of these survive their deletion, where they are; by key why some cannot."""
         ...
 
     def remove(self, keys: Sequence[str]) -> None:
@@ -43,19 +47,13 @@ class Trash(Protocol):
         """Put an object back where it was; False where nothing of it is left."""
         ...
 
-    def purge(self, keys: Sequence[str]) -> dict[str, str]:
-        """Delete for good what is put aside; by key why something could not be."""
+    def purge(self, keys: Sequence[str], ended: datetime) -> dict[str, str]:
+        """Delete for good what was put aside until the plan `ended`; by key why something could not be."""
         ...
 
-
-def open_trash(store: Store, plan: str) -> Trash:
-    """The trash of a plan in `store`. Raises StoreError where a bucket does not say if it keeps versions."""
-    if isinstance(store, DirectoryStore):
-        return FolderTrash(store, plan)
-    bucket, _, prefix = store.uri.removeprefix("s3://").partition("/")
-    client = LazyClient(store.uri)
-    kind = VersionTrash if _versioned(client, bucket, store.uri) else CopyTrash
-    return kind(client, bucket, f"{prefix}/" if prefix else "", plan, store)
+    def discard(self, keys: Sequence[str]) -> dict[str, str]:
+        """Delete the copies of what was brought back; by key why something could not be."""
+        ...
 
 
 def place(plan: str, key: str) -> str:
@@ -63,15 +61,8 @@ def place(plan: str, key: str) -> str:
     return f"{TRASH}{plan}/objects/{check_key(key)}"
 
 
-def _versioned(client: LazyClient, bucket: str, where: str) -> bool:
-    with explained_s3(where):
-        try:
-            # "Suspended" as well: what was written before still has its versions, and a marker is still made.
-            return bool(client.get().get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled")
-        except Exception as error:
-            if code_of(error) in {"NotImplemented", "MethodNotAllowed"} or status_of(error) == 501:
-                return False
-            raise
+class CannotCopy(StoreError):
+    """The server does not copy this object, and will not the next time."""
 
 
 class FolderTrash:
@@ -83,8 +74,9 @@ class FolderTrash:
         self._store = store
         self._plan = plan
 
-    def put_aside(self, keys: Sequence[str]) -> None:
+    def put_aside(self, keys: Sequence[str]) -> dict[str, str]:
         """See `Trash.put_aside`: nothing to do, since a rename loses no byte."""
+        return {}
 
     def remove(self, keys: Sequence[str]) -> None:
         """See `Trash.remove`."""
@@ -94,13 +86,19 @@ class FolderTrash:
 
     def bring_back(self, key: str) -> bool:
         """See `Trash.bring_back`. It is as young as anything that was just written."""
-        if self._store.stat(key) is None and not self._move(place(self._plan, key), key):
-            return False
-        os.utime(self._store.root / key)
+        if self._store.stat(key) is None:
+            # Where that fails, another one may just have done it.
+            if not self._move(place(self._plan, key), key) and self._store.stat(key) is None:
+                return False
+            os.utime(self._store.root / key)
         return True
 
-    def purge(self, keys: Sequence[str]) -> dict[str, str]:
+    def purge(self, keys: Sequence[str], ended: datetime) -> dict[str, str]:
         """See `Trash.purge`."""
+        return self.discard(keys)
+
+    def discard(self, keys: Sequence[str]) -> dict[str, str]:
+        """See `Trash.discard`."""
         self._store.delete([place(self._plan, key) for key in keys])
         return {}
 
@@ -129,7 +127,9 @@ class FolderTrash:
         return True
 
 
-class _BucketTrash:
+class BucketTrash:
+    """What the two ways in a bucket have in common."""
+
     def __init__(self, client: LazyClient, bucket: str, prefix: str, plan: str, store: Store) -> None:
         self._client = client
         self._bucket = bucket
@@ -142,15 +142,23 @@ class _BucketTrash:
         with_retries(lambda: self._store.delete(keys))
 
 
-class CopyTrash(_BucketTrash):
+class CopyTrash(BucketTrash):
     """In a bucket without versions the server copies each object, and the copy is looked at before anything goes."""
 
     how = "copied to trash/ by the server"
 
-    def put_aside(self, keys: Sequence[str]) -> None:
-        """See `Trash.put_aside`."""
-        for key in keys:
-            self._copy(key, place(self._plan, key))
+    def put_aside(self, keys: Sequence[str]) -> dict[str, str]:
+        """See `Trash.put_aside`. What the server cannot copy, as what lies in an archive class, stays and is told."""
+
+        def task(key: str, _progress: Progress) -> str | None:
+            try:
+                self._copy(key, place(self._plan, key))
+            except CannotCopy as error:
+                return error.message
+            return None
+
+        told = move_all([partial(task, key) for key in keys], workers=AT_ONCE)
+        return {key: why for key, why in zip(keys, told, strict=True) if why}
 
     def bring_back(self, key: str) -> bool:
         """See `Trash.bring_back`."""
@@ -158,8 +166,12 @@ class CopyTrash(_BucketTrash):
             return True
         return self._copy(place(self._plan, key), key)
 
-    def purge(self, keys: Sequence[str]) -> dict[str, str]:
+    def purge(self, keys: Sequence[str], ended: datetime) -> dict[str, str]:
         """See `Trash.purge`."""
+        return self.discard(keys)
+
+    def discard(self, keys: Sequence[str]) -> dict[str, str]:
+        """See `Trash.discard`."""
         self.remove([place(self._plan, key) for key in keys])
         return {}
 
@@ -178,11 +190,15 @@ class CopyTrash(_BucketTrash):
                 with explained_s3(f"{self._store.uri}/{target}"):
                     self._client.get().copy(what, self._bucket, self._prefix + target, Config=config)
             except KeyError as error:  # boto3's answer to a part without an ETag
-                raise StoreError(
-                    "the server cannot copy in parts, so the object was left where it is",
+                raise CannotCopy(
+                    "the server cannot copy in parts",
                     where=f"{self._store.uri}/{source}",
                     remedy="Switch versions on for the bucket: then nothing has to be copied.",
                 ) from error
+            except StoreError as error:
+                if code_of(error.__cause__ or error) == "InvalidObjectState":
+                    raise CannotCopy("lies in an archive class", where=error.where, remedy=error.remedy) from error
+                raise
             copied = self._store.stat(target)
         if copied is None or copied.size != there.size:
             raise StoreError(
@@ -191,56 +207,6 @@ class CopyTrash(_BucketTrash):
                 remedy="Run it again; it continues.",
             )
         return True
-
-
-class VersionTrash(_BucketTrash):
-    """In a bucket with versions a deletion is a marker, and the bytes stay beneath it until they are purged."""
-
-    how = "marked as deleted: the bucket keeps versions, so their bytes stay, and cost, until they are purged"
-
-    def put_aside(self, keys: Sequence[str]) -> None:
-        """See `Trash.put_aside`: the bucket does it."""
-
-    def bring_back(self, key: str) -> bool:
-        """See `Trash.bring_back`: the marker goes."""
-        if self._store.stat(key) is not None:
-            return True
-        versions, markers = self._versions(key)
-        if not versions:
-            return False
-        with explained_s3(f"{self._store.uri}/{key}"):
-            for one in markers:
-                self._client.get().delete_object(Bucket=self._bucket, Key=self._prefix + key, VersionId=one)
-        return True
-
-    def purge(self, keys: Sequence[str]) -> dict[str, str]:
-        """See `Trash.purge`. What a retention or a legal hold of the bucket locks stays, and is told."""
-        failed: dict[str, str] = {}
-        for key in keys:
-            if self._store.stat(key) is not None:
-                continue  # written anew since, or restored
-            versions, markers = self._versions(key)
-            for one in (*versions, *markers):
-                try:
-                    self._client.get().delete_object(Bucket=self._bucket, Key=self._prefix + key, VersionId=one)
-                except Exception as error:
-                    if code_of(error) not in {"AccessDenied", "ObjectLocked", "InvalidRequest"}:
-                        with explained_s3(f"{self._store.uri}/{key}"):
-                            raise
-                    failed[key] = "locked by the bucket, or s3:DeleteObjectVersion is missing"
-                    break
-        return failed
-
-    def _versions(self, key: str) -> tuple[list[str], list[str]]:
-        """The ids of the versions of an object, and those of its deletion markers."""
-        versions, markers = list[str](), list[str]()
-        with explained_s3(f"{self._store.uri}/{key}"):
-            pages = self._client.get().get_paginator("list_object_versions")
-            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + key):
-                for name, ids in (("Versions", versions), ("DeleteMarkers", markers)):
-                    found: list[dict[str, Any]] = page.get(name, [])
-                    ids += [one["VersionId"] for one in found if one["Key"] == self._prefix + key]
-        return versions, markers
 
 
 def with_retries(act: Callable[[], None]) -> None:

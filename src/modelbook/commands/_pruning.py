@@ -17,8 +17,9 @@ from modelbook.core.keep import Keep
 from modelbook.core.layout import POLICY
 from modelbook.core.moments import span
 from modelbook.core.pruning.keep_conditions import check_keep
+from modelbook.core.pruning.reachability import Reach
 from modelbook.core.pruning.retention import Verdict, judge
-from modelbook.errors import BadInput
+from modelbook.errors import BadInput, Refused
 
 KEEP = "Write `keep: {}` in it for the usual rules: docs/retention.md"
 
@@ -46,17 +47,35 @@ class Pruning:
         """The store's time."""
         return store_now(self.store)
 
+    def current_reach(self) -> Reach:
+        """All that is named now. Raises Refused where the rules here are not those of the remote's default branch."""
+        reach = self.reach()
+        repository = self.workspace.repository
+        for ref, commit in self.reach.refs.items():
+            policy = reach.policies.get(ref, self.policy)
+            if ref.endswith(" HEAD") and policy != self.policy:
+                if repository.is_ancestor(commit, self.workspace.commit):
+                    continue  # what is here follows from what is there
+                raise Refused(
+                    f"policy.yaml is another one at {ref}: it may keep more, and name more registries",
+                    where=self.workspace.path(POLICY),
+                    remedy="Bring the clone up to date (`git pull`), and plan anew. Nothing was deleted.",
+                )
+        return reach
+
     def discard_unfinished(self, now: datetime) -> int:
         """Discard uploads that were broken off before the grace period, of a day at least: how many."""
         return self.store.discard_unfinished(now - max(span(self.keep.grace), timedelta(days=1)))
 
-    def listing(self) -> Iterator[ObjectInfo]:
+    def listing(self, now: datetime) -> Iterator[ObjectInfo]:
         """All objects of the store, in order of their keys."""
-        return inventory_listing(self.inventory, self.store.uri) if self.inventory else self.store.list()
+        if self.inventory:
+            return inventory_listing(self.inventory, self.store.uri, now - span(self.keep.grace))
+        return self.store.list()
 
     def verdicts(self, now: datetime) -> Iterator[Verdict]:
         """What goes, and what stays."""
-        return judge(self.listing(), self.reach(), self.keep, now, lambda run: read_run(self.store, run))
+        return judge(self.listing(now), self.reach(), self.keep, now, lambda run: read_run(self.store, run))
 
 
 def open_pruning(workspace: Workspace, forge_name: str, inventory: Path | None = None) -> Pruning:

@@ -3,6 +3,7 @@
 import click
 
 from modelbook.adapters.forge import Change
+from modelbook.adapters.prune_guard import check_examples_kept
 from modelbook.adapters.signer import StatementSigner
 from modelbook.commands._console import print_json, say
 from modelbook.commands._evaluating import asked, evaluated
@@ -82,7 +83,10 @@ def command(
     else:
         ask = asked(workspace, wanted.name, version, suite, beside=beside, rounds=rounds)
         what = ask.name
-    if what in workspace.registry.evaluation_paths(wanted.name, version):
+    if what in (known := workspace.registry.evaluation_paths(wanted.name, version)):
+        each = workspace.registry.evaluation(known[what]).examples
+        if each:
+            check_examples_kept(workspace.store, each.digest, each.size)
         tell(name, f"suite {what} has measured it already; evaluations never change", None, as_json=as_json)
         return
     branch = evaluation_branch(wanted.name, version, what)
@@ -105,6 +109,8 @@ def command(
     change = _change(workspace, evaluation, key)
     refuse_unverified(workspace, change, wanted.name, version)
     proposal = workspace.forge(forge_name).submit(change)
+    if evaluation.examples:
+        check_examples_kept(workspace.store, evaluation.examples.digest, evaluation.examples.size)
     measured = [f"{metric} {_shown(value)}" for metric, value in evaluation.metrics.items() if value.value is not None]
     shown = ", ".join(measured[:SHOWN]) + (f" and {len(measured) - SHOWN} more" if len(measured) > SHOWN else "")
     tell(name, f"suite {suite}: {shown}", proposal, as_json=as_json)

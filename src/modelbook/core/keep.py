@@ -31,7 +31,7 @@ class Keep(Frozen):
     """How long each kind of thing is kept. Nothing younger than `grace` is ever deleted, whatever a rule says.
 
     A run without an end counts as running until it has been silent for `grace`. What was deleted can be brought back
-    for `restore`. `share` (of the bytes in the store) and `bytes` are the most that one plan deletes; `price` is what a
+    for `restore`. `share` (of the store's own bytes) and `bytes` are the most that one plan deletes; `price` is what a
     gigabyte (10^9 bytes) costs a month. `registries` are the URLs of other registries that keep their weights in this
     store.
 

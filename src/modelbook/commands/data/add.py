@@ -81,6 +81,7 @@ def command(
     with _cache(workspace, path, read_all) as cache:
         added = upload(workspace.store, found, path, cache)
     if same := _latest_if_same(workspace, name, added.manifest.digest):
+        check_dataset_kept(workspace.store, added.manifest)
         tell(same, "holds exactly these files already; nothing to do", None, as_json=as_json, key="dataset")
         return
     forge = workspace.forge(forge_name)

@@ -49,12 +49,12 @@ def command(
     pruning = open_pruning(workspace, forge_name, inventory)
     plan = read_plan(_read(plan_file), str(plan_file)) if plan_file else None
     now = pruning.now()
-    pruning.reach()  # who cannot know what is named deletes nothing, not even what is thrown away
+    pruning.current_reach()  # who cannot know what is named deletes nothing, not even what is thrown away
     told: dict[str, object] = {}
     if plan:
         told |= _apply(pruning, plan, yes=yes, as_json=as_json)
     if yes:
-        purged = purge(pruning.store, pruning.keep, pruning.reach, now)
+        purged = purge(pruning.store, pruning.keep, pruning.current_reach, now)
         told |= {"purged": purged, "uploads": pruning.discard_unfinished(now)}
         for name, what in purged.items():
             say(f"plan {name}: {what}", as_json=as_json)
@@ -79,7 +79,8 @@ def _apply(pruning: Pruning, plan: PrunePlan, *, yes: bool, as_json: bool) -> di
     check_binding(plan, store=store.uri, policy=pruning.policy, follows=follows)
     journal = Journal(store, plan.id)
     if journal.ended():
-        say(f"plan {plan.id} was applied already; nothing to do", as_json=as_json)
+        done = "restored" if journal.marked("restored") else "applied already"
+        say(f"plan {plan.id} was {done}; nothing to do", as_json=as_json)
         return {"plan": plan.id, "objects": 0, "bytes": 0, "skipped": {}}
     if not yes:
         say(
@@ -89,7 +90,9 @@ def _apply(pruning: Pruning, plan: PrunePlan, *, yes: bool, as_json: bool) -> di
         say("  next: run it again with --yes", as_json=as_json)
         return {"plan": plan.id, "objects": 0, "bytes": 0, "skipped": {}}
     with counted("deleting", plan.objects) as moved:
-        found = carry_out(store, plan, lambda: _objects(pruning, plan), pruning.reach, pruning.keep, pruning.now, moved)
+        found = carry_out(
+            store, plan, lambda: _objects(pruning, plan), pruning.current_reach, pruning.keep, pruning.now, moved
+        )
     say(f"plan {plan.id}: {found.objects:,} objects {found.how}", as_json=as_json)
     for key, why in list(found.skipped.items())[:20]:
         say(f"  left: {key}: {why}", as_json=as_json)

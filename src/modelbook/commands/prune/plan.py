@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from modelbook.adapters.forge import Change
+from modelbook.adapters.prune_journal import under_way
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import counted, print_json, print_table, say
 from modelbook.commands._proposing import proposal_fields
@@ -50,6 +51,12 @@ def command(
     """
     pruning = open_pruning(open_workspace(registry_folder), forge_name, inventory)
     plan = make_plan(pruning)
+    for name, begun in under_way(pruning.store):
+        say(
+            f"warning: the plan {name} of {begun.objects:,} objects was begun and is not over: apply it again, or "
+            f"`modelbook prune restore {name}`",
+            as_json=True,
+        )
     if output:
         output.write_bytes(write_plan(plan))
     told = {"plan": plan.id, "objects": str(plan.objects), "bytes": str(plan.bytes)}
@@ -60,8 +67,8 @@ def command(
         print_json(plan.model_dump(mode="json", exclude_none=True))
         return
     _print(plan)
-    if output and plan.groups:
-        say(f"  next: modelbook prune apply {output} --yes")
+    if plan.groups and not propose:
+        say(f"  next: modelbook prune {f'apply {output} --yes' if output else 'plan -o plan.json'}")
 
 
 def make_plan(pruning: Pruning) -> PrunePlan:
@@ -134,4 +141,4 @@ def _print(plan: PrunePlan) -> None:
         for one in (*plan.stays, *((plan.waits,) if plan.waits else ()))
     ]
     print_table(stays, as_json=False, empty="Nothing stays.")
-    say(f"Plan {plan.id}: {amount(plan.objects, plan.bytes)}, {plan.saves:,.2f} a month.")
+    say(f"Plan {plan.id} deletes {amount(plan.objects, plan.bytes)}, which cost {plan.saves:,.2f} a month.")

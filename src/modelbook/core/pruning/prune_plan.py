@@ -118,12 +118,14 @@ class Planner:
     waiting: list[int] = field(default_factory=lambda: [0, 0])
     objects: int = 0
     bytes: int = 0
+    own: int = 0
 
     def add(self, verdict: Verdict) -> None:
         """Count one verdict."""
         size = verdict.bytes
         self.objects += len(verdict.objects)
         self.bytes += size
+        self.own += size if verdict.own else 0
         if verdict.kind is None:
             tally = self.stays.setdefault(_reason(verdict.why), [0, 0])
             tally[0] += len(verdict.objects)
@@ -174,8 +176,8 @@ class Planner:
         return plan.model_copy(update={"digest": digest_of_plan(plan)})
 
     def limit(self) -> int:
-        """The most bytes that one plan may delete."""
-        share = int(self.bytes * self.keep.share)
+        """The most bytes that one plan may delete, of those that are the store's own."""
+        share = int(self.own * self.keep.share)
         return share if self.keep.bytes is None else min(share, self.keep.bytes)
 
 

@@ -16,6 +16,7 @@ from modelbook.core.pruning.keep_conditions import kept_by
 from modelbook.core.pruning.reachability import Named, Reach, facts_of
 from modelbook.core.pruning.stored import group_of, stored_at
 from modelbook.core.runs.run_state import RunState
+from modelbook.errors import BadInput
 
 
 class Listed(Protocol):
@@ -47,6 +48,11 @@ class Verdict:
     def bytes(self) -> int:
         """Their size together."""
         return sum(one.size for one in self.objects)
+
+    @property
+    def own(self) -> bool:
+        """Whether they are the store's: neither somebody else's nor thrown away."""
+        return bool(self.prefix) and self.why != FOREIGN
 
 
 @dataclass(frozen=True)
@@ -85,10 +91,10 @@ def judge(listing: Iterable[Listed], reach: Reach, keep: Keep, now: datetime, re
     """Judge every object of `listing`, which is in order of its keys, at `now` (UTC).
 
     What is not a store's own is told as foreign, and never goes. Raises what `listing` raises: a listing that breaks
-    off is no listing.
+    off is no listing. Raises BadInput where it is not in order.
     """
     rules = _Judge(reach, keep, now, read)
-    for group, objects in groupby(listing, key=lambda one: group_of(one.key)):
+    for group, objects in groupby(_in_order(listing), key=lambda one: group_of(one.key)):
         if group.startswith("runs/"):
             yield from rules.run(group.split("/")[1], list(objects))
         elif group in {"trash", "foreign"}:
@@ -99,6 +105,19 @@ def judge(listing: Iterable[Listed], reach: Reach, keep: Keep, now: datetime, re
             yield rules.sweep(group, list(objects))
         else:
             yield from rules.shard(group, list(objects))
+
+
+def _in_order(listing: Iterable[Listed]) -> Iterator[Listed]:
+    """The listing, as long as it is one: out of order, part of a run would be taken for all of it."""
+    before = ""
+    for one in listing:
+        if one.key <= before:
+            raise BadInput(
+                f"the store lists {one.key!r} after {before!r}, and not in order of its keys",
+                remedy="Nothing was deleted. A directory bucket (S3 Express) lists like that: keep no store in one.",
+            )
+        before = one.key
+        yield one
 
 
 @dataclass(frozen=True)
@@ -168,6 +187,8 @@ class _Judge:
         self, run: str, part: str, objects: list[Listed], named: Named | None, facts: RunFacts | str | None
     ) -> Verdict:
         checkpoint = "/checkpoints/" in part
+        if whose := next((self.reach.elsewhere[one.key] for one in objects if one.key in self.reach.elsewhere), None):
+            return Verdict(part, f"is {whose}: its card names a file here", objects)
         if isinstance(facts, str):
             return Verdict(part, f"its log cannot be read: {facts}", objects)
         if named and not checkpoint:

@@ -1,6 +1,6 @@
 """Whether the bucket has all that the registry names, and what it has beside that."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from modelbook.core.digests import prefixed
@@ -91,6 +91,14 @@ class Comparison:
         if self.foreign:
             message = f"{self.foreign:,} objects are no store's: Modelbook never touches them"
             yield Check("store", "foreign", "ok", message)
+
+
+def without_manifests(lost: Iterable[str]) -> Check:
+    """What is to be said where manifests are gone, by key: nothing else can be, since all data would seem nobody's."""
+    listed = sorted(lost)
+    shown = ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else "")
+    message = f"{len(listed)} manifests of dataset versions are not there, so nobody knows what they list: {shown}"
+    return Check("store", "manifests", "problem", message, "modelbook doctor store --repair, or a backup")
 
 
 def _listed(found: Mapping[str, str]) -> str:
