@@ -136,11 +136,14 @@ class Retention(People):
             happens(asked)
             return read() if found is None else found
 
+        self.whole = False
         with self.accidents(killed, page):
             self.carry_out(plan, reach, skew, listed=lambda: happens(0))
         gone = there - {one.key for one in self.disk.list()}
         self.gone.setdefault(plan.id, set()).update(gone)
         assert gone <= self.lists[plan.id], f"{gone - self.lists[plan.id]} went, which no plan lists"
+        if self.whole and killed is None and page is None:
+            assert not gone, f"{gone} went though the plan was restored"
         if skew <= timedelta(0):  # a folder has no clock but the machine's; a bucket's own is asked, and both compared
             assert not gone & young, f"{gone & young} went within the grace period"
         self.plans = [one for one in self.plans if not Journal(self.disk, one.id).ended()]
@@ -169,6 +172,7 @@ class Retention(People):
             self.push(POOL[:2])
         elif what == "restore" and plan.id in plans(self.disk):
             restore(self.disk, plan.id)
+            self.whole = True
         elif what == "apply":
             with suppress(Refused):
                 self.carry_out(plan, self.reader(), timedelta(0))

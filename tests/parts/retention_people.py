@@ -53,6 +53,7 @@ class People(RuleBasedStateMachine):
         self.plans: list[PrunePlan] = []
         self.lists: dict[str, set[str]] = {}  # by plan: the keys that it lists
         self.gone: dict[str, set[str]] = {}  # by plan: what it deleted, until that is purged
+        self.whole = False  # whether a plan was restored while it was carried out
         self.number = 1
 
     def teardown(self) -> None:
@@ -169,18 +170,23 @@ class People(RuleBasedStateMachine):
         self.pulls.pop(int(ref.split("/")[2]) if "pull" in ref else 0, None)
         self.shop.git("push", "-q", "origin", f":{ref}")
 
-    @rule(data=st.data())
-    def promote_or_roll_back(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), mistaken=st.booleans())
+    def promote_or_roll_back(self, data: st.DataObject, mistaken: bool) -> None:
+        """A version serves; it may turn out to have been a mistake."""
         may = sorted(set(self.main) - self.revoked)
         if may:
             run = data.draw(st.sampled_from(may))
             self.shop.made.pointer("digits", "production", self.main[run], kind=None)
             self.shop.commit()
             self.served.add(run)
+            if mistaken:
+                self.revoke(run)
 
     @rule(data=st.data())
-    def revoke(self, data: st.DataObject) -> None:
-        run = data.draw(st.sampled_from(sorted(self.main)))
+    def revoke_one(self, data: st.DataObject) -> None:
+        self.revoke(data.draw(st.sampled_from(sorted(self.main))))
+
+    def revoke(self, run: str) -> None:
         folder = f"models/digits/versions/{self.main[run]}"
         card = digest_of(self.shop.made.files[f"{folder}/card.yaml"])
         text = f"format: modelbook/revocation/v1\nmodel: digits\nversion: {self.main[run]}\ncard: {card}\n"
