@@ -3,6 +3,9 @@
 Against a sink that answers at once, where the client is measured alone, and against `rclone serve s3`. Every figure is
 of a whole process from its start to its end. All programs take turns, so that whatever else the machine does meets all
 of them, and what counts is the ratio of two that ran one after the other.
+
+For a short look, the environment leaves out the rest: BENCH_CASES="4 GiB", BENCH_SERVERS=sink, BENCH_WAYS=push,
+BENCH_PROGRAMS="s5cmd,obstore" (ours is always one of them), BENCH_ROUNDS=1; BENCH_SHRINK=64 tries whether it all works.
 """
 
 import hashlib
@@ -23,6 +26,7 @@ from bench.sink import Sink, names
 from tests.parts.s3 import RcloneS3
 
 MIB = 1024 * 1024
+_ONLY = {name: os.environ.get(f"BENCH_{name}", "").split(",") for name in ("CASES", "SERVERS", "WAYS", "PROGRAMS")}
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SHRINK = int(os.environ.get("BENCH_SHRINK", "1"))  # 64, say, to see that it all works: its figures say nothing
 MOST_MEMORY = 400  # MiB
@@ -93,13 +97,18 @@ def measure() -> Iterator[Figure]:
     """The limit that hashing sets, then every case on both servers."""
     yield Figure("sha256 on one core", _hashing(), "MB/s", "hashlib, 1 GiB in pieces of 8 MiB")
     with tempfile.TemporaryDirectory(prefix="modelbook-bench-") as scratch:
+        yield Figure("the disk", _writing(Path(scratch) / "file"), "MB/s", "dd's way: 2 GiB written, then fsync")
         for case in CASES:
+            if not _wanted("CASES", case.name):
+                continue
             source = _made(case, Path(scratch) / "source")
-            with Sink() as sink:
-                yield from _measured("sink", case, source, sink.environment(), Path(scratch))
-            with RcloneS3() as server:
-                (server.folder / "bench").mkdir()
-                yield from _measured("rclone serve s3", case, source, server.environment(), Path(scratch))
+            if _wanted("SERVERS", "sink"):
+                with Sink() as sink:
+                    yield from _measured("sink", case, source, sink.environment(), Path(scratch))
+            if _wanted("SERVERS", "rclone serve s3"):
+                with RcloneS3() as server:
+                    (server.folder / "bench").mkdir()
+                    yield from _measured("rclone serve s3", case, source, server.environment(), Path(scratch))
             shutil.rmtree(Path(scratch) / "source")
 
 
@@ -118,20 +127,28 @@ def _measured(server: str, case: Case, source: Path, more: Mapping[str, str], sc
         "DVC_SITE_CACHE_DIR": str(work / "site"),
         **{name: value for name, value in more.items() if value != os.devnull},  # DVC does not take that for a file
     }
-    all_of_them = rivals(case.count > 1, case.count > 1000)
+    found = rivals(case.count > 1, case.count > 1000)
+    all_of_them = [one for one in found if one.name == "modelbook" or _wanted("PROGRAMS", one.name)]
     push, pull = Series(), Series()
     rounds = ROUNDS if server == "sink" and case.count == 1 else 1  # where there are goals
     for number in range(rounds):
         for rival in all_of_them[number % 2 :] + all_of_them[: number % 2]:
             _begin(work, source)
-            push.add(rival.name, run(_filled(rival.push, {"source": str(source)}), cwd=work, env=env))
-            if rival.pull and (server, rival.name) not in _CANNOT:
+            pulls = rival.pull and _wanted("WAYS", "pull") and (server, rival.name) not in _CANNOT
+            if _wanted("WAYS", "push") or (pulls and server != "sink"):  # the sink has all that is asked of it
+                push.add(rival.name, run(_filled(rival.push, {"source": str(source)}), cwd=work, env=env))
+            if rival.pull and pulls:
                 values = _objects(server, case, source, rival, scratch) | {"target": str(work / "target")}
                 (work / "data").unlink() if (work / "data").is_file() else shutil.rmtree(work / "data")
                 pull.add(rival.name, run(_filled(rival.pull, values), cwd=work, env=env))
             shutil.rmtree(work)
-    yield from push.figures(server, case, "push")
-    yield from pull.figures(server, case, "pull")
+    for way, series in (("push", push), ("pull", pull)):
+        if series.costs:
+            yield from series.figures(server, case, way)
+
+
+def _wanted(what: str, name: str) -> bool:
+    return _ONLY[what] == [""] or name in _ONLY[what]
 
 
 def _filled(command: tuple[str, ...], values: Mapping[str, str]) -> list[str]:
@@ -208,6 +225,19 @@ def _digest_of_zeros(size: int) -> str:
     for at in range(0, size, len(piece)):
         seen.update(piece[: min(len(piece), size - at)])
     return "sha256:" + seen.hexdigest()
+
+
+def _writing(path: Path) -> float:
+    """What a pull that waits for the disk cannot exceed, however fast it is."""
+    piece = os.urandom(8 * MIB)
+    started = time.perf_counter()
+    with path.open("wb", buffering=0) as file:
+        for _ in range(256 // SHRINK):
+            file.write(piece)
+        os.fsync(file.fileno())
+    seconds = time.perf_counter() - started
+    path.unlink()
+    return 256 // SHRINK * len(piece) / seconds / 1e6
 
 
 def _hashing() -> float:

@@ -1,6 +1,5 @@
 """The `modelbook` command. A verb's module is imported only when the verb is used, so that `--help` is quick."""
 
-import gc
 import importlib
 import keyword
 import os
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from modelbook import __version__
+from modelbook.adapters.garbage import uncollected
 from modelbook.errors import Exit, ModelbookError
 
 VERBS = {
@@ -71,12 +71,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        # Looking for cycles of objects, among the many that stay, would take a tenth of the time.
-        gc.disable()
-        try:
+        with uncollected():
             module = importlib.import_module(module_of(cmd_name))
-        finally:
-            gc.enable()
         command: click.Command = module.command
         return command
 

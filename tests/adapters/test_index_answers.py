@@ -36,13 +36,23 @@ MEASURED = st.sampled_from(
 OPEN = st.sampled_from(
     ["params.lr", 'params["name"]', "params.lr + 1.0", "metrics.f1 / metrics.loss", "params", "tags"]
 )
+COMPUTED = st.recursive(
+    st.sampled_from(["metrics.f1", 'metrics["loss"]', "0.0", "0.5", "3.0", "1e308", "-metrics.f1", "5e-324"]),
+    lambda inner: st.one_of(
+        st.builds("{} {} {}".format, inner, st.sampled_from("+-*/"), inner),
+        st.builds("({})".format, inner),
+        st.builds("-({})".format, inner),
+    ),
+    max_leaves=5,
+)
 ATOMS = st.one_of(
+    st.builds("{} {} {}".format, COMPUTED, OPERATORS, COMPUTED | DIGITS),
     st.builds("{} {} {}".format, MEASURED, OPERATORS, DIGITS),
     st.builds("{1} {2} {0}".format, MEASURED, DIGITS, OPERATORS),
     st.builds("description {} {}".format, OPERATORS, QUOTED),
     st.builds("{} {} {}".format, OPEN, OPERATORS, LITERALS),
     st.builds("{} {} {}".format, st.just("params.lr"), OPERATORS, LITERALS),
-    st.builds("{} in {}".format, QUOTED, st.sampled_from(["tags", "params"])),
+    st.builds("{} in {}".format, QUOTED | DIGITS, st.sampled_from(["tags", "params", "params.lr", "metrics.f1"])),
     st.builds("{} in [{}, {}]".format, MEASURED | OPEN, DIGITS, DIGITS),
     st.builds("description.{}({})".format, st.sampled_from(["startsWith", "endsWith", "contains"]), QUOTED),
     st.builds("{} {} {}".format, st.sampled_from(["dirty", "seconds", "description"]), OPERATORS, LITERALS),
@@ -118,7 +128,26 @@ def test_simple_questions_are_the_databases_alone() -> None:
         "params.lr < 0.2 || seconds > 3.0",
         '!(model == "n") && (ref.startsWith("m@") || dirty)',
         "metrics.f1 in [0.25, 0.5]",
+        '2.0 * (metrics.f1 - 0.25) / metrics["f1"] >= 1',
+        "metrics.f1 == metrics.f1",
     ):
         query = parse_query(condition, VERSION_FIELDS)
         assert isinstance(query, Query)
         assert (len(answer(index, query, never, order=None, limit=None)[0]) == 1) == ("seconds" not in condition)
+
+
+def test_a_question_may_be_as_long_as_it_may_be() -> None:
+    """SQLite takes 1,000 brackets inside one another and joins 64 tables."""
+    metrics = {f"m{number}": float(number) for number in range(90)}
+    index, _ = indexed([{"metrics": metrics, "dirty": True}, {"metrics": metrics | {"m89": 0.0}, "tags": ["a", "b"]}])
+    for condition, found in (
+        ("dirty" + " && dirty" * 1000, [1]),
+        ("version == 9" + " || version == 2" * 500, [2]),
+        (f"version in [{', '.join(['2'] * 2000)}]", [2]),
+        (" && ".join(f"metrics.m{number} >= {number}.0" for number in range(90)), [1]),
+        (f"{' + '.join(f'metrics.m{number}' for number in range(50))} > 1224.0", [1, 2]),
+    ):
+        query = parse_query(condition, VERSION_FIELDS)
+        assert answer(index, query, lambda _: [], order=Order("tags", descending=True), limit=None)[0] == sorted(
+            found, reverse=True
+        ), condition

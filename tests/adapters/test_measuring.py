@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import modelbook
-from modelbook.adapters.workers import uncollected
+from modelbook.adapters.garbage import uncollected
 from modelbook.core.evaluation import Metric
 from modelbook.errors import BadInput
 from modelbook.training.gpus import Gpus

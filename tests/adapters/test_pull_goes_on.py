@@ -1,6 +1,7 @@
 """Pulling the files of a version: killed, begun twice, interrupted, out of room, and taken up again."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -95,6 +96,26 @@ def test_what_had_arrived_is_not_fetched_again(version: Faulty, tmp_path: Path, 
     assert len(again) <= 3
     assert any(one.headers["Range"].startswith(third) for one in again) or len(again) < 3
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@servers
+def test_a_folder_is_on_the_disk_before_it_has_its_name(
+    version: Faulty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, _ = version
+    target = tmp_path / "model"
+    before: set[int] = set()
+    after: set[int] = set()
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        (after if target.exists() else before).add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    pull(place, target)
+    assert {path.stat().st_ino for path in (target, *target.rglob("*"))} <= before
+    assert tmp_path.stat().st_ino in after
 
 
 @servers

@@ -67,6 +67,12 @@ class TestWriting:
             place.store.put_bytes(KEY, other)
         assert place.present() == {KEY: BODY}
 
+    def test_bytes_whose_key_has_their_digest_are_written_once_too(self, place: Place) -> None:
+        key = f"datasets/blobs/sha256/ab/{digest_of(BODY).removeprefix('sha256:')}"
+        first = place.store.put_bytes(key, BODY, named=True)
+        assert place.store.put_bytes(key, BODY, named=True) == first == (digest_of(BODY), len(BODY))
+        assert place.present() == {key: BODY}
+
     def test_a_source_that_grows_while_it_is_read_stores_nothing(self, place: Place, tmp_path: Path) -> None:
         path = source(tmp_path, BODY)
 

@@ -19,6 +19,11 @@ def test_what_a_terminal_would_obey_is_named(capsys: pytest.CaptureFixture[str])
     assert "\x07" not in out
     assert "[U+001B]" in out
     assert plain("a\nb") == "a\nb"
+    hostile = "\x1b[2J\x9b2J\u202e\U000e0041é😀"  # escapes of eight bits too, and what reorders or hides
+    print_json([hostile])
+    out = capsys.readouterr().out
+    assert out == '[\n  "\\u001b[2J\\u009b2J\\u202e\\udb40\\udc41é😀"\n]\n'
+    assert json.loads(out) == [hostile]
 
 
 def test_no_text_is_a_command_to_githubs_runner(capsys: pytest.CaptureFixture[str]) -> None:

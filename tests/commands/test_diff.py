@@ -11,6 +11,7 @@ from modelbook.cli import cli
 from modelbook.errors import BadInput, Refused
 from tests.data.pull_requests import NEW, registry
 from tests.made import Made
+from tests.made_fields import card_fields
 
 COMPARE = f"https://github.com/acme/models/compare/{'4' * 40}...{'5' * 40}"
 
@@ -74,6 +75,39 @@ def test_one_version_has_nothing_to_differ_in(folder: Path) -> None:
 def test_a_version_that_was_never_measured_is_compared_by_how_it_was_made(folder: Path) -> None:
     done = diff(folder, "embeddings@2", "embeddings@2", "--json")
     assert (json.loads(done.output)["metrics"], json.loads(done.output)["differences"]) == ([], [])
+
+
+def test_commits_between_are_counted_where_they_are_here(tmp_path: Path) -> None:
+    made = Made().dataset()
+    folder = committed(tmp_path, made)
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+
+    def commit(*options: str) -> str:
+        subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "x", *options], cwd=folder, check=True)
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    commits = [commit(), commit(), commit(), commit("--amend", "--author=y <y@example.org>"), "e" * 40]
+    for version, oid in enumerate(commits, 1):
+        lineage = card_fields()["lineage"] | {"datasets": [made.use("digits", 1)]}
+        made.version("fraud", version, None, lineage=lineage | {"code": lineage["code"] | {"commit": oid}})
+    for path, data in made.files.items():
+        (folder / "registry" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "registry" / path).write_bytes(data)
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    commit()
+
+    def told(left: int, right: int) -> object:
+        found = json.loads(diff(folder, f"fraud@{left}", f"fraud@{right}", "--forge", "git", "--json").output)
+        return found["commits"] and tuple(found["commits"].values())
+
+    first, third, other = commits[0][:12], commits[2][:12], commits[3][:12]
+    assert told(1, 3) == (f"{first}..{third}", 2, 0)
+    assert told(3, 1) == (f"{third}...{first}", 0, 2)
+    assert told(3, 4) == (f"{third}...{other}", 1, 1)
+    assert told(1, 5) is None, "that commit is in no clone"
+    said = diff(folder, "fraud@1", "fraud@3").output
+    assert f"commits: 2 more: git log {first}..{third}\n" in said
 
 
 def test_what_does_not_verify_is_not_compared(tmp_path: Path) -> None:

@@ -42,16 +42,28 @@ def away(origin: Workbench, tmp_path: Path) -> Workbench:
 NAMED = ("--registry", "github:acme/registry")
 
 
+def cache_of(away: Workbench) -> Path:
+    """The clone in the cache."""
+    [clone] = (away.root.parent / "cache/modelbook/registries").glob("*.git")
+    return clone
+
+
+def kept(away: Workbench) -> list[str]:
+    """The objects in it."""
+    listed = ["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]
+    return run_git(listed, cache_of(away)).stdout.decode().split()
+
+
 def test_it_is_found_in_verified_and_pulled(origin: Workbench, away: Workbench) -> None:
     [row] = json.loads(away.ok("find", "params.skill > 0.8", "--json", *NAMED))
     assert row["ref"] == "toy@1"
+    signature = origin.git("rev-parse", "HEAD:registry/models/toy/versions/1/model.sig").strip()
+    assert signature not in kept(away), "find reads no signature"
     assert "everything verifies" in away.ok("verify", "toy@1", *NAMED)
     away.ok("pull", "toy@1", "model", *NAMED)
     assert json.loads((away.root / "model/config.json").read_text()) == {"skill": 0.9}
-    [clone] = (away.root.parent / "cache/modelbook/registries").glob("*.git")
     script = origin.git("rev-parse", "HEAD:train.py").strip()
-    here = run_git(["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"], clone).stdout.decode().split()
-    assert script not in here, "what nobody asked for was fetched"
+    assert script not in kept(away), "what nobody asked for was fetched"
 
 
 def test_it_is_read_as_it_is_now_and_as_it_was(origin: Workbench, away: Workbench) -> None:
@@ -60,6 +72,36 @@ def test_it_is_read_as_it_is_now_and_as_it_was(origin: Workbench, away: Workbenc
     origin.ok("revoke", "toy@1", "--reason", "it was wrong")
     assert [row["ref"] for row in json.loads(away.ok("find", "revoked", "--json", *NAMED))] == ["toy@1"]
     assert json.loads(away.ok("find", "revoked", "--json", "--registry", f"github:acme/registry@{before}")) == []
+
+
+def test_the_default_branch_is_the_one_that_it_is_now(origin: Workbench, away: Workbench) -> None:
+    first = origin.git("rev-list", "--max-parents=0", "HEAD").strip()
+    assert len(json.loads(away.ok("find", "--json", *NAMED))) == 1
+    default = origin.git("symbolic-ref", "HEAD").strip()
+    origin.git("update-ref", "refs/heads/trunk", first)
+    try:
+        origin.git("symbolic-ref", "HEAD", "refs/heads/trunk")
+        assert json.loads(away.ok("find", "--json", *NAMED)) == []
+        at_a_time = f"github:acme/registry@{default.rpartition('/')[2]}@{{2100-01-01}}"
+        assert len(json.loads(away.ok("find", "--json", "--registry", at_a_time))) == 1
+        origin.git("symbolic-ref", "HEAD", "refs/heads/nothing")
+        assert "couldn't find remote ref HEAD" in away.run("find", *NAMED).err
+    finally:
+        origin.git("symbolic-ref", "HEAD", default)
+        origin.git("update-ref", "-d", "refs/heads/trunk")
+    assert len(json.loads(away.ok("find", "--json", *NAMED))) == 1
+
+
+def test_a_damaged_cache_is_made_anew_and_no_repository_around_it_is_touched(
+    origin: Workbench, away: Workbench
+) -> None:
+    away.ok("find", *NAMED)
+    around = away.root.parent / "cache"  # as where a home folder is in git
+    run_git(["init", "--quiet"], around)
+    run_git(["remote", "add", "origin", f"file://{origin.root}"], around)
+    (cache_of(away) / "HEAD").unlink()
+    assert len(json.loads(away.ok("find", "--json", *NAMED))) == 1
+    assert run_git(["for-each-ref"], around).stdout == b""
 
 
 def test_nothing_is_written_to_it_and_a_wrong_name_is_said(away: Workbench) -> None:
@@ -80,6 +122,8 @@ def test_nothing_is_written_to_it_and_a_wrong_name_is_said(away: Workbench) -> N
         ("github:acme/my.models@v1.2", Remote("https://github.com/acme/my.models.git", "v1.2")),
         ("https://git.acme.org/ml/registry.git@main", Remote("https://git.acme.org/ml/registry.git", "main")),
         ("ssh://git@github.com/acme/registry", Remote("ssh://git@github.com/acme/registry", "HEAD")),
+        ("github:acme/registry.git", Remote("https://github.com/acme/registry.git", "HEAD")),
+        ("file:///a/b.git@main@{2026-10-01}", Remote("file:///a/b.git", "main@{2026-10-01}")),
         ("registry", None),
         ("../other/registry", None),
     ],
@@ -96,6 +140,7 @@ def test_where_it_lies_is_read_from_its_name(text: str, remote: Remote | None, m
         "github:../x",
         "github:-u/x",
         "ext::sh -c date://x",
+        "ssh://-oProxyCommand=date@host/x",
         "https://u:secret@host/x",
         "file://a b",
         "git://host/x",

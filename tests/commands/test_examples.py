@@ -12,7 +12,7 @@ pathlib.Path(task["examples"]).write_text("".join(json.dumps(row) + "\\n" for ro
 """
 )
 SIGNIFICANT = POLICY.replace(
-    "metrics.accuracy > baseline.metrics.accuracy", "'significantly_greater(\"accuracy\", 0.99)'"
+    "metrics.accuracy > baseline.metrics.accuracy", "'significantly_greater(\"accuracy\", 0.975)'"
 )
 
 
@@ -26,8 +26,13 @@ def test_two_versions_are_compared_example_by_example(bench: Workbench) -> None:
     start = bench.git("rev-parse", "HEAD").strip()
     report = json.loads(bench.ok("gate", second, "--to", "production", "--json"))
     (gate,) = report["gates"]
-    assert gate["reason"] == "accuracy: paired bootstrap, n 100 and 100, confidence 0.99"
+    assert gate["reason"] == "accuracy: paired bootstrap, n 100 and 100, confidence 0.975"
     assert gate["compared"][0]["low"] > 0
+    [told] = json.loads(bench.ok("diff", first, second, "--json"))["metrics"]
+    assert (told["method"], told["interval"]) == (
+        "paired bootstrap",
+        [gate["compared"][0]["low"], gate["compared"][0]["high"]],
+    ), "diff says what the gate says"
     bench.ok("promote", second, "--to", "production")
     change = ("verify", "--change", start, "--rev", "promote/toy-2-to-production")
     assert bench.run(*change).code == 0
@@ -39,6 +44,11 @@ def test_two_versions_are_compared_example_by_example(bench: Workbench) -> None:
     assert (done.code, "not those that were signed" in " ".join(done.text.split())) == (1, True)
     one.unlink()
     assert bench.run("gate", second, "--to", "production").code == 1
+    done = bench.run("diff", first, second, "--json")
+    assert (done.code, "not as a gate would test it: the results of each example" in done.err) == (0, True)
+    assert json.loads(done.out)["metrics"][0]["method"] == "Welch's t-test"
+    done = bench.run("compare", first, second, "--no-store", "--json")
+    assert ("not as a gate" in done.err, json.loads(done.out)["metrics"][0]["methods"][1]) == (False, "Welch's t-test")
     # What does not fit the metrics is refused before anything is signed.
     bench.commit({"evaluate.py": EACH.replace("range(100)", "range(99)")})
     bench.ok("register", "toy", "--run", bench.train(0.8))

@@ -9,6 +9,10 @@ import pytest
 
 from modelbook.core import layout
 from modelbook.core.digests import digest_of
+from modelbook.core.queries.ancestry import upstream
+from modelbook.core.queries.lineage import downstream, in_stages, tree_lines
+from modelbook.core.registry import Registry
+from modelbook.core.revocation import revocation_path
 from modelbook.errors import BadInput
 from tests.commands.test_diff import committed
 from tests.commands.test_finding import modelbook
@@ -96,6 +100,39 @@ def test_a_parent_that_is_not_here_or_not_the_same_is_said(tmp_path: Path) -> No
         "digits@1": ["not in this registry"],
         "base@1": ["not the one that was used: its card has another digest"],
     }
+
+
+def test_what_was_made_from_a_revoked_version_says_so(tmp_path: Path) -> None:
+    folder = committed(tmp_path, family().put(revocation_path("base", 1), "by: ann\n"))
+    assert modelbook(folder, "lineage", "fraud@2").stdout.endswith("\n\nIt was made from what was revoked: base@1\n")
+    assert asked(folder, "lineage", "fraud@2")["revoked_below"] == ["base@1"]
+    assert asked(folder, "lineage", "other@1")["revoked_below"] == []
+
+
+def test_a_version_that_is_made_from_the_last_one_each_night_is_told_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    def uses(name: str, field: str) -> list[dict[str, Any]]:
+        number = int(name.partition("@")[2])
+        stages = ["production"] if number + 1 == 5000 else []
+        return [{"ref": f"m@{number + 1}", "stages": stages}] if number < 5000 and field != "tested" else []
+
+    tree = downstream("data@0", "dataset", uses)
+    assert len(list(tree.all())) == 5001
+    assert in_stages(tree) == {"production": ["m@5000"]}
+    assert len(json.dumps(tree.as_json(), indent=2)) + len(list(tree_lines(tree))) > 5000
+
+    monkeypatch.setattr("modelbook.core.queries.ancestry.DEEPEST", 1)
+    registry = Registry(family().files, "registry")
+    made = [one for one in upstream(registry, "fraud", 2).below if one.kind == "model"]
+    assert [(one.role, one.name) for one in made] == [("parent", "fraud@1"), ("ancestor", "base@1")]
+
+
+def test_a_circle_of_hostile_cards_ends() -> None:
+    def uses(name: str, field: str) -> list[dict[str, Any]]:
+        made = {"a@1": ["b@1", "c@1"], "b@1": ["d@1"], "c@1": ["d@1"], "d@1": ["a@1"]}
+        return [{"ref": ref} for ref in made[name]] if field == "parents" else []
+
+    tree = downstream("a@1", "model", uses)
+    assert names(tree.as_json()) == {"b@1": {"d@1": {"a@1": {}}}, "c@1": {"d@1": {}}}
 
 
 def test_a_graph_has_each_thing_once_and_no_word_of_a_card_as_mermaids_own(folder: Path) -> None:

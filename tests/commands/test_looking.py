@@ -29,6 +29,23 @@ def test_runs_are_listed_and_a_finished_one_is_shown_from_its_log(bench: Workben
     assert "completed" in shown.splitlines()[-1]
 
 
+def test_runs_are_found_and_asked_in_sql_and_one_unreadable_log_hides_no_other(bench: Workbench) -> None:
+    worse, better = bench.train(0.6, "--tag", "old"), bench.train(0.8)
+    [row] = json.loads(bench.ok("runs", "find", 'params.skill > 0.7 && status == "completed"', "--json"))
+    assert (row["run"], row["params.skill"], row["status"]) == (better, 0.8, "completed")
+    told = bench.ok("runs", "find", "metrics.loss > 0.1", "--sort", "-metrics.loss", "--columns", "run,tags")
+    assert [line.split() for line in told.splitlines()[1:]] == [[worse, "old"], [better, "-"]]
+    wrong = bench.run("runs", "find", "metrics.los > 0.1")
+    assert (wrong.code, "nothing here has metrics.los; near it: loss" in wrong.err) == (0, True)
+    [log] = (bench.root / ".modelbook/store/runs" / worse / "log").glob("00000001.jsonl")
+    log.chmod(0o644)
+    log.write_text("{\n")
+    for asked in (("runs",), ("runs", "find"), ("sql", "SELECT run FROM runs")):
+        done = bench.run(*asked, "--json")
+        assert (done.code, [one["run"] for one in json.loads(done.out)]) == (1, [better]), done.text
+        assert "not an event of a run's log" in done.err
+
+
 DRAWING = """\
 import matplotlib
 matplotlib.use("agg")

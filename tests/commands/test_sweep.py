@@ -197,7 +197,7 @@ def test_what_another_machine_trains_is_left_to_it_until_it_is_silent(table: Wor
     found = report(table)
     assert found["counts"] == {"completed": 1, "failed": 1}, "what is broken has failed, and the others count"
     assert "its log cannot be read: " in found["trials"][0]["problem"]
-    log.parent.rename(log.parents[1] / "pace-0003")
+    (log.parents[1] / "pace-0002").rename(log.parents[1] / "pace-0003")
     refused = table.run("sweep", "report", file)
     assert (refused.code, "pace-0003 is named as a trial of the sweep 'pace'" in refused.err) == (2, True), refused.text
 

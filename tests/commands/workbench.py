@@ -1,9 +1,10 @@
 """A registry on disk and the real command line on it: real git, a real folder as the store, real child processes."""
 
+import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,10 +58,15 @@ pathlib.Path(task["output"]).write_text(json.dumps({"metrics": {"accuracy": {"va
 
 @dataclass
 class Workbench:
-    """A repository with a registry, and the command line in it."""
+    """A repository with a registry, and the command line in it.
+
+    `shelf` is a folder of the session: what was trained there once is copied for the next who trains it in the same
+    place.
+    """
 
     root: Path
     env: dict[str, str] = field(default_factory=dict)
+    shelf: Path | None = None
 
     def run(self, *args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Done:
         """Run `modelbook args` as a process of its own, whatever comes of it. Never a traceback."""
@@ -91,14 +97,45 @@ class Workbench:
 
     def train(self, skill: float, *more: str) -> str:
         """Train a toy; its run id."""
-        printed = self.ok("train", "train.py", "--data", "numbers@1", "--param", f"skill={skill}", *more)
-        return printed.rsplit("--run ", 1)[1].split()[0]
+        settings = ("train.py", "--data", "numbers@1", "--param", f"skill={skill}", *more)
+        return self._once(" ".join(settings), lambda: self.ok("train", *settings).rsplit("--run ", 1)[1].split()[0])
 
     def version(self, skill: float) -> str:
         """Train, register and evaluate a toy; its version."""
+        return self._once(f"version {skill}", lambda: self._version(skill))
+
+    def _version(self, skill: float) -> str:
         version = self.ok("register", "toy", "--run", self.train(skill)).partition(":")[0]
         self.ok("evaluate", version)
         return version
+
+    def _once(self, what: str, make: Callable[[], str]) -> str:
+        """What `make` gives; where that was made before from the very same state, a copy of what it left."""
+        if self.shelf is None:
+            return make()
+        kept = self.shelf / hashlib.sha256(f"{what}\n{self._state()}".encode()).hexdigest()
+        if kept.exists():
+            # The folder itself stays: whoever works in this process may stand in it.
+            for path in self.root.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            shutil.copytree(kept / "root", self.root, symlinks=True, dirs_exist_ok=True)
+        else:
+            made = make()
+            shutil.copytree(self.root, kept / "root", symlinks=True)
+            (kept / "made").write_text(made)
+        return (kept / "made").read_text()
+
+    def _state(self) -> str:
+        """All that what is made here may depend on: refs, changes, settings, ignored files, environment."""
+        ignored = [path for path in (self.root / ".modelbook").rglob("*") if path.is_file()]
+        files = sorted(f"{path.relative_to(self.root)} {path.stat().st_mtime_ns}" for path in ignored)
+        config, env = (self.root / ".git/config").read_text(), repr(sorted(self.env.items()))
+        asked = (["show-ref", "--head"], ["status", "--porcelain"], ["diff"])
+        state = "\n".join([*(self.git(*each) for each in asked), config, env, *files])
+        return state.replace(str(self.root.parent), "")
 
     def promote(self, version: str, stage: str) -> None:
         """Promote a version, and merge the promotion."""
@@ -132,10 +169,10 @@ def make_workbench(folder: Path) -> Workbench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, _template: Path) -> Workbench:
+def bench(tmp_path: Path, _template: Path, _shelf: Path) -> Workbench:
     """A fresh copy of one registry that was made once: no test sees what another did."""
     shutil.copytree(_template, tmp_path / "copy", symlinks=True)
-    return Workbench(tmp_path / "copy/registry-repo", clean_environment(tmp_path / "copy/home"))
+    return Workbench(tmp_path / "copy/registry-repo", clean_environment(tmp_path / "copy/home"), _shelf)
 
 
 @pytest.fixture(scope="session")
@@ -143,6 +180,11 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("template")
     make_workbench(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def _shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shelf")
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ Without a fault every request and answer passes unchanged, signature and all. Ev
 """
 
 import http.client
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -118,9 +120,10 @@ class _Rule:
 
 
 class FaultProxy:
-    """The proxy, from `with` to the end of its block; `endpoint` is its URL."""
+    """The proxy, from `with` to the end of its block; `endpoint` is its URL: by https if it has a certificate."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, certificate: tuple[Path, Path] | None = None) -> None:
+        self._certificate = certificate
         address = urlsplit(upstream)
         self.upstream = (str(address.hostname), address.port)
         self._lock = threading.Lock()
@@ -136,7 +139,11 @@ class FaultProxy:
     def __enter__(self) -> Self:
 
         self._server = _Server(self)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+        if self._certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self._certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.endpoint = f"http{'s' if self._certificate else ''}://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         return self

@@ -191,6 +191,10 @@ def digest_at(made: Made, folder: str) -> str:
     return made.registry.digest(f"{folder}/card.yaml")
 
 
+def parent_of(made: Team, model: str, version: int) -> dict[str, Any]:
+    return {"model": model, "version": version, "card": digest_at(made, layout.version_folder(model, version))}
+
+
 def _others(made: Team) -> None:
     for version in range(1, 5):
         made.later(days=3)
@@ -201,7 +205,7 @@ def _others(made: Team) -> None:
     made.commit("Spoil two versions")
     made.train("sentiment", 1, 0.91, "reviews")
     made.promote("sentiment", "staging", 1)
-    parent = {"model": "sentiment", "version": 1, "card": digest_at(made, layout.version_folder("sentiment", 1))}
+    parent = parent_of(made, "sentiment", 1)
     for version in (2, 3):
         made.later(days=2)
         made.train("sentiment", version, 0.92 + version / 100, "reviews", lineage={"parents": [parent]})
@@ -209,6 +213,12 @@ def _others(made: Team) -> None:
     made.later(days=1)
     made.train("sentiment", 4, 0.95, "reviews", **attacked)
     made.promote("sentiment", "staging", 4, reason=ATTACK, by=ATTACK)
+    # What was distilled from two of them serves: what their data was is what it knows.
+    for version, parents in ((1, [("sentiment", 2), ("sentiment", 3)]), (2, [("helpdesk", 1)])):
+        made.later(days=2)
+        lineage = {"parents": [parent_of(made, *one) for one in parents]}
+        made.train("helpdesk", version, 0.93, "customers", lineage=lineage)
+    made.promote("helpdesk", "staging", 2)
 
 
 def write(made: Team, root: Path) -> None:

@@ -49,7 +49,7 @@ def web_host(folder: Path | None) -> Iterator[WebHost]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     certificate = None
     if folder is not None:
-        certificate, key = _certificate(folder)
+        certificate, key = new_certificate(folder)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -64,7 +64,8 @@ def web_host(folder: Path | None) -> Iterator[WebHost]:
         thread.join()
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def new_certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 that vouches for itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a host of the tests")])
     now = datetime.now(UTC)

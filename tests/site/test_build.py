@@ -43,7 +43,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_there(built: Built) -> Non
     card = f"registry/models/{model}/versions/{version}/card.yaml:3"
     assert built.said.code == 1
     assert card in built.said.err
-    assert "26 versions of 4 models" in built.said.out
+    assert "28 versions of 5 models" in built.said.out
     assert card in built.text("index.html")
     assert "cannot be read" in built.text(f"models/{model}/{version}.html")
     assert (built.site / f"models/{model}/1.html").is_file()

@@ -13,9 +13,11 @@ from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.adapters.site_folder import NAME as NOTES
 from modelbook.adapters.site_sweep_plots import sweep_plots
 from modelbook.adapters.site_writer import OWN, own_file, write
+from modelbook.commands.site._logs import UNREAD, Logs
 from modelbook.core.site.site_sweeps import ROWS, SweepPage
 from modelbook.core.sweeps.sweep_report import report_of
 from modelbook.core.sweeps.trials import TrialResult
+from modelbook.errors import StoreError
 from tests.parts import site_sweeps
 from tests.parts.site_registry import FOLDER_STORE
 from tests.parts.site_sweeps import FAILED, NAME, UNREADABLE
@@ -158,3 +160,56 @@ def test_no_word_of_a_sweep_is_more_than_text_in_a_plot() -> None:
     assert len(drawn) == 4
     for svg in drawn.values():
         assert not re.search(rb"<a[ >]|<script|<foreignObject|xlink:href", svg)
+
+
+class Failing(DirectoryStore):
+    """A folder whose logs nobody can read any more."""
+
+    def read_bytes(self, key: str, *, limit: int) -> bytes:
+        if "/log/" in key:
+            raise StoreError("no answer", where="s3://secret-bucket")
+        return super().read_bytes(key, limit=limit)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    """A store with a sweep of two trials."""
+    made = DirectoryStore(tmp_path / "store", "file:secret-place")
+    site_sweeps.put(
+        made, site_sweeps.FILE, {leg: one for leg, one in site_sweeps.trials(NAME).items() if leg.number < 3}
+    )
+    return made
+
+
+def test_what_is_wrong_with_one_sweep_is_said_of_that_one_and_never_where_the_store_is(store: DirectoryStore) -> None:
+    began = store.root / f"sweeps/{NAME}/sweep.yaml"
+    for name in ("Bad_Name", "copied"):
+        (store.root / f"sweeps/{name}").mkdir()
+        shutil.copy(began, store.root / f"sweeps/{name}/sweep.yaml")
+    other = site_sweeps.FILE | {"name": "other"}
+    site_sweeps.put(store, other, {})
+    shutil.copytree(store.root / f"runs/{NAME}-0001", store.root / "runs/other-0001")
+    log = store.root / f"runs/{NAME}-0001/log/00000001.jsonl"
+    log.chmod(0o644)
+    log.write_bytes(log.read_bytes()[:300])
+    logs = Logs(store)
+    assert sorted(logs.sweeps) == ["copied", NAME, "other"]
+    assert logs.problems == ["'Bad_Name' is no name of a sweep"]
+    assert logs.sweep("copied").problem == "sweeps/copied/sweep.yaml: the file is of the sweep 'fraud-rate'"
+    assert "other-0001 is named as a trial of the sweep 'other'" in (logs.sweep("other").problem or "")
+    page = logs.sweep(NAME)
+    assert page.report
+    assert page.report.counts == {"completed": 1, "failed": 1}
+    assert page.reasons == [("its log cannot be read: the last line is cut short", "1", 1)]
+    assert "secret" not in html(page, [])
+
+
+def test_a_store_that_stops_answering_leaves_pages_that_say_so(store: DirectoryStore) -> None:
+    logs = Logs(Failing(store.root, "file:secret-place"))
+    assert list(logs.sweeps) == [NAME]
+    page = logs.sweep(NAME)
+    assert (page.missing, logs.trouble) == (UNREAD, UNREAD)
+    text = html(page, [])
+    assert f"Nothing is known of its trials: {UNREAD}." in text
+    assert "val/accuracy" in text
+    assert "secret" not in text

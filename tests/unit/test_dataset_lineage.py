@@ -8,9 +8,9 @@ def test_every_use_is_found_and_those_of_other_versions_are_not() -> None:
     made = Made().dataset("digits", 1).dataset("digits", 2).dataset("digits-test", 1)
     made.version("digits", 1, {"accuracy": 0.9})
     registry = made.registry
-    assert uses_of(registry, "digits", 1) == [Use("digits@1", "train"), Use("digits@1", "evaluation default")]
-    assert uses_of(registry, "digits", 2) == []
-    assert uses_of(registry, "digits-test", 1) == []
+    assert uses_of(registry, "digits", 1) == ([Use("digits@1", "train"), Use("digits@1", "evaluation default")], [])
+    assert uses_of(registry, "digits", 2) == ([], [])
+    assert uses_of(registry, "digits-test", 1) == ([], [])
 
 
 def test_only_a_signature_that_is_good_has_a_signer() -> None:

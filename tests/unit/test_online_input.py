@@ -83,6 +83,13 @@ def test_all_problems_are_told_and_not_the_first() -> None:
     assert [one.line for one in told.value.findings] == [2, 3, 4]
 
 
+def test_a_file_that_is_wrong_throughout_is_not_told_line_by_line() -> None:
+    with pytest.raises(DocumentError) as told:
+        read_results(b"version,metric,n,count\n" + b"4,x,0,0\n" * 60_000, "x.csv")
+    assert len(told.value.findings) == 51
+    assert "nothing after this line was read" in told.value.findings[-1].message
+
+
 def test_more_than_an_experiment_may_have_is_refused() -> None:
     metrics = "".join(f"4,m{number},9,1\n" for number in range(1001))
     versions = "".join(f"{number},x,9,1\n" for number in range(1, 102))

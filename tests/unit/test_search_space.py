@@ -63,7 +63,7 @@ def test_only_what_lies_in_the_space_fits() -> None:
         assert fits(space, POINT | other) is None, other
     assert fits(space, POINT | {"lr": 1}) == POINT | {"lr": 1.0}
     # Python calls them equal; a training does not.
-    flags = sweep(parameters={"flag": {"values": [1, True]}, "lr": {"min": 0.0, "max": 1.0}})
-    found = fits(flags, {"flag": True, "lr": 0.5})
-    assert found is not None
-    assert found["flag"] is True
+    flags = sweep(parameters={"flag": {"values": [1, 2]}, "lr": {"min": 0.0, "max": 1.0}})
+    assert fits(flags, {"flag": 1, "lr": 0.5}) == {"flag": 1, "lr": 0.5}
+    for flag in (True, 1.0):
+        assert fits(flags, {"flag": flag, "lr": 0.5}) is None

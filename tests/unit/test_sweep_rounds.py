@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from modelbook.core.sweeps.standings import ranked, standings
 from modelbook.core.sweeps.sweep_charts import charts
-from modelbook.core.sweeps.sweep_markdown import sweep_markdown
+from modelbook.core.sweeps.sweep_markdown import shown, sweep_markdown
 from modelbook.core.sweeps.sweep_report import description_of, report_of
 from modelbook.core.sweeps.sweep_rounds import next_round
 from modelbook.core.sweeps.trials import Leg, TrialResult
@@ -132,6 +132,7 @@ def test_the_summary_shows_the_best_the_charts_and_what_failed() -> None:
     assert text.count("line [0.8, 0.9]") == 2, "each value, and the best so far"
     assert "bar [75, 25]" in text
     assert "<script>" not in text
+    assert shown(trial(1, 0.5, params={"a": "x\n::error::y"}), "a") == '"x\\n::error::y"'
     assert "trial 2: &#60;script&#62;" in text
     assert "No trial has a value yet" in sweep_markdown(report_of(asked, [], {}))
 

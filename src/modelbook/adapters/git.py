@@ -85,18 +85,17 @@ class Repository:
         done = run_git(["symbolic-ref", "--quiet", "--short", "HEAD"], self.root)
         return done.stdout.decode().strip() or None
 
-    def entries(self, commit: str, prefixes: Iterable[str]) -> dict[str, Entry]:
-        """Every path of `commit` below `prefixes`, with mode, object id and size."""
-        return self._listing(commit, prefixes, "-r")
+    def entries(self, commit: str, prefixes: Iterable[str], *, ending: str = "") -> dict[str, Entry]:
+        """Every path of `commit` below `prefixes` that ends so, with mode, object id and size."""
+        return self._listing(commit, prefixes, "-r", ending=ending)
 
-    def _listing(self, commit: str, prefixes: Iterable[str], *options: str) -> dict[str, Entry]:
+    def _listing(self, commit: str, prefixes: Iterable[str], *options: str, ending: str = "") -> dict[str, Entry]:
         args = [*options, "-z", "--full-tree", commit, "--", *prefixes]
-        if self._files:  # else git would ask for the size of each file by itself
-            self._files.bring_all(args)
-        listing = git_bytes(["ls-tree", "-l", *args], self.root)
-        found = {}
-        for line in listing.split(b"\0"):
-            if line:
+        # In a partial clone git would ask for the size of each file by itself.
+        lines = self._files.listed(args, ending) if self._files else git_bytes(["ls-tree", "-l", *args], self.root)
+        found, end = {}, ending.encode()
+        for line in lines.split(b"\0"):
+            if line and line.endswith(end):
                 meta, _, path = line.partition(b"\t")
                 mode, _, oid, size = meta.decode().split()
                 found[path.decode(errors="surrogateescape")] = Entry(mode, oid, 0 if size == "-" else int(size))
@@ -182,6 +181,12 @@ class Repository:
     def is_ancestor(self, one: str, other: str) -> bool:
         """Whether the commit `other` is `one`, or came after it; no where either is not here."""
         return run_git(["merge-base", "--is-ancestor", one, other], self.root).returncode == 0
+
+    def apart(self, one: str, other: str) -> tuple[int, int] | None:
+        """How many commits each of two has that the other has not; None where either is not here."""
+        done = run_git(["rev-list", "--left-right", "--count", "--end-of-options", f"{one}...{other}"], self.root)
+        left, right = done.stdout.split() if done.returncode == 0 else (None, None)
+        return None if left is None or right is None else (int(left), int(right))
 
     def changed(self, prefix: str) -> list[str]:
         """Paths below `prefix` whose state on disk is not that of HEAD, untracked ones included."""

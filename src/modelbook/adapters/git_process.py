@@ -59,7 +59,7 @@ def words_of(done: subprocess.CompletedProcess[bytes]) -> str:
 
 
 def _words(said: bytes, status: int) -> str:
-    return said.decode(errors="replace").strip() or f"exit status {status}"
+    return said.decode(errors="replace").replace("\r\n", "\n").strip() or f"exit status {status}"
 
 
 def git_at_most(limit: int, args: Iterable[str], cwd: Path, *, env: Mapping[str, str] | None = None) -> bytes | None:

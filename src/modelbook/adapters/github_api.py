@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from modelbook import __version__
 from modelbook.adapters.github_errors import Unsure, refusal, too_long_a_wait, unanswered
-from modelbook.adapters.github_place import site_of
+from modelbook.adapters.github_place import is_sealed, site_of
 from modelbook.adapters.github_tokens import JOB_TOKEN, GitHubToken, kind_of
 from modelbook.errors import BadInput, ForgeError
 
@@ -21,7 +21,6 @@ TIMEOUT: Final = 20.0  # seconds; GitHub itself gives up on a request after ten
 PAUSE: Final = 1.0  # seconds between writes, as GitHub asks
 LONGEST_WAIT: Final = 300.0  # seconds; a runner costs money while it waits
 UNNAMED_WAIT: Final = 60.0  # seconds to wait for a rate limit that names no time, as GitHub advises
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _VERSION = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 
@@ -83,8 +82,7 @@ class GitHubApi:
     @staticmethod
     def check_address(url: str) -> None:
         """Raise BadInput where what goes to `url` would go in the clear."""
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        if not is_sealed(url):
             raise BadInput(
                 "the token would be sent in the clear", where=url, remedy="Set GITHUB_API_URL to an https address."
             )

@@ -14,8 +14,8 @@ from github import Auth
 
 from modelbook.adapters.github_api import GitHubApi, Json, pick
 from modelbook.adapters.github_errors import Refusal
-from modelbook.adapters.github_tokens import APP_ID, APP_KEY
 from modelbook.adapters.workflow import mask, note
+from modelbook.core.doctor.settings_health import APP_ID, APP_KEY
 from modelbook.errors import BadInput, ForgeError
 
 EARLY: Final = 300.0  # seconds before its end that a token is taken for ended: a call may take a while

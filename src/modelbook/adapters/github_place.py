@@ -38,6 +38,12 @@ def page_of(repository: Repository, forge: str) -> GitHubPage | None:
         return None
 
 
+def is_sealed(url: str) -> bool:
+    """Whether nobody on the way reads what goes to `url`: by https, or within this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "::1", "localhost"})
+
+
 def site_of(api: str) -> str:
     """Where people see the GitHub whose API answers at `api`."""
     parts = urlsplit(api)

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Final
 
+from modelbook.core.doctor.settings_health import TOKEN
+
 # What a job may ask for under `permissions:`; nothing else can be given to its own token.
 _OF_JOBS = {"actions", "attestations", "checks", "contents", "deployments", "discussions", "id-token", "issues"}
 _OF_JOBS |= {"packages", "pages", "pull-requests", "security-events", "statuses"}
 JOB_TOKEN: Final = "GITHUB_TOKEN"  # noqa: S105 - a variable's name
-TOKENS: Final = ("MODELBOOK_TOKEN", JOB_TOKEN)
-APP_ID, APP_KEY = "MODELBOOK_APP_ID", "MODELBOOK_APP_PRIVATE_KEY"
+TOKENS: Final = (TOKEN, JOB_TOKEN)
+JOB_FIRST: Final = (JOB_TOKEN, TOKEN)
+"""Where nothing has to start by what is written: a job's own token may do the least."""
 _KINDS = {
     "github_pat_": "a fine-grained personal access token",
     "ghp_": "a classic personal access token",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from modelbook.adapters.git import Entry, Repository
 from modelbook.adapters.git_process import run_git
@@ -19,6 +20,7 @@ Version = tuple[str, int]
 _SHARE = 100  # versions that are read at once: enough for one git process, few enough to spread
 _ROUND = 10_000  # versions whose facts are in memory at once
 _LISTED = 500  # paths that git is asked for by name; of more, all are listed
+_DOCUMENT = ".yaml"  # half of the files are signatures
 _KINDS = frozenset({"card", "evaluation", "revocation"})
 _SHARED = frozenset({"model", "stage"})
 _TOLD = _KINDS | _SHARED
@@ -36,7 +38,7 @@ class _Share:
 
 def build(index: Index, repository: Repository, folder: str, tree: str, progress: Progress | None = None) -> None:
     """Fill an empty index with all that the registry's `tree` has."""
-    _tell(index, repository, folder, repository.entries(tree, []), None, progress)
+    _tell(index, repository, folder, repository.entries(tree, [], ending=_DOCUMENT), None, progress)
 
 
 def follow(index: Index, repository: Repository, folder: str, base: str, tree: str) -> bool:
@@ -103,7 +105,7 @@ def _listing(
     paths |= {f"{model_folder(model)}/{part}" for model in models | {m for m, _ in versions} for part in _OF_ALL}
     if not paths:
         return {}
-    return repository.entries(tree, sorted(paths) if len(paths) < _LISTED else [])
+    return repository.entries(tree, sorted(paths) if len(paths) < _LISTED else [], ending=_DOCUMENT)
 
 
 _OF_ALL = ("model.yaml", "stages/")
@@ -127,10 +129,14 @@ def _tell(
     """Put the versions of `listing`, or those of them that are `wanted`, into the index."""
     shares = list(_shares(folder, listing, wanted))
     work = partial(_read, repository, folder, dict(more or {}))
-    each = _ROUND // _SHARE
-    told = (lambda count: progress(count * _SHARE)) if progress else None
+    each, done = _ROUND // _SHARE, iter(shares)
+
+    def tell(count: int) -> None:
+        if progress:  # in which order they are done is not known, nor does it matter
+            progress(sum(sum(map(bool, one.versions)) for one in islice(done, count)))
+
     for at in range(0, len(shares), each):
-        found = spread(work, shares[at : at + each], worth=4, progress=told)
+        found = spread(work, shares[at : at + each], worth=4, progress=tell)
         index.change((), (one for part in found for one in part))
 
 
@@ -139,7 +145,7 @@ def _shares(folder: str, listing: Mapping[str, Entry], wanted: set[Version] | No
     own: dict[Version, dict[str, str]] = {}
     bad: dict[Version, list[Finding]] = {}
     for path, entry in listing.items():
-        place = place_of(path) if path.endswith(".yaml") else None  # half of them are signatures
+        place = place_of(path)
         if place is None or place.name is None or place.kind not in _TOLD:
             continue
         key = (place.name, place.version or 0)

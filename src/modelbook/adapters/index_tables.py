@@ -62,7 +62,7 @@ class Index:
             found = execute("SELECT id FROM versions WHERE model = ? AND version = ?", (model, version)).fetchone()
             if found:
                 for table in ("numbers", '"values"', "texts"):
-                    execute(f"DELETE FROM {table} WHERE name IN (SELECT id FROM names) AND id = ?", found)  # noqa: S608
+                    execute(f"DELETE FROM {table} WHERE name IN (SELECT id FROM names) AND id = ?", found)  # noqa: S608 - tables of ours
                 execute("DELETE FROM versions WHERE id = ?", found)
         self._insert(told)
         execute("COMMIT")
@@ -84,7 +84,7 @@ class Index:
         database.executemany(f"INSERT INTO versions VALUES ({marks})", rows)  # noqa: S608 - question marks
         for table, found in members.items():
             found.sort(key=lambda row: row[:2])
-            database.executemany(f'INSERT INTO "{table}" VALUES (?, ?, ?)', found)  # noqa: S608
+            database.executemany(f'INSERT INTO "{table}" VALUES (?, ?, ?)', found)  # noqa: S608 - tables of ours
         database.executemany("INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?)", findings)
 
     def _members(self, row: int, field: str, kind: str, value: Any) -> Iterator[tuple[Any, ...]]:
@@ -144,7 +144,7 @@ class Index:
         scalars = [name for name in tops if name in COLUMNS]
         listed = ", ".join(["id", *(f'"{name}"' for name in scalars)])
         rows: dict[int, dict[str, Any]] = {}
-        for number, *values in self.database.execute(f"SELECT {listed} FROM versions {where}"):  # noqa: S608
+        for number, *values in self.database.execute(f"SELECT {listed} FROM versions {where}"):  # noqa: S608 - columns of ours
             rows[number] = dict(zip(scalars, values, strict=True))
         for top in tops:
             if kind := MEMBERS.get(top):

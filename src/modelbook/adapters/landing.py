@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -27,6 +28,8 @@ from modelbook.errors import IntegrityError, Interrupted, StoreError
 PART = ".modelbook-*.part"  # the names, as a pattern, of files that wait here to be whole
 _WRITTEN_AT_ONCE = 32 * 1024  # bytes
 _SYNCED_AT_ONCE = 8
+_SYNCED_EARLY = 128 * 1024 * 1024  # bytes
+_BLOCK = 4096  # bytes: no file system's is larger than what a range ends with
 Opener = Callable[[], AbstractContextManager[Fill]]
 """Opens the object of the promised size, for as long as its block lasts. Raises IntegrityError for another size."""
 
@@ -65,6 +68,11 @@ def land(
                 with suppress(OSError):
                     temporary.unlink()
             raise
+
+
+def is_part(path: str) -> bool:
+    """Whether a file is one that waits to be whole, by its path with slashes."""
+    return fnmatch(path.rpartition("/")[2], PART)
 
 
 def may_go_on(error: BaseException) -> bool:
@@ -111,6 +119,7 @@ class _Landing:
         self.arrived = 0
         self._seen = hashlib.sha256()
         self._writing = Lock()
+        self._unsynced = 0
         self._out, self._digest, self._size, self._where, self._progress = out, digest, size, where, progress
 
     def take_up(self) -> None:
@@ -129,6 +138,7 @@ class _Landing:
         taken_up = self.arrived > 0
         if self.arrived < self._size or not taken_up:
             with opened() as fill:
+                _reserve(self._out, self._size)
                 self._pass(fill, self._size, self._write)
         actual = prefixed(self._seen.hexdigest())
         if actual != self._digest and not taken_up:
@@ -149,11 +159,37 @@ class _Landing:
     def _write(self, at: int, view: memoryview) -> None:
         with self._writing:  # the kernel lets one at a time, and those that wait there spin
             write_at(self._out, at, view)
+            self._unsynced += len(view)
+            due = self._unsynced >= _SYNCED_EARLY
+            if due:
+                self._unsynced = 0
+        if due:
+            os.fdatasync(self._out)  # while others fetch: else all the disk's work is waited for at the end
 
     def _moved(self, count: int) -> None:
         self.arrived += count
         if self._progress:
             self._progress(count)
+
+
+def _reserve(out: int, size: int) -> None:
+    """Let the file system give a large file its place at once, so that a full disk is told now, and writing is cheaper.
+
+    Only where what is reserved still reads as a hole: what arrived must be told from it. Raises OSError.
+    """
+    if size <= RANGE or not hasattr(os, "posix_fallocate"):
+        return
+    there = os.fstat(out).st_size
+    try:
+        if there == 0:
+            os.posix_fallocate(out, 0, _BLOCK)  # where the C library has to write zeros for it, they are few
+            if os.fstat(out).st_blocks == 0 or _first_hole(out, _BLOCK) != 0:
+                os.ftruncate(out, 0)
+                return
+            os.posix_fallocate(out, 0, size)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}:
+            raise
 
 
 def _first_hole(descriptor: int, end: int) -> int:

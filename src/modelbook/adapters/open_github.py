@@ -8,8 +8,9 @@ from typing import Final
 from modelbook.adapters.git import Repository
 from modelbook.adapters.github_api import PAUSE, GitHubApi
 from modelbook.adapters.github_place import api_of, name_in
-from modelbook.adapters.github_tokens import APP_ID, APP_KEY, TOKENS, kind_of
+from modelbook.adapters.github_tokens import TOKENS, kind_of
 from modelbook.adapters.workflow import note
+from modelbook.core.doctor.settings_health import APP_ID, APP_KEY
 from modelbook.errors import BadInput
 
 PROPOSES: Final = {"contents": "write", "pull_requests": "write"}

@@ -19,10 +19,16 @@ class FilesOnDemand:
         self._root = repository.root
         self._here: set[str] = set()  # what is known to be in the clone
 
-    def bring_all(self, listing: Iterable[str]) -> None:
-        """Fetch the files that `git ls-tree` lists with these arguments, as far as the clone has them not."""
-        lines = git_bytes(["ls-tree", *listing], self._root).split(b"\0")
-        self.bring(line.split()[2].decode() for line in lines if b" blob " in line.partition(b"\t")[0])
+    def listed(self, arguments: Iterable[str], ending: str) -> bytes:
+        """What `git ls-tree -z -l` would print, of the paths that end so; their files are here then."""
+        lines = git_bytes(["ls-tree", *arguments], self._root).split(b"\0")
+        entries = [line.partition(b"\t") for line in lines if line and line.endswith(ending.encode())]
+        blobs = [meta.split()[2].decode() for meta, _, _ in entries if b" blob " in meta]
+        self.bring(blobs)
+        asked = "\n".join(blobs).encode() + b"\n" if blobs else b""
+        told = git_bytes(["cat-file", "--batch-check=%(objectname) %(objectsize)"], self._root, stdin=asked)
+        sizes = dict(line.split() for line in told.splitlines())
+        return b"\0".join(meta + b" " + sizes.get(meta.split()[2], b"-") + b"\t" + path for meta, _, path in entries)
 
     def bring(self, oids: Iterable[str]) -> None:
         """Fetch those of the objects that the clone has not. Raises ForgeError with git's own words."""

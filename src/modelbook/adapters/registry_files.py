@@ -39,14 +39,19 @@ def read_registry(
     return Registry(files, folder, keyless=check_keyless), findings
 
 
-def read_kinds(repository: Repository, folder: str, commit: str, kinds: Set[str]) -> dict[str, bytes]:
-    """The files of some kinds (core/layout.py) that are sound, by path below the folder."""
-    entries = repository.entries(commit, [folder])
-    places = {path: place_of(path.removeprefix(f"{folder}/")) for path in entries if path.endswith(".yaml")}
-    wanted = {path for path, place in places.items() if place and place.kind in kinds}
+def read_kinds(
+    repository: Repository, folder: str, commit: str, kinds: Set[str]
+) -> tuple[dict[str, bytes], list[Finding]]:
+    """The files of some kinds (core/layout.py), by path below the folder, and what git shows to be wrong with others
+    of these kinds.
+    """
+    entries = repository.entries(commit, [folder], ending=".yaml")
+    places = {path: place_of(path.removeprefix(f"{folder}/")) for path in entries}
+    wanted = [path for path, place in sorted(places.items()) if place and place.kind in kinds]
+    findings = [problem for path in wanted if (problem := unsound(path, entries[path]))]
     oids = {path.removeprefix(f"{folder}/"): entries[path].oid for path in wanted if not unsound(path, entries[path])}
     blobs = repository.blobs(oids.values())
-    return {path: blobs[oid] for path, oid in sorted(oids.items())}
+    return {path: blobs[oid] for path, oid in oids.items()}, findings
 
 
 def unsound(path: str, entry: Entry) -> Finding | None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.git_refs import commit_of
+from modelbook.adapters.git_refs import commit_of, tree_of
 from modelbook.errors import BadInput
 
 FOLDER = "registry"
@@ -25,12 +25,17 @@ class Place(NamedTuple):
         return commit_of(self.repository, self.rev if self.rev and rev == "HEAD" else rev)
 
 
+def is_elsewhere(named: str) -> bool:
+    """Whether that names a registry which has to be fetched, and no folder."""
+    return named.startswith("github:") or "://" in named
+
+
 def find_registry(start: Path, named: str | None) -> Place:
     """Where the registry is that `named` names: a folder in whatever repository, or one elsewhere.
 
     Without a name it is the nearest `registry` above `start`. Raises BadInput where there is none.
     """
-    if named and (named.startswith("github:") or "://" in named):
+    if named and is_elsewhere(named):
         from modelbook.adapters.remote_registry import fetched, remote_of
 
         if remote := remote_of(named):
@@ -49,6 +54,8 @@ def find_registry(start: Path, named: str | None) -> Place:
             return Place(repository, (above / FOLDER).relative_to(root).as_posix())
         if above == root:
             break
+    if tree_of(repository, "HEAD", f"{FOLDER}/policy.yaml"):  # committed, and not checked out: a sparse clone, say
+        return Place(repository, FOLDER)
     raise BadInput(
         "there is no registry here (no registry/policy.yaml)",
         where=str(root),

@@ -24,9 +24,11 @@ FORMS = "github:owner/name, https://…, ssh://… or file:///…, each with @RE
 _GITHUB = re.compile(r"github:([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+?)(?:@(.+))?")
 # Without a password in it: that would stand in the cache, and in every error.
 _HOST = r"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?)?"
-_URL = re.compile(rf"((?:https|ssh|file)://(?:[A-Za-z0-9._-]+@)?{_HOST}/[^@\s]+?)(?:@([^@\s]+))?")
+_REV = r"[^@\s]+(?:@\{[^@{}]+\})?"  # main, or main@{2026-10-01}
+_URL = re.compile(rf"((?:https|ssh|file)://(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?{_HOST}/[^@\s]+?)(?:@({_REV}))?")
 _HEADS = "+refs/heads/*:refs/heads/*"
 _TAGS = "+refs/tags/*:refs/tags/*"
+_DEFAULT = "refs/modelbook/default"  # what the branch there is that is meant where none is named
 
 
 class Remote(NamedTuple):
@@ -40,7 +42,7 @@ def remote_of(text: str) -> Remote | None:
     """What `--registry` names elsewhere; None for a folder. Raises BadInput for what is neither."""
     if found := _GITHUB.fullmatch(text):
         server = os.environ.get("GITHUB_SERVER_URL", "https://github.com").rstrip("/")
-        return Remote(f"{server}/{found[1]}.git", found[2] or "HEAD")
+        return Remote(f"{server}/{found[1].removesuffix('.git')}.git", found[2] or "HEAD")
     if found := _URL.fullmatch(text):
         return Remote(found[1], found[2] or "HEAD")
     if text.startswith("github:") or "://" in text:
@@ -53,11 +55,17 @@ def fetched(remote: Remote) -> Repository:
     folder = user_cache() / "registries" / f"{hashlib.sha256(remote.url.encode()).hexdigest()[:24]}.git"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_suffix(".lock")):
-        if not folder.exists():
+        if not _is_whole(folder):
+            shutil.rmtree(folder, ignore_errors=True)
             _clone(remote.url, folder)
         else:
-            _git(remote.url, folder, "fetch", "--quiet", "--prune", "--force", "origin", _HEADS, _TAGS)
+            _fetch(remote, folder)
     return Repository.find(folder)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether git finds a repository in the folder itself: from one that is damaged it would look further up."""
+    return folder.is_dir() and run_git(["--git-dir=.", "rev-parse", "--git-dir"], folder).returncode == 0
 
 
 def _clone(url: str, folder: Path) -> None:
@@ -67,6 +75,15 @@ def _clone(url: str, folder: Path) -> None:
         scratch.replace(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _fetch(remote: Remote, folder: Path) -> None:
+    # Which branch is the default may have changed, and git's own fetch would not say so.
+    named = () if remote.rev != "HEAD" else (f"+HEAD:{_DEFAULT}",)
+    options = ("--quiet", "--prune", "--force", "--no-write-fetch-head")
+    _git(remote.url, folder, "--git-dir=.", "fetch", *options, "origin", _HEADS, _TAGS, *named)
+    if named:
+        _git(remote.url, folder, "--git-dir=.", "update-ref", "--no-deref", "HEAD", _DEFAULT)
 
 
 def _git(url: str, cwd: Path, *arguments: str) -> None:

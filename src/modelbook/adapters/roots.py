@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from modelbook.adapters.git import Repository
 from modelbook.adapters.git_process import git, git_bytes, run_git, words_of
+from modelbook.adapters.github_place import is_sealed
 from modelbook.adapters.root_files import files_at
 from modelbook.core.pruning.reachability import RootFile
 from modelbook.errors import ForgeError, Refused
@@ -167,8 +167,7 @@ class RootSource:
 def _credentials(url: str) -> dict[str, str]:
     """How git gets into GitHub's own repositories in a workflow: by the job's token, for that site alone."""
     token, site = os.environ.get("GITHUB_TOKEN"), os.environ.get("GITHUB_SERVER_URL", "https://github.com")
-    loopback = urlsplit(site).hostname in {"127.0.0.1", "::1", "localhost"}
-    if not token or not url.startswith(f"{site}/") or not (site.startswith("https://") or loopback):
+    if not token or not url.startswith(f"{site}/") or not is_sealed(site):
         return {}
     secret = base64.b64encode(f"x-access-token:{token}".encode()).decode()
     return {

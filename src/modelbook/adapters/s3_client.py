@@ -2,8 +2,10 @@
 
 import os
 import threading
+from functools import cache
 from typing import Any
 
+from modelbook.adapters.garbage import uncollected
 from modelbook.adapters.kept_connections import KeptConnections
 from modelbook.adapters.s3_errors import explained_s3, store_error
 from modelbook.adapters.s3_wire import WiredClient
@@ -30,12 +32,20 @@ class LazyClient:
         """The client. Raises StoreError if the AWS variables or files make none."""
         with self._lock:
             if self._client is None:
-                with explained_s3(self._where):
+                with explained_s3(self._where), uncollected():
                     try:
                         self._client = _new_client()
                     except ValueError as error:  # botocore's answer to a malformed endpoint
                         raise store_error(error, self._where) from error
             return self._client
+
+
+@cache
+def _descriptions(folders: str | None) -> Any:
+    """What AWS's services take, as botocore's files say: to read them takes most of the time that a client takes."""
+    from botocore.loaders import create_loader
+
+    return create_loader(folders)
 
 
 def _new_client() -> WiredClient:
@@ -44,8 +54,9 @@ def _new_client() -> WiredClient:
     from botocore.httpsession import get_cert_path
     from botocore.session import get_session
 
-    # botocore itself reads only AWS_DEFAULT_REGION; every other SDK, and GitHub's runners, know AWS_REGION.
     session = get_session()
+    session.register_component("data_loader", _descriptions(session.get_config_variable("data_path")))
+    # botocore itself reads only AWS_DEFAULT_REGION; every other SDK, and GitHub's runners, know AWS_REGION.
     region = os.environ.get("AWS_REGION") or session.get_config_variable("region") or "us-east-1"
     attempts = int(os.environ.get("AWS_MAX_ATTEMPTS") or ATTEMPTS)
     own_endpoint = any(os.environ.get(name) for name in _ENDPOINT_VARIABLES)

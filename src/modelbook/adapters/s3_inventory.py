@@ -77,7 +77,7 @@ def _rows(files: list[str], bucket: str, prefix: str) -> Iterator[tuple[str, int
             now = [name for name in ("is_latest", "NOT is_delete_marker") if name.split()[-1] in columns]
             where = " AND ".join(["bucket = ?", "starts_with(key, ?)", *now])
             found = database.execute(
-                f"SELECT key, size, epoch_us(last_modified_date) FROM read_parquet(?) WHERE {where} ORDER BY key",  # noqa: S608
+                f"SELECT key, size, epoch_us(last_modified_date) FROM read_parquet(?) WHERE {where} ORDER BY key",  # noqa: S608 - conditions of ours
                 [files, bucket, prefix],
             )
             while rows := found.fetchmany(_ROWS):

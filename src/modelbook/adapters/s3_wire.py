@@ -83,7 +83,7 @@ class WiredClient:
             body.close()
         return self._client.get_object(**asked)
 
-    def _learn(self, request: Any, region_name: str, signature_version: str, **_: object) -> None:
+    def _learn(self, request: Any, signing_name: str, region_name: str, signature_version: str, **_: object) -> None:
         """Note where boto3 goes with a request, and in which region's name: a redirect makes it go elsewhere."""
         bucket, key = request.context.get(_NOTED, (None, None))
         if not key:
@@ -91,11 +91,13 @@ class WiredClient:
         from botocore.utils import get_environ_proxies
 
         url, end = urlsplit(request.url), quote(key, safe="/~")
+        signing = {"region": region_name, "signing_name": signing_name, **request.context.get("signing", {})}
+        usual = signature_version == "s3v4" and signing["signing_name"] == "s3" and "request_credentials" not in signing
         place = None
         # Signed otherwise (a directory bucket, say), or through a proxy, boto3 goes alone.
-        if signature_version == "s3v4" and url.path.endswith("/" + end):
+        if usual and url.path.endswith("/" + end):
             server = Server(url.netloc, secure=url.scheme == "https")
-            place = _Place(server, url.path.removesuffix(end), region_name)
+            place = _Place(server, url.path.removesuffix(end), signing["region"])
             if place != self._places.get(bucket) and get_environ_proxies(request.url):
                 place = None
         self._places[bucket] = place

@@ -7,22 +7,25 @@ otherwise. What it may take of memory, disk and time is bounded.
 import json
 import re
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from modelbook.adapters.bounded import bounded
 from modelbook.adapters.extras import extra
 from modelbook.errors import BadInput
 
 if TYPE_CHECKING:
     import duckdb
 
-SECONDS = 60
-MEMORY = "1GB"
+SECONDS = 60  # on the clock
+MEMORY = "1GB"  # by DuckDB's own account
+PROCESS_MEMORY = 3 * 1024**3  # bytes: what it does not account for, and room for its threads
 MOST = 1_000_000  # rows of an answer
+_ALONE: dict[str, Any] = {"threads": "4", "memory_limit": MEMORY}  # each thread takes room that is never used
 _LOCKED = """
-SET memory_limit = '{memory}'; SET temp_directory = ''; SET python_enable_replacements = false;
+SET temp_directory = ''; SET python_enable_replacements = false;
 SET autoinstall_known_extensions = false; SET autoload_known_extensions = false;
 SET allow_community_extensions = false; SET enable_external_access = false; SET lock_configuration = true;
 """
@@ -43,65 +46,85 @@ def ask(tables: Mapping[str, Table], query: str, *, seconds: float = SECONDS) ->
     """The columns and rows that `query` gives, over those of the tables that it names.
 
     Raises BadInput for what is no single SELECT, for an error in it, and where it takes too long or too much memory.
+    DuckDB works in a process of its own: within one call of a function it hears of no interruption, and it counts only
+    a part of the memory that it takes.
     """
-    duckdb = extra("duckdb", "sql", "SQL")
-    with duckdb.connect(":memory:") as database:
-        statement = _statement(duckdb, database, query)
-        named = set(re.findall(r"[a-z]+", query.lower()))
-        for name, table in tables.items():
-            typed = ", ".join(f'"{column}" {kind}' for column, kind in table.types.items())
+    extra("duckdb", "sql", "SQL")
+    limited = partial(bounded, what="the question", seconds=seconds, memory=PROCESS_MEMORY, waits=True)
+    limited(partial(_check, query))  # before tables are gathered for what is none
+    named = set(re.findall(r"[a-z]+", query.lower()))  # DuckDB itself would look at files to tell what is named
+    with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
+        files = {name: _written(Path(folder), name, table) for name, table in tables.items() if name in named}
+        types = {name: table.types for name, table in tables.items()}
+        answer: Answer = limited(partial(_answer, types, files, query))
+    return answer
+
+
+def _check(query: str) -> None:
+    import duckdb
+
+    with duckdb.connect(":memory:", config=_ALONE) as database:
+        _statement(database, query)
+
+
+def _answer(types: Mapping[str, Mapping[str, str]], files: Mapping[str, Path], query: str) -> Answer:
+    import duckdb
+
+    with duckdb.connect(":memory:", config=_ALONE) as database:
+        statement = _statement(database, query)
+        for name, columns in types.items():
+            typed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
             database.execute(f"CREATE TABLE {name} ({typed})")
-            if name in named:  # DuckDB itself would look at files to tell what is named
-                _fill(database, name, table)
-        database.execute(_LOCKED.format(memory=MEMORY))
-        late = threading.Event()
-
-        def stop() -> None:
-            late.set()
-            database.interrupt()
-
-        timer = threading.Timer(seconds, stop)
-        timer.start()
+            if name in files:
+                _fill(database, name, columns, files[name])
+        database.execute(_LOCKED)
         try:
             found = database.execute(statement)
-            columns = [str(column[0]) for column in found.description or ()]
+            told = [str(column[0]) for column in found.description or ()]
             rows = [tuple(row) for row in found.fetchmany(MOST + 1)]
-            if len(rows) > MOST:
-                raise BadInput(f"the answer has more than {MOST:,} rows", remedy="Ask for fewer, as with LIMIT.")
-            return columns, rows
         except duckdb.Error as error:
-            raise _told(error, list(tables), seconds if late.is_set() else None) from None
-        finally:
-            timer.cancel()
+            raise _told(error, list(types)) from None
+    if len(rows) > MOST:
+        raise BadInput(f"the answer has more than {MOST:,} rows", remedy="Ask for fewer, as with LIMIT.")
+    return told, rows
 
 
-def _statement(duckdb: Any, database: "duckdb.DuckDBPyConnection", query: str) -> Any:
+def _statement(database: "duckdb.DuckDBPyConnection", query: str) -> "duckdb.Statement":
+    import duckdb
+
     try:
         statements = database.extract_statements(query)
     except duckdb.Error as error:
-        raise _told(error, [], None) from None
+        raise _told(error, []) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise BadInput("a question is one SELECT", remedy="Everything else would change what is gone a moment later.")
     return statements[0]
 
 
-def _fill(database: "duckdb.DuckDBPyConnection", name: str, table: Table) -> None:
-    types = table.types
-    with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
-        # Row by row from Python takes a hundred times longer.
-        lines = Path(folder) / "rows.json"
-        with lines.open("w") as file:
-            for row in table.rows():
-                file.write(json.dumps(dict(zip(types, row, strict=True))) + "\n")
-        if lines.stat().st_size:
-            given = ", ".join(f"'{column}': '{kind}'" for column, kind in types.items())
-            read = f"read_json($1, format = 'newline_delimited', columns = {{{given}}})"
-            database.execute(f"INSERT INTO {name} SELECT * FROM {read}", [str(lines)])  # noqa: S608 - names of ours
+def _written(folder: Path, name: str, table: Table) -> Path:
+    """The rows of a table in a file: handed over row by row they would take a hundred times longer."""
+    path = folder / f"{name}.json"
+    with path.open("w") as file:
+        for row in table.rows():
+            file.write(json.dumps(dict(zip(table.types, row, strict=True))) + "\n")
+    return path
 
 
-def _told(error: Exception, tables: Sequence[str], seconds: float | None) -> BadInput:
+def _fill(database: "duckdb.DuckDBPyConnection", name: str, types: Mapping[str, str], rows: Path) -> None:
+    if rows.stat().st_size:
+        given = ", ".join(f"'{column}': '{kind}'" for column, kind in types.items())
+        read = f"read_json($1, format = 'newline_delimited', columns = {{{given}}})"
+        database.execute(f"INSERT INTO {name} SELECT * FROM {read}", [str(rows)])  # noqa: S608 - names of ours
+
+
+def _told(error: "duckdb.Error", tables: Sequence[str]) -> BadInput:
+    import duckdb
+
     message = str(error).strip()
-    if seconds is not None:
-        return BadInput(f"the question was stopped after {seconds:g} seconds", remedy="Ask for less.")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return BadInput(f"the question was stopped: it takes more than {MEMORY} of memory", remedy="Ask for less.")
+    if "'pytz'" in message:
+        utc = "Make it a time of UTC, as in now()::TIMESTAMP, or a text, as in now()::VARCHAR."
+        return BadInput("a column of the answer is a time with a zone, which is not told here", remedy=utc)
     remedy = f"The tables: {', '.join(tables)}. `DESCRIBE versions` lists columns." if tables else None
     return BadInput(f"this question has no answer: {message}", remedy=remedy)

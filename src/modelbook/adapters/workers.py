@@ -76,21 +76,6 @@ def _one_by_one(work: Callable[[T], R], items: Sequence[T], progress: Progress |
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """A block in which nothing looks for cycles of objects to free: for what makes millions, and keeps nearly all.
-
-    Looking through them again and again would take a third of its time.
-    """
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
-@contextmanager
 def _forked(
     work: Callable[[T], R], items: Sequence[T], processes: int
 ) -> "Iterator[list[tuple[Connection, ForkProcess]]]":

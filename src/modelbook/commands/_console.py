@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelbook.adapters.store import Progress
-from modelbook.core.unseen import plain
+from modelbook.core.unseen import UNSEEN, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from modelbook.core.pages.report import Report
 
-_ESCAPED = re.compile("[\ud800-\udfff]|#(?=#\\[)")
+_ESCAPED = re.compile(f"{UNSEEN.pattern}|#(?=#\\[)")
 _LAST = 24  # what the last column of a table needs at least: its cells may be folded, the others never
 
 
@@ -33,8 +33,14 @@ def console(*, stderr: bool = False) -> "Console":
 def print_json(data: Any) -> None:
     """One JSON document on standard output."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
-    # It says the same, and neither is half a character written nor a command to GitHub's runner.
-    sys.stdout.write(_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    # It says the same, and neither is half a character written nor a command to GitHub's runner or a terminal.
+    sys.stdout.write(_ESCAPED.sub(_escaped, text) + "\n")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A character as JSON writes it in ASCII: beyond the first 65,536 it takes two of these."""
+    data = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{data[at : at + 2].hex()}" for at in range(0, len(data), 2))
 
 
 def print_report(report: "Report", *, as_json: bool, also: Mapping[str, object] | None = None) -> None:
@@ -172,10 +178,15 @@ def to_stderr(_stream: str, data: bytes) -> None:
         sys.stderr.flush()
 
 
+def _draws() -> bool:
+    """Whether standard error is a terminal that can draw a bar over the last one."""
+    return sys.stderr.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
+
+
 @contextmanager
 def counted(label: str, total: int) -> Iterator[Progress]:
     """As `progress`, for `total` things."""
-    if not sys.stderr.isatty():
+    if not _draws():
         yield lambda _count: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -190,7 +201,7 @@ def counted(label: str, total: int) -> Iterator[Progress]:
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Progress]:
     """A bar with rate and time left on standard error, for `total` bytes; silent where that is no terminal."""
-    if not sys.stderr.isatty():
+    if not _draws():
         yield lambda _count: None
         return
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn

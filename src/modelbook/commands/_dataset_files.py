@@ -42,14 +42,16 @@ def dataset_facts(registry: Registry, dataset: str, version: int) -> dict[str, A
     card, findings = verify_dataset(registry, dataset, version)
     if card is None:
         raise DocumentError(findings)
+    uses, unread = uses_of(registry, dataset, version)
     facts: dict[str, Any] = {
         "dataset": f"{dataset}@{version}",
         "digest": registry.digest(f"{dataset_folder(dataset, version)}/card.yaml"),
         "signed_by": dataset_signer(registry, card),
         "card": card.model_dump(mode="json", exclude_none=True),
-        "used_by": [{"version": use.version, "as": use.purpose} for use in uses_of(registry, dataset, version)],
+        "used_by": [{"version": use.version, "as": use.purpose} for use in uses],
     }
-    return facts | ({"problems": [str(finding) for finding in findings]} if findings else {})
+    problems = [str(finding) for finding in (*findings, *unread)]
+    return facts | ({"problems": problems} if problems else {})
 
 
 def verified_dataset(workspace: Workspace, dataset: str, version: int) -> DatasetCard:

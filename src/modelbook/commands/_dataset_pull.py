@@ -5,7 +5,6 @@ A pull that ended early is taken up again: what arrived waits in a folder beside
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Literal
 
 from modelbook.adapters.blob_cache import open_cache
 from modelbook.adapters.data_folder import FoundFile, found_files
-from modelbook.adapters.landing import PART
+from modelbook.adapters.landing import is_part
 from modelbook.adapters.parallel import move_all
 from modelbook.adapters.source_file import SourceFile, measured
 from modelbook.adapters.store import Progress, Store
@@ -56,7 +55,7 @@ def pull_dataset(workspace: Workspace, dataset: str, version: int, target: Path)
             return _fetch_missing(workspace.store, target, listed, moved, synced=True)
         with unfinished_folder(target) as folder:
             for path, state in _compared(folder, listed, moved):
-                if state != "same" and not fnmatch(path.rpartition("/")[2], PART):  # a file that is to go on
+                if state != "same" and not is_part(path):  # a file that is to go on
                     (folder / path).unlink()
             pulled = _fetch_missing(workspace.store, folder, listed, moved, synced=False)
             become(folder, target)

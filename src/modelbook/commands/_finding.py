@@ -31,25 +31,27 @@ class Asked:
     output: Path | None
 
 
+_OPTIONS: tuple[Callable[[Callable[..., int]], Callable[..., int]], ...] = (
+    format_options,
+    click.option("--fields", "list_fields", is_flag=True, help="List the fields that there are."),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="No more than N of them."),
+    click.option("--columns", metavar="FIELDS", help="What is told of each, as in metrics.f1,params.lr."),
+    click.option("--sort", metavar="FIELD", help="In the order of a field; -FIELD: the largest first."),
+)
+
+
 def finding_options(function: Callable[..., int]) -> Callable[..., int]:
     """`--sort`, `--columns`, `--limit`, `--fields` and those of the format: handed in as `asked`."""
 
     @wraps(function)
-    def with_asked(**given: Any) -> int:
-        form = "json" if given.pop("as_json") else given.pop("form")
-        given.pop("form", None)
+    def asking(form: str, as_json: bool, **given: Any) -> int:
         parts = {name: given.pop(name) for name in ("sort", "columns", "limit", "list_fields", "output")}
-        return function(asked=Asked(form=form, **parts), **given)
+        return function(asked=Asked(form="json" if as_json else form, **parts), **given)
 
-    for option in (
-        format_options,
-        click.option("--fields", "list_fields", is_flag=True, help="List the fields that there are."),
-        click.option("--limit", type=click.IntRange(min=1), metavar="N", help="No more than N of them."),
-        click.option("--columns", metavar="FIELDS", help="What is told of each, as in metrics.f1,params.lr."),
-        click.option("--sort", metavar="FIELD", help="In the order of a field; -FIELD: the largest first."),
-    ):
-        with_asked = option(with_asked)
-    return with_asked
+    asked: Callable[..., int] = asking
+    for option in _OPTIONS:
+        asked = option(asked)
+    return asked
 
 
 _REMEDY = "See `--fields` for what there is."

@@ -54,7 +54,9 @@ def print_rows(rows: Rows, columns: Sequence[str], form: str, output: Path | Non
         print_json([{name: row.get(name) for name in columns} for row in rows])
         return
     else:
-        data = _text(rows, columns, form, empty).encode()
+        text = _text(rows, columns, form, empty)
+        # On a terminal CSV is read by a person.
+        data = (plain(text) if output is None and sys.stdout.isatty() else text).encode()
     if output is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -123,10 +125,37 @@ def _flat(value: Any) -> Any:
 def _parquet(rows: Rows, columns: Sequence[str]) -> bytes:
     """A Parquet file with these columns, as DuckDB writes it."""
     duckdb = extra("duckdb", "sql", "Parquet")
+    types = {name: _type([row.get(name) for row in rows]) for name in columns}
     with tempfile.TemporaryDirectory(prefix="modelbook-") as folder:
         lines, made = Path(folder) / "rows.json", Path(folder) / "rows.parquet"
         lines.write_text("".join(json.dumps({name: row.get(name) for name in columns}) + "\n" for row in rows))
+        if rows:
+            given = ", ".join(f"{_quoted(name)}: '{kind}'" for name, kind in types.items())
+            read = f"SELECT * FROM read_json($1, format = 'newline_delimited', columns = {{{given}}})"  # noqa: S608
+        else:
+            read = f"SELECT {', '.join(f'NULL::{kind} AS {_named(name)}' for name, kind in types.items())} LIMIT 0"
         with duckdb.connect() as database:
-            read = "read_json($1, format = 'newline_delimited', sample_size = -1)" if rows else "(SELECT 1) LIMIT 0"
-            database.execute(f"COPY (SELECT * FROM {read}) TO '{made}' (FORMAT parquet)", [str(lines)] if rows else [])  # noqa: S608
+            database.execute(f"COPY ({read}) TO {_quoted(str(made))} (FORMAT parquet)", [str(lines)] if rows else [])
         return made.read_bytes()
+
+
+def _type(values: Sequence[Any]) -> str:
+    """The type of a column: by what is in it, and never by what a text looks like."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return "BOOLEAN"
+    if kinds == {int} and all(value is None or abs(value) < 2**63 for value in values):
+        return "BIGINT"
+    if kinds and kinds <= {int, float}:
+        return "DOUBLE"
+    if kinds == {list} and all(isinstance(one, str) for value in values for one in value or ()):
+        return "VARCHAR[]"
+    return "VARCHAR" if kinds <= {str} else "JSON"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _named(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'

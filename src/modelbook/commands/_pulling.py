@@ -5,12 +5,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from fnmatch import fnmatch
 from pathlib import Path
 
 from modelbook.adapters.blob_cache import open_cache
 from modelbook.adapters.file_errors import explained
-from modelbook.adapters.landing import PART, may_go_on, sync, sync_below
+from modelbook.adapters.landing import PART, is_part, may_go_on, sync, sync_below
 from modelbook.adapters.model_folder import hash_files, list_folder
 from modelbook.adapters.parallel import move_all
 from modelbook.adapters.store import Progress, Store
@@ -143,6 +142,6 @@ def _kept(folder: Path, wanted: Mapping[str, tuple[str, int]], moved: Progress) 
     kept = {path for path, one in hashed.items() if one.digest == wanted[path][0]}
     moved(-sum(hashed[path].size for path in hashed.keys() - kept if hashed[path].digest))
     for path in listed.keys() - kept:
-        if not fnmatch(path.rpartition("/")[2], PART):  # a file that is to go on
+        if not is_part(path):  # a file that is to go on
             (folder / path).unlink(missing_ok=True)
     return kept

@@ -2,26 +2,24 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from modelbook.adapters.index_tables import Index
 from modelbook.adapters.registry_files import read_kinds, read_tenures
-from modelbook.adapters.registry_folder import find_registry
 from modelbook.adapters.sql_database import Table
 from modelbook.adapters.version_index import VersionIndex
 from modelbook.commands._console import counted, say
 from modelbook.commands._run_finding import all_runs
-from modelbook.commands._workspace import open_workspace
+from modelbook.commands._workspace import open_workspace, registry_place
 from modelbook.core.dataset import DatasetCard
-from modelbook.core.documents import DocumentError, load
+from modelbook.core.documents import load, noted
 from modelbook.core.findings import Finding
 from modelbook.core.layout import place_of
 from modelbook.core.pointer import StagePointer
 from modelbook.core.queries.fields import RUN_FIELDS, VERSION_FIELDS, Field
 from modelbook.core.records import Frozen
 from modelbook.core.registered_model import RegisteredModel
-from modelbook.training.run_reader import list_logs
+from modelbook.core.stages.history import UNSHALLOW
 
 Record = TypeVar("Record", bound=Frozen)
 Rows = Iterator[Sequence[Any]]
@@ -56,7 +54,7 @@ class Tables:
 
     def __init__(self, rev: str, registry_folder: str | None) -> None:
         self._named = registry_folder
-        place = find_registry(Path.cwd(), registry_folder)
+        place = registry_place(registry_folder)
         self._repository, self._folder, self._commit = place.repository, place.folder, place.commit(rev)
         self.findings: list[Finding] = []
 
@@ -85,11 +83,11 @@ class Tables:
 
     def _read(self, kind: type[Record], name: str) -> Iterator[Record]:
         """The documents of one kind of file; what cannot be read is a finding."""
-        for path, data in read_kinds(self._repository, self._folder, self._commit, {name}).items():
-            try:
+        files, unsound = read_kinds(self._repository, self._folder, self._commit, {name})
+        self.findings += [one for one in unsound if one not in self.findings]
+        for path, data in files.items():
+            with noted(self.findings):
                 yield load(kind, data, f"{self._folder}/{path}")
-            except DocumentError as error:
-                self.findings += [one for one in error.findings if one not in self.findings]
 
     def _models(self) -> Rows:
         for one in self._read(RegisteredModel, "model"):
@@ -106,7 +104,10 @@ class Tables:
             yield one.model, one.stage, f"{one.model}@{one.version}", one.version, *says
 
     def _history(self) -> Rows:
-        for path, tenures in read_tenures(self._repository, self._folder, self._commit).by_path.items():
+        told = read_tenures(self._repository, self._folder, self._commit)
+        if not told.complete:
+            say(f"note: history begins where this clone was cut off; the rest: {UNSHALLOW}", as_json=True)
+        for path, tenures in told.by_path.items():
             place = place_of(path)
             for one in tenures if place else ():
                 pointer = one.landings[0].pointer if one.landings else None
@@ -116,7 +117,7 @@ class Tables:
 
     def _runs(self) -> Rows:
         store = open_workspace(self._named, scope=["policy.yaml"]).store
-        told, found = all_runs(store, list(list_logs(store)))
+        told, found = all_runs(store)
         self.findings += found
         columns = [*_of(RUN_FIELDS), "metrics", "params"]
         yield from ([facts.get(name) for name in columns] for facts in told)

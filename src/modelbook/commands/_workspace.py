@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from modelbook.adapters.git import Repository
-from modelbook.adapters.registry_folder import find_registry
+from modelbook.adapters.registry_folder import Place, find_registry, is_elsewhere
 from modelbook.adapters.store import Store
 from modelbook.adapters.workflow import job_identity
+from modelbook.commands._console import counted
 from modelbook.core.findings import Finding
 from modelbook.errors import BadInput
 
@@ -155,11 +157,11 @@ class Workspace:
         self._refuse_elsewhere()
         if name == "github":
             from modelbook.adapters.github_deployments import GitHubDeployments
-            from modelbook.adapters.github_tokens import TOKENS
+            from modelbook.adapters.github_tokens import JOB_FIRST
             from modelbook.adapters.open_github import open_api
 
             # What a job's own token writes starts no workflow, and a deployment has none to start.
-            return GitHubDeployments(open_api(self.repository, tokens=TOKENS[::-1]))
+            return GitHubDeployments(open_api(self.repository, tokens=JOB_FIRST))
         from modelbook.adapters.deployments import LocalDeployments
 
         return LocalDeployments(self.repository.git_dir / "modelbook" / "deployments")
@@ -236,11 +238,17 @@ class Workspace:
         return Workspace(self.repository, self.folder, commit, registry, tuple(findings), trust_from=self.trust_from)
 
 
+def registry_place(named: str | None) -> Place:
+    """Where the registry around the working directory is, or the one that is named. Raises BadInput where none is."""
+    with counted(f"fetching {named}", 0) if named and is_elsewhere(named) else nullcontext():
+        return find_registry(Path.cwd(), named)
+
+
 def open_workspace(folder: str | None, *, rev: str = "HEAD", scope: Iterable[str] = ()) -> Workspace:
     """Gather the registry around the working directory. Raises BadInput where there is none."""
     from modelbook.adapters.registry_files import read_registry
 
-    place = find_registry(Path.cwd(), folder)
+    place = registry_place(folder)
     commit = place.commit(rev)
     registry, findings = read_registry(place.repository, place.folder, commit, scope)
     trust_from = os.environ.get("MODELBOOK_TRUST_FROM")

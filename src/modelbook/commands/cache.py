@@ -12,7 +12,7 @@ from modelbook.commands._workspace import json_option
 from modelbook.core.moments import span, written
 from modelbook.core.patterns import SPAN_PATTERN
 from modelbook.core.pruning.prune_words import sized
-from modelbook.errors import BadInput
+from modelbook.errors import BadInput, Exit
 
 
 @click.group(name="cache", short_help="Show, check and clear what pulls keep on this machine.")
@@ -95,8 +95,7 @@ def clear(older_than: str | None, down_to: str | None, as_json: bool) -> None:
 
 @command.command(short_help="Hash all that is in it.")
 @json_option
-@click.pass_context
-def verify(context: click.Context, as_json: bool) -> None:
+def verify(as_json: bool) -> int:
     """Hash every file in the cache, and remove what is not what its name says. Exit status 1 where there was any.
 
     A pull does the same for what it uses.
@@ -110,7 +109,7 @@ def verify(context: click.Context, as_json: bool) -> None:
     with progress("verifying the cache", sum(one.size for one in entries)) as moved:
         spoilt = [one for one in entries if not cache.is_good(one, moved)]
     _told(spoilt, f"of {len(entries)} files were spoilt and are removed", as_json=as_json)
-    context.exit(1 if spoilt else 0)
+    return Exit.NO if spoilt else Exit.YES
 
 
 def _before(older_than: str | None) -> datetime:

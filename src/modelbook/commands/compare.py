@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from modelbook.commands._comparing import metric_json, verified
+from modelbook.commands._comparing import metric_json, results_of, store_option, tell_untold, verified
 from modelbook.commands._console import print_json, print_table, say
 from modelbook.commands._workspace import json_option, registry_option, rev_option
 from modelbook.core.pages.promotion_story import metric_text
@@ -17,14 +17,17 @@ MOST = 50
 
 @click.command(short_help="Put many versions side by side.")
 @click.argument("references", metavar="REF REF...", nargs=-1, required=True)
+@store_option
 @rev_option
 @registry_option
 @json_option
-def command(references: tuple[str, ...], rev: str, registry_folder: str | None, as_json: bool) -> None:
+def command(
+    references: tuple[str, ...], with_store: bool, rev: str, registry_folder: str | None, as_json: bool
+) -> None:
     """Put versions side by side: in what they differ, and what their signed evaluations measured.
 
-    All are compared with the first. A metric that differs from it by more than noise (95 %, where the suite gave n or
-    a standard error) has a *; one that was measured on other data or hardware is shown and not compared.
+    All are compared with the first. A metric that differs from it by more than noise (95 %, tested as in `modelbook
+    diff`) has a *; one that was measured on other data or hardware is shown and not compared.
 
     \b
     Examples:
@@ -38,7 +41,9 @@ def command(references: tuple[str, ...], rev: str, registry_folder: str | None, 
     names = [f"{one.card.model}@{one.card.version}" for one in found]
     if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
         raise BadInput(f"{twice} stands twice among them", remedy="Name each version once.")
-    differing, metrics = parts(versions), measured(versions)
+    differing, metrics = parts(versions), measured(versions, results_of(found) if with_store else {})
+    if with_store:
+        tell_untold(why for one in metrics for why in one.untold)
     if as_json:
         print_json(
             {

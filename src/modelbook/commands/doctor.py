@@ -152,8 +152,8 @@ def _from_github(workspace: Workspace) -> tuple[BranchFacts | None, SettingsFact
 
 def _by_the_app(workspace: Workspace) -> list[Check]:
     """Whether a token can be made of the App that the environment names, if it does, as the jobs make it."""
-    from modelbook.adapters.github_tokens import APP_ID, APP_KEY
     from modelbook.adapters.open_github import PROPOSES, open_api
+    from modelbook.core.doctor.settings_health import APP_ID, APP_KEY
 
     if not os.environ.get(APP_ID) and not os.environ.get(APP_KEY):
         return []

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 
 from modelbook.adapters.index_answers import answer
 from modelbook.adapters.index_tables import Index
-from modelbook.adapters.registry_folder import find_registry
 from modelbook.adapters.version_index import VersionIndex
 from modelbook.commands._console import counted, say
 from modelbook.commands._finding import (
@@ -26,7 +24,7 @@ from modelbook.commands._finding import (
     tell_unsure,
 )
 from modelbook.commands._listing import print_rows
-from modelbook.commands._workspace import registry_option, rev_option
+from modelbook.commands._workspace import registry_option, registry_place, rev_option
 from modelbook.core.findings import Finding
 from modelbook.core.queries.fields import VERSION_FIELDS
 from modelbook.core.queries.query import Order, Query
@@ -59,7 +57,7 @@ def command(condition: str | None, asked: Asked, all_branches: bool, rev: str, r
     query, order = query_of(condition, VERSION_FIELDS), order_of(asked.sort, VERSION_FIELDS)
     last = (*LAST, "on") if all_branches else LAST
     shown = columns_of(asked.columns, query, order, FIRST, last, VERSION_FIELDS)
-    place = find_registry(Path.cwd(), registry_folder)
+    place = registry_place(registry_folder)
     with counted("reading cards", 0) as progress:
         index = VersionIndex(place.repository, place.folder, place.commit(rev), all_branches, progress)
         found, unsure, findings, names = index.ask(

@@ -45,8 +45,7 @@ def command(model: str, stage: str | None, at: str | None, rev: str, registry_fo
     workspace = open_workspace(registry_folder, rev=rev, scope=[scope])
     refuse(model, workspace.findings)
     registry = workspace.registry
-    if model not in registry.models():
-        raise BadInput(f"no registered model is named {model!r}", remedy="See `modelbook list`.")
+    registry.check_model(model)
     tenures = workspace.past(scope)
     stages = stages_told(registry, model, tenures)
     if stage and stage not in stages:

@@ -10,15 +10,17 @@ from modelbook.adapters.version_index import VersionIndex
 from modelbook.commands._console import counted, print_json, say
 from modelbook.commands._finding import tell_findings
 from modelbook.commands._pulling import refuse
-from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
+from modelbook.commands._workspace import Workspace, json_option, open_workspace, registry_option, rev_option
 from modelbook.core.findings import Finding
 from modelbook.core.layout import model_folder
 from modelbook.core.names import Reference, parse_reference
 from modelbook.core.pages.mermaid import flowchart
-from modelbook.core.queries.lineage import FACTS, Kind, Thing, dataset, downstream, in_stages, tree_lines, upstream
+from modelbook.core.queries.ancestry import absent, dataset, upstream
+from modelbook.core.queries.lineage import FACTS, Kind, Thing, downstream, in_stages, revoked_in, tree_lines
 from modelbook.core.registry import Registry
 from modelbook.errors import BadInput
 
+DRAWN = 500  # Mermaid's own `maxEdges`, which GitHub has
 FORMATS = ("tree", "mermaid", "json")
 
 
@@ -47,7 +49,7 @@ def command(
     """
     form = "json" if as_json else form
     wanted = parse_reference(reference)
-    workspace = open_workspace(registry_folder, rev=rev, scope=["models"] if not down else [model_folder(wanted.name)])
+    workspace = open_workspace(registry_folder, rev=rev, scope=[model_folder(wanted.name)])
     refuse(reference, workspace.findings)
     name, kind, version = _place(workspace.registry, wanted, of_data=of_data)
     findings: list[Finding] = []
@@ -58,11 +60,14 @@ def command(
     elif kind == "dataset":
         tree = dataset(workspace.registry, name, version)
     else:
-        tree = upstream(workspace.registry, name, version)
+        tree = upstream(_with_ancestors(workspace, reference, name, version), name, version)
     if form == "json":
-        print_json(tree.as_json() | ({"in_stages": in_stages(tree)} if down else {}))
+        print_json(tree.as_json() | ({"in_stages": in_stages(tree)} if down else {"revoked_below": revoked_in(tree)}))
     elif form == "mermaid":
-        say("\n".join(flowchart(_edges(tree, down=down))))
+        edges = _edges(tree, down=down)
+        say("\n".join(flowchart(edges)))
+        if len(edges) > DRAWN:
+            say(f"note: of {len(edges):,} arrows; Mermaid draws {DRAWN} unless it is told otherwise", as_json=True)
     else:
         _print(tree, down=down)
     return tell_findings(findings)
@@ -84,6 +89,16 @@ def _place(registry: Registry, wanted: Reference, *, of_data: bool) -> tuple[str
     return wanted.name, "dataset", wanted.version or versions[-1]
 
 
+def _with_ancestors(workspace: Workspace, reference: str, model: str, version: int) -> Registry:
+    """The registry with the models that ancestors are of, and no others: it may have very many."""
+    scope = {model}
+    while more := absent(workspace.registry, model, version) - scope:
+        scope |= more
+        workspace = workspace.at(workspace.commit, [model_folder(one) for one in sorted(scope)])
+        refuse(reference, workspace.findings)
+    return workspace.registry
+
+
 def _downstream(name: str, kind: Kind, index: Index) -> tuple[Thing, list[Finding]]:
     def uses(of: str, field: str) -> list[dict[str, Any]]:
         return index.facts(index.with_text(of, field), FACTS)
@@ -95,6 +110,8 @@ def _print(tree: Thing, *, down: bool) -> None:
     for line in tree_lines(tree):
         say(line)
     if not down:
+        if revoked := revoked_in(tree):
+            say(f"\nIt was made from what was revoked: {', '.join(revoked)}")
         return
     if not tree.below:
         say("Nothing here was made from it.")

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 import click
 
 from modelbook.commands._console import print_table
+from modelbook.commands._finding import tell_findings
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
+from modelbook.core.documents import noted
+from modelbook.core.findings import Finding
 from modelbook.core.layout import model_folder
 from modelbook.core.names import check_name, person_in
-from modelbook.core.pointer import holds
+from modelbook.core.pointer import StagePointer, holds
 from modelbook.core.registry import Registry
 from modelbook.core.revocation import is_revoked
-from modelbook.errors import BadInput
 
 SHOWN = 3  # metrics in the list
 
@@ -22,8 +24,10 @@ SHOWN = 3  # metrics in the list
 @rev_option
 @registry_option
 @json_option
-def command(model: str | None, rev: str, registry_folder: str | None, as_json: bool) -> None:
+def command(model: str | None, rev: str, registry_folder: str | None, as_json: bool) -> int:
     """List the registered models with what is in each stage; with MODEL, its versions. Datasets: `modelbook data list`.
+
+    Exit status 1 if a file cannot be read: it is named, and the rest is told.
 
     \b
     Examples:
@@ -35,20 +39,16 @@ def command(model: str | None, rev: str, registry_folder: str | None, as_json: b
     workspace = open_workspace(registry_folder, rev=rev, scope=[model_folder(model)] if model else [])
     refuse("the registry", workspace.findings)
     registry = workspace.registry
+    findings: list[Finding] = []
     if model:
-        if model not in registry.models():
-            raise BadInput(f"no registered model is named {model!r}", remedy="See `modelbook list`.")
-        print_table(
-            _told(_versions(registry, model), as_json=as_json),
-            as_json=as_json,
-            empty=f"{model} has no version yet: `modelbook register {model} --run ID`.",
-        )
+        registry.check_model(model)
+        rows = _versions(registry, model, findings)
+        empty = f"{model} has no version yet: `modelbook register {model} --run ID`."
     else:
-        print_table(
-            _told(_models(registry), as_json=as_json),
-            as_json=as_json,
-            empty="No model yet: `modelbook train SCRIPT`, then `modelbook register NAME --run ID`.",
-        )
+        rows = _models(registry, findings)
+        empty = "No model yet: `modelbook train SCRIPT`, then `modelbook register NAME --run ID`."
+    print_table(_told(rows, as_json=as_json), as_json=as_json, empty=empty)
+    return tell_findings(findings)
 
 
 def _told(rows: list[dict[str, object]], *, as_json: bool) -> list[dict[str, object]]:
@@ -71,10 +71,10 @@ def _held(found: object) -> str | None:
     return "; ".join(f"{stage}: {' '.join(one['reason'].split())}" for stage, one in holds) or None
 
 
-def _models(registry: Registry) -> list[dict[str, object]]:
+def _models(registry: Registry, findings: list[Finding]) -> list[dict[str, object]]:
     rows = []
     for model in registry.models():
-        held = registry.stages_of(model)
+        held = _stages(registry, model, findings)
         versions = registry.versions(model)
         row: dict[str, object] = {
             "model": model,
@@ -88,29 +88,41 @@ def _models(registry: Registry) -> list[dict[str, object]]:
     return rows
 
 
-def _versions(registry: Registry, model: str) -> list[dict[str, object]]:
-    held = registry.stages_of(model)
+def _stages(registry: Registry, model: str, findings: list[Finding]) -> dict[str, StagePointer]:
+    found: dict[str, StagePointer] = {}
+    for stage in registry.policy.stages:
+        with noted(findings):
+            if pointer := registry.pointer(model, stage.name):
+                found[stage.name] = pointer
+    return found
+
+
+def _versions(registry: Registry, model: str, findings: list[Finding]) -> list[dict[str, object]]:
+    stages = _stages(registry, model, findings)
     rows: list[dict[str, object]] = []
     for version in registry.versions(model):
-        card = registry.card(model, version)
-        metrics = {
-            name: metric.value
-            for path in registry.evaluation_paths(model, version).values()
-            for name, metric in registry.evaluation(path).metrics.items()
+        held = {name: pointer for name, pointer in stages.items() if pointer.version == version}
+        row: dict[str, object] = {
+            "version": f"{model}@{version}",
+            "stages": ", ".join(held) or None,
+            "revoked": is_revoked(registry, model, version),
+            "held": holds(held),
         }
-        rows.append(
-            {
-                "version": f"{model}@{version}",
-                "stages": ", ".join(name for name, pointer in held.items() if pointer.version == version) or None,
-                "revoked": is_revoked(registry, model, version),
-                "held": holds({name: pointer for name, pointer in held.items() if pointer.version == version}),
-                "created": card.created,
-                "by": person_in(card.run.user),
-                "commit": (card.lineage.code.commit or "")[:12] or None,
-                "metrics": _few(metrics),
-            }
-        )
+        rows.append(row | {"created": None, "by": None, "commit": None, "metrics": None})
+        with noted(findings):
+            card = registry.card(model, version)
+            commit = (card.lineage.code.commit or "")[:12] or None
+            rows[-1] |= {"created": card.created, "by": person_in(card.run.user), "commit": commit}
+        rows[-1]["metrics"] = _few(_metrics(registry, model, version, findings))
     return rows
+
+
+def _metrics(registry: Registry, model: str, version: int, findings: list[Finding]) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for path in registry.evaluation_paths(model, version).values():
+        with noted(findings):
+            found |= {name: metric.value for name, metric in registry.evaluation(path).metrics.items()}
+    return found
 
 
 def _few(metrics: Mapping[str, float | None]) -> str | None:

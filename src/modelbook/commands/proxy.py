@@ -51,8 +51,7 @@ def command(
     check_name(model, "registered model")
     workspace = open_workspace(registry_folder, rev=rev, scope=[model_folder(model)])
     refuse(model, workspace.problems)
-    if model not in workspace.registry.models():
-        raise BadInput(f"no registered model {model!r}", remedy="See `modelbook list`.")
+    workspace.registry.check_model(model)
     known = known_of(workspace.registry, model)
     asked = [
         pair_of(known.history, ours, theirs, known.better)

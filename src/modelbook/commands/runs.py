@@ -26,7 +26,7 @@ from modelbook.commands._finding import (
 )
 from modelbook.commands._listing import print_rows
 from modelbook.commands._pulling import fetch_all, whole_folder
-from modelbook.commands._run_finding import all_runs
+from modelbook.commands._run_finding import all_runs, all_states
 from modelbook.commands._workspace import json_option, open_workspace, registry_option
 from modelbook.core.layout import POLICY
 from modelbook.core.names import person_in
@@ -47,7 +47,7 @@ from modelbook.core.runs.run_state import RunState, replay
 from modelbook.core.storage import artifact_key, file_key, run_key
 from modelbook.errors import BadInput, Exit
 from modelbook.training.by_hand import root_of, store_by_hand
-from modelbook.training.run_reader import list_logs, read_events
+from modelbook.training.run_reader import read_events
 
 POLL = 2.0  # seconds between two looks at a run that is followed: about as often as its log grows
 
@@ -62,8 +62,8 @@ POLL = 2.0  # seconds between two looks at a run that is followed: about as ofte
 @click.pass_context
 def command(
     context: click.Context, experiment: str | None, status: str | None, registry_folder: str | None, as_json: bool
-) -> None:
-    """List the runs in the store, the newest first.
+) -> int:
+    """List the runs in the store, the newest first. Exit status 1 if one could not be read.
 
     \b
     Examples:
@@ -71,20 +71,18 @@ def command(
       modelbook runs show 20261123t120000-1a2b3c4d --follow
     """
     if context.invoked_subcommand:
-        return
-    store = _store(registry_folder)
-    states = [replay(events) for run in list_logs(store) if (events := read_events(store, run))]
+        return Exit.YES
+    states, findings = all_states(_store(registry_folder))
     wanted = [
-        state
-        for state in sorted(states, key=lambda state: state.started, reverse=True)
-        if experiment in {None, state.start.experiment} and status in {None, state.status}
+        state for state in states if experiment in {None, state.start.experiment} and status in {None, state.status}
     ]
     empty = "No such run." if states else "No run yet: `modelbook train SCRIPT`."
     if as_json:
         metrics = [{name: point.value for name, point in state.metrics.items()} for state in wanted]
         print_json([_row(state) | {"metrics": found} for state, found in zip(wanted, metrics, strict=True)])
-        return
-    print_table([_row(state) for state in wanted], as_json=False, empty=empty)
+    else:
+        print_table([_row(state) for state in wanted], as_json=False, empty=empty)
+    return tell_findings(findings)
 
 
 @command.command()
@@ -107,7 +105,7 @@ def find(condition: str | None, asked: Asked, registry_folder: str | None) -> in
     query, order = query_of(condition, RUN_FIELDS), order_of(asked.sort, RUN_FIELDS)
     shown = columns_of(asked.columns, query, order, ("run", "experiment", "status"), ("started",), RUN_FIELDS)
     store = _store(registry_folder)
-    told, findings = all_runs(store, list(list_logs(store)))
+    told, findings = all_runs(store)
     verdicts = judged_apart(query, RUN_FIELDS, told) if query else [True for _ in told]
     found = [facts for facts, verdict in zip(told, verdicts, strict=True) if verdict is True]
     rows = [flat(facts, shown) for facts in (in_order(found, order) if order else found)[: asked.limit]]

@@ -16,7 +16,7 @@ from modelbook.commands._workspace import (
 from modelbook.core.layout import model_folder
 from modelbook.core.names import check_name
 from modelbook.core.stages.deployment import IN_STEP, Deployment, Standing, standings
-from modelbook.errors import BadInput, Exit
+from modelbook.errors import Exit
 
 
 @click.command(short_help="Compare what should serve with what does.")
@@ -39,8 +39,8 @@ def command(model: str | None, rev: str, forge_name: str, registry_folder: str |
         check_name(model, "registered model")
     workspace = open_workspace(registry_folder, rev=rev, scope=[model_folder(model)] if model else [])
     refuse("the registry", workspace.findings)
-    if model and model not in workspace.registry.models():
-        raise BadInput(f"no registered model is named {model!r}", remedy="See `modelbook list`.")
+    if model:
+        workspace.registry.check_model(model)
     found = find_standings(workspace, forge_name, [model] if model else workspace.registry.models())
     passed = all(one.state == IN_STEP for one in found)
     set_outputs({"passed": str(passed).lower()})

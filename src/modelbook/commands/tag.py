@@ -56,8 +56,8 @@ def command(
     scope = [model_folder(model)] if model else []
     workspace = open_workspace(registry_folder, rev=rev, scope=scope)
     refuse("the registry", workspace.problems)
-    if model and model not in workspace.registry.models():
-        raise BadInput(f"no registered model is named {model!r}", remedy="See `modelbook list`.")
+    if model:
+        workspace.registry.check_model(model)
     history, tenures, wrong = read_past(workspace.repository, workspace.folder, workspace.commit, scope)
     if not history.complete:
         message = "this clone has no more than the latest commits, so nobody knows which of them to tag"

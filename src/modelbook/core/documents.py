@@ -5,7 +5,8 @@ The bytes are read once; what is hashed is what is parsed.
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -29,6 +30,15 @@ class DocumentError(BadInput):
 
     def __str__(self) -> str:
         return "\n".join(str(finding) for finding in self.findings)
+
+
+@contextmanager
+def noted(findings: list[Finding]) -> Iterator[None]:
+    """Where the block meets a document that is not what it should be, it ends, and what is wrong joins `findings`."""
+    try:
+        yield
+    except DocumentError as error:
+        findings += [one for one in error.findings if one not in findings]
 
 
 def load(kind: type[Record], data: bytes, path: str) -> Record:

@@ -129,6 +129,11 @@ class Registry:
         described = {place.name for place in self.places.values() if place.kind == "model" and place.name}
         return sorted(described | {name for kind, name in self._versions if kind == "card"})
 
+    def check_model(self, model: str) -> None:
+        """Raise BadInput where no registered model has that name."""
+        if model not in self.models():
+            raise BadInput(f"no registered model is named {model!r}", remedy="See `modelbook list`.")
+
     def datasets(self) -> list[str]:
         """Names of the datasets, sorted."""
         return sorted(name for kind, name in self._versions if kind == "dataset")

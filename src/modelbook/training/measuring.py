@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from modelbook.adapters.workers import uncollected
+from modelbook.adapters.garbage import uncollected
 from modelbook.core.measuring.estimates import Estimated, fewest, mean, percentile
 from modelbook.errors import BadInput
 from modelbook.training.gpus import Gpus

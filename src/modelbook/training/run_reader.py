@@ -11,6 +11,7 @@ from modelbook.core.runs.run_log import Event, decode
 from modelbook.core.storage import log_key, run_key, uri_of
 from modelbook.errors import IntegrityError, ObjectMissing
 
+READERS = 16  # logs that are read at once: a store answers slowly, and many at a time
 _SEGMENT_LIMIT = 16 * 1024 * 1024  # bytes
 _RECORD_LIMIT = 16 * 1024 * 1024
 

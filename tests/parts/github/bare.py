@@ -195,14 +195,16 @@ class BareRepository:
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": f"{folder}/index"}
             self.git("read-tree", *([base] if base else ["--empty"]), extra=index)
+            lines = b""
             for path, mode, sha in changes:
                 if mode == "040000" and sha:
                     self.git("read-tree", f"--prefix={path}/", sha, extra=index)
                     continue
                 if sha is None and not self.git("ls-files", "--", path, extra=index):
                     raise GitRefused(f"there is no {path} to remove")
-                line = f"{mode if sha else '0'} {sha or _NOTHING}\t{path}\0".encode()
-                self.git("update-index", "-z", "--index-info", given=line, extra=index)
+                lines += f"{mode if sha else '0'} {sha or _NOTHING}\t{path}\0".encode()
+            if lines:
+                self.git("update-index", "-z", "--index-info", given=lines, extra=index)
             return self.git("write-tree", extra=index).decode().strip()
 
     def write_commit(self, tree: str, parents: list[str], message: str, author: Person, committer: Person) -> str:

@@ -4,8 +4,11 @@ import click
 
 from modelbook.commands._console import print_table
 from modelbook.commands._dataset_files import resolve_dataset
+from modelbook.commands._finding import tell_findings
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
+from modelbook.core.documents import noted
+from modelbook.core.findings import Finding
 
 
 @click.command(name="list", short_help="List dataset versions.")
@@ -13,8 +16,8 @@ from modelbook.commands._workspace import json_option, open_workspace, registry_
 @rev_option
 @registry_option
 @json_option
-def command(name: str | None, rev: str, registry_folder: str | None, as_json: bool) -> None:
-    """List the dataset versions; with NAME, those of one dataset.
+def command(name: str | None, rev: str, registry_folder: str | None, as_json: bool) -> int:
+    """List the dataset versions; with NAME, those of one dataset. Exit status 1 if a card cannot be read.
 
     \b
     Example:
@@ -24,17 +27,19 @@ def command(name: str | None, rev: str, registry_folder: str | None, as_json: bo
     refuse("the registry", workspace.findings)
     registry = workspace.registry
     wanted = [resolve_dataset(registry, name)[0]] if name else registry.datasets()
-    rows: list[dict[str, object]] = []
+    rows, findings = list[dict[str, object]](), list[Finding]()
     for dataset in wanted:
         for version in registry.dataset_versions(dataset):
-            card = registry.dataset_card(dataset, version)
-            rows.append(
-                {
-                    "dataset": f"{dataset}@{version}",
-                    "files": card.files,
-                    "bytes": card.size,
-                    "created": card.created,
-                    "description": card.description,
-                }
-            )
+            with noted(findings):
+                card = registry.dataset_card(dataset, version)
+                rows.append(
+                    {
+                        "dataset": f"{dataset}@{version}",
+                        "files": card.files,
+                        "bytes": card.size,
+                        "created": card.created,
+                        "description": card.description,
+                    }
+                )
     print_table(rows, as_json=as_json, empty="No dataset yet: `modelbook data add NAME PATH`.")
+    return tell_findings(findings)

@@ -137,10 +137,10 @@ def _fetch(workspace: Workspace, file: Path | None, url: str | None, artifact: s
             return opened.read(MAX_BYTES + 1)
     if artifact is not None:
         from modelbook.adapters.github_artifacts import read_artifact
-        from modelbook.adapters.github_tokens import TOKENS
+        from modelbook.adapters.github_tokens import JOB_FIRST
         from modelbook.adapters.open_github import open_api
 
-        return read_artifact(open_api(workspace.repository, tokens=TOKENS[::-1]), artifact, limit=MAX_BYTES)
+        return read_artifact(open_api(workspace.repository, tokens=JOB_FIRST), artifact, limit=MAX_BYTES)
     sources = workspace.registry.policy.online.sources
     return download(url or "", sources, limit=MAX_BYTES, where=workspace.path("policy.yaml"))
 

@@ -20,7 +20,7 @@ from modelbook.core.layout import model_folder, pointer_path
 from modelbook.core.names import check_name
 from modelbook.core.pages.report import Report
 from modelbook.core.stages.history import UNSHALLOW
-from modelbook.errors import BadInput, Exit
+from modelbook.errors import Exit
 
 LABELS = ("modelbook", "divergence")
 
@@ -56,8 +56,8 @@ def command(
     workspace = open_workspace(registry_folder, rev=rev, scope=scope)
     refuse(model or "the registry", workspace.problems)
     registry = workspace.registry
-    if model and model not in registry.models():
-        raise BadInput(f"no registered model {model!r}", remedy="See `modelbook list`.")
+    if model:
+        registry.check_model(model)
     stage = registry.stage(stage).name if stage else registry.policy.stages[-1].name
     findings: list[Finding] = []
     facts: dict[str, str] = {}
@@ -102,11 +102,11 @@ def _found(workspace: Workspace, model: str, stage: str, known: Known, last: int
 def _open(workspace: Workspace, model: str, stage: str, one: Divergence, known: Known) -> str:
     """The address of the issue: that which is there, or a new one."""
     from modelbook.adapters.github_issues import open_issue
-    from modelbook.adapters.github_tokens import TOKENS
+    from modelbook.adapters.github_tokens import JOB_FIRST
     from modelbook.adapters.open_github import open_api
 
     # What a job's own token writes starts no workflow, and an issue has none to start.
-    api = open_api(workspace.repository, tokens=TOKENS[::-1])
+    api = open_api(workspace.repository, tokens=JOB_FIRST)
     body = divergence_body(model, stage, one, known.experiments)
     topic = divergence_topic(model, stage, one)
     return open_issue(api, topic, divergence_occasion(one), divergence_title(model, one), body, LABELS)

@@ -14,7 +14,9 @@ from modelbook.core import layout
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
 from modelbook.core.pages.github_page import GitHubPage
+from modelbook.core.queries.derived import Derived
 from modelbook.core.registry import Registry
+from modelbook.core.revocation import is_revoked
 from modelbook.core.site.site_version import Around, Stay
 from modelbook.core.site.watched import WatchedFiles
 from modelbook.core.stages.accounts import in_words, stages_told
@@ -37,6 +39,7 @@ class Source:
     commit_time: str
     stamp: str
     _digests: dict[str, str] = field(default_factory=dict)
+    _stays: dict[str, tuple[Stay, ...]] = field(default_factory=dict)
 
     def digest(self, path: str) -> str | None:
         """The digest of a file, None where there is none."""
@@ -58,18 +61,20 @@ class Source:
 
     def stays(self, model: str) -> tuple[Stay, ...]:
         """Every time of a version in a stage, stage by stage, oldest first."""
-        return tuple(
-            Stay(
-                stage,
-                one.holder.version,
-                one.since,
-                one.until,
-                in_words([landing.pointer.kind for landing in one.landings]),
-                one.landings[-1].pointer.held,
+        if model not in self._stays:
+            self._stays[model] = tuple(
+                Stay(
+                    stage,
+                    one.holder.version,
+                    one.since,
+                    one.until,
+                    in_words([landing.pointer.kind for landing in one.landings]),
+                    one.landings[-1].pointer.held,
+                )
+                for stage in stages_told(self.registry, model, self.past.tenures)
+                for one in self.past.tenures.of(model, stage)
             )
-            for stage in stages_told(self.registry, model, self.past.tenures)
-            for one in self.past.tenures.of(model, stage)
-        )
+        return self._stays[model]
 
     @cached_property
     def _by_model(self) -> dict[str, dict[str, bytes]]:
@@ -123,17 +128,8 @@ def _is_read(path: str) -> bool:
     return layout.place_of(path) is not None
 
 
-def arounds(
-    source: Source, parents: Mapping[tuple[str, int], tuple[str, ...]], sweeps: Mapping[tuple[str, int], str]
-) -> dict[tuple[str, int], Around]:
-    """What the page of each version says of others.
-
-    `parents` are the names of those that each was made from, `sweeps` those of which the runs of some were trials.
-    """
-    children: dict[str, list[str]] = {}
-    for (model, version), names in parents.items():
-        for name in names:
-            children.setdefault(name, []).append(f"{model}@{version}")
+def arounds(source: Source, derived: Derived, sweeps: Mapping[tuple[str, int], str]) -> dict[tuple[str, int], Around]:
+    """What the page of each version says of others; `sweeps` are those of which the runs of some were trials."""
     found = {}
     for model in source.registry.models():
         stays, versions = source.stays(model), source.registry.versions(model)
@@ -141,11 +137,24 @@ def arounds(
             found[model, version] = Around(
                 versions[at - 1] if at else None,
                 versions[at + 1] if at + 1 < len(versions) else None,
-                tuple(children.get(f"{model}@{version}", ())),
+                derived.of(f"{model}@{version}").digest,
                 tuple(stay for stay in stays if stay.version == version),
                 sweeps.get((model, version)),
             )
     return found
+
+
+def derivations(source: Source, parents: Mapping[tuple[str, int], tuple[str, ...]]) -> Derived:
+    """What was made from what; `parents` are the names of those that each version was made from."""
+    held: dict[str, tuple[str, ...]] = {}
+    for model in source.registry.models():
+        for stay in source.stays(model):
+            if stay.until is None and stay.version:
+                name = f"{model}@{stay.version}"
+                held[name] = (*held.get(name, ()), stay.stage)
+    made = {f"{model}@{version}": names for (model, version), names in parents.items() if names}
+    revoked = {f"{key[0]}@{key[1]}" for key, names in parents.items() if names and is_revoked(source.registry, *key)}
+    return Derived(made, held, revoked)
 
 
 def parents_in(registry: Registry, model: str, version: int) -> tuple[str, ...]:

@@ -20,12 +20,11 @@ from modelbook.core.sweeps.sweep_checks import load_sweep
 from modelbook.core.sweeps.sweep_report import report_of
 from modelbook.core.sweeps.trials import sweep_in
 from modelbook.errors import BadInput, IntegrityError, ModelbookError
-from modelbook.training.run_reader import list_logs, read_events
+from modelbook.training.run_reader import READERS, list_logs, read_events
 from modelbook.training.sweep_reader import list_sweeps, read_file, read_trials
 
 T = TypeVar("T")
 
-READERS = 16  # logs that are read at once: a store answers slowly, and many at a time
 NEWEST = 200  # runs without a version that the site lists
 ABSENT = "the store has no log of this run"
 UNREAD = "the store could not be read when the site was made"

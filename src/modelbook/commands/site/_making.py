@@ -1,7 +1,7 @@
 """The parts of a site, each made of what was gathered: the pages of a version, of a model, of a dataset, of all."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelbook.adapters.site_folder import SiteFolder
@@ -15,7 +15,11 @@ from modelbook.core.exchange.dataset_lineage import dataset_signer
 from modelbook.core.findings import first_error
 from modelbook.core.judging.expressions import parsed
 from modelbook.core.pages.report import gate_values
+from modelbook.core.queries.ancestry import upstream
+from modelbook.core.queries.derived import Derived
+from modelbook.core.queries.lineage import downstream
 from modelbook.core.revocation import is_revoked
+from modelbook.core.site.site_lineage import MOST, Lineage
 from modelbook.core.site.site_manifest import Made
 from modelbook.core.site.site_pages import (
     DatasetPage,
@@ -67,22 +71,29 @@ def facts_digest(own: str, around: Around, asked: str) -> str:
     return digest_of(repr((own, around, asked)).encode())
 
 
-def make_version(source: Source, order: VersionOrder) -> Part:
+def make_version(source: Source, derived: Derived, order: VersionOrder) -> Part:
     """The page of a version, its plots, and what the comparison reads of it."""
     source.files.asked.clear()
     page = version_page(source.registry, order.model, order.version, order.around, order.run, source.github)
     start = f"models/{order.model}/{order.version}"
     folder = layout.version_folder(order.model, order.version) + "/"
+    lineage = _lineage(source, derived, page)
     read = {path: source.digest(path) for path in sorted(source.files.asked) if not path.startswith(folder)}
     files: Files = {f"{start}-{at}.svg": curve_plot(curve) for at, curve in enumerate(page.run.curves, 1)}
-    files[f"{start}.html"] = write("version.html", f"{start}.html", **_of_version(page), title=source.title)
+    facts = {"version": page, "row": page.row, "card": page.card, "around": page.around, "lineage": lineage}
+    files[f"{start}.html"] = write("version.html", f"{start}.html", **facts, most=MOST, title=source.title)
     files[f"{start}.js"] = as_script("modelbook.take", comparable(page))
     made = Made(of="" if order.again else order.of, own=order.own, files=tuple(files), read=read, row=page.row)
     return Part(files, made)
 
 
-def _of_version(page: VersionPage) -> dict[str, Any]:
-    return {"version": page, "row": page.row, "card": page.card, "verdict": page.verdict, "around": page.around}
+def _lineage(source: Source, derived: Derived, page: VersionPage) -> Lineage | None:
+    """All that it was made from and that came of it; None where its card cannot be read."""
+    if page.card is None:
+        return None
+    row = page.row
+    made_from = upstream(source.registry, row.model, row.version, card=page.card, most=MOST)
+    return Lineage(made_from, downstream(row.name, "model", derived.uses, most=MOST), derived.of(row.name).serving)
 
 
 def model_page(source: Source, model: str, rows: Iterable[VersionRow]) -> ModelPage:
@@ -155,10 +166,11 @@ def model_digest(source: Source, page: ModelPage) -> str:
     return digest_of(repr((source.stamp, past, rows, about, page.holdings, page.stays)).encode())
 
 
-def dataset_pages(source: Source, rows: Iterable[VersionRow]) -> tuple[DatasetPage, ...]:
+def dataset_pages(source: Source, derived: Derived, rows: Iterable[VersionRow]) -> tuple[DatasetPage, ...]:
     """What the pages of the datasets say; `rows` are all versions of all models."""
     uses: dict[tuple[str, int], dict[tuple[str, str | None], tuple[VersionRow, Trained]]] = {}
-    for row in rows:
+    by_name = {row.name: row for row in rows}
+    for row in by_name.values():
         for use in row.data:
             uses.setdefault((use.dataset, use.version), {})[row.name, use.suite] = (row, use)
     registry = source.registry
@@ -170,9 +182,28 @@ def dataset_pages(source: Source, rows: Iterable[VersionRow]) -> tuple[DatasetPa
             problem = first_error(findings)
             signer = dataset_signer(registry, card) if card and not problem else None
             used = tuple(uses.get((name, version), {}).values())
-            versions.append(DatasetVersion(version, card, signer, problem, used))
+            one = DatasetVersion(version, card, signer, problem, used)
+            versions.append(_led_on(derived, name, one, by_name))
         found.append(DatasetPage(name, tuple(versions)))
     return tuple(found)
+
+
+def _led_on(derived: Derived, dataset: str, one: DatasetVersion, rows: Mapping[str, VersionRow]) -> DatasetVersion:
+    """The same, with what was made from the versions that were trained on it."""
+    trained = list(dict.fromkeys(row.name for row, _ in one.trained))
+    later = derived.after(trained)
+    first = [name for name in trained if derived.leads_on(name)]
+
+    def made(of: str, field: str) -> list[dict[str, Any]]:
+        return [derived.facts(each) for each in first] if field == "datasets" else derived.uses(of, field)
+
+    use = Trained(dataset=dataset, version=one.version, role="through what it was made from")
+    return replace(
+        one,
+        later=tuple((rows[name], use) for name in later if name in rows),
+        lineage=downstream(f"{dataset}@{one.version}", "dataset", made, most=MOST) if later else None,
+        serving=derived.serving([*trained, *later]),
+    )
 
 
 def make_overview(overview: Overview) -> Files:
@@ -188,7 +219,7 @@ def make_overview(overview: Overview) -> Files:
         files[f"{name}.html"] = write(f"{name}.html", f"{name}.html", **shared)
     for dataset in overview.datasets:
         path = f"datasets/{dataset.name}.html"
-        files[path] = write("dataset.html", path, dataset=dataset, **shared)
+        files[path] = write("dataset.html", path, dataset=dataset, most=MOST, **shared)
     files["search.js"] = as_script("modelbook.find", search_entries(overview))
     return files
 

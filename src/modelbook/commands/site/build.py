@@ -1,17 +1,15 @@
 """`modelbook site build`: the registry as a static site."""
 
-import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from modelbook.adapters.directory_store import DirectoryStore
+from modelbook.adapters.garbage import uncollected
 from modelbook.adapters.site_folder import SiteFolder
 from modelbook.adapters.site_plots import require_plots
-from modelbook.adapters.workers import spread, uncollected
+from modelbook.adapters.workers import spread
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._beside import Beside
 from modelbook.commands._console import counted, print_json, say
@@ -24,31 +22,24 @@ from modelbook.commands._workspace import (
     registry_option,
     rev_option,
 )
-from modelbook.commands.site._gathering import Source, arounds, gather, parents_in
+from modelbook.commands.site._gathering import Source, gather
 from modelbook.commands.site._logs import UNREAD, Logs
 from modelbook.commands.site._making import (
     Site,
-    VersionOrder,
     dataset_pages,
-    facts_digest,
     make_model,
     make_overview,
-    make_version,
     model_digest,
     model_page,
-    own_digest,
     stands,
 )
 from modelbook.commands.site._sweeps import make_sweeps
-from modelbook.core.documents import DocumentError
-from modelbook.core.site.site_manifest import Made
+from modelbook.commands.site._versions import Key, make_versions
 from modelbook.core.site.site_pages import ModelPage, Overview, RunRow
 from modelbook.core.site.site_rows import VersionRow
-from modelbook.core.site.site_version import RunTold
 from modelbook.core.unseen import plain
 from modelbook.errors import Exit, ModelbookError
 
-Key = tuple[str, int]
 _MODELS = 10  # as many models are worth a process
 _LISTED = 1000  # runs of versions on the page of runs
 
@@ -105,10 +96,10 @@ def _build(
     """Write the site: what it says, how many files changed, and what was wrong with the store."""
     source = gather(workspace, forge_name)
     site = Site()
-    rows = _versions(source, folder, site, logs, jobs)
+    rows, derived = make_versions(source, folder, site, logs, jobs)
     models = _models(source, folder, site, rows, jobs)
     sweeps = make_sweeps(source, folder, site, logs, rows.values())
-    datasets = dataset_pages(source, rows.values())
+    datasets = dataset_pages(source, derived, rows.values())
     problems = [one.headline for one in workspace.findings]
     problems += [row.problem or row.name for row in rows.values() if row.state == "unreadable"]
     problems += [one.problem for one in models if one.problem]
@@ -160,75 +151,6 @@ def _logs(workspace: Workspace, *, no_store: bool) -> Logs:
         return Logs(store)
     except ModelbookError as error:
         return Logs(None, UNREAD, error.headline)
-
-
-def _versions(source: Source, folder: SiteFolder, site: Site, logs: Logs, jobs: int | None) -> dict[Key, VersionRow]:
-    """The row of every version; of those that changed, or whose pages are gone, the pages are made anew."""
-    registry, before = source.registry, folder.manifest
-    keys = [(model, version) for model in registry.models() for version in registry.versions(model)]
-    own = {key: own_digest(source, *key) for key in keys}
-    kept = {key: made for key in keys if (made := before.parts.get(_name(*key))) and made.own == own[key] and made.row}
-    around = arounds(source, {key: _parents(source, key, kept) for key in keys}, _trials(source, keys, kept, logs))
-    asked = "no" if logs.trouble else "yes"
-    orders, rows = [], dict[Key, VersionRow]()
-    for key in keys:
-        of, made = facts_digest(own[key], around[key], asked), kept.get(key)
-        if made and made.row and made.of == of and stands(source, folder, made):
-            site.keep(_name(*key), made, before.files)
-            rows[key] = made.row
-        else:
-            orders.append(VersionOrder(*key, around[key], RunTold(), of, own[key]))
-    told = _told(source, orders, logs)
-    again = bool(logs.trouble) and asked == "yes"
-    orders = [replace(one, run=run, again=again) for one, run in zip(orders, told, strict=True)]
-    with counted("pages of versions", len(orders)) as progress:
-        parts = spread(lambda order: make_version(source, order), orders, jobs=jobs, progress=progress)
-    for order, part in zip(orders, parts, strict=True):
-        site.add(_name(order.model, order.version), part)
-        if part.made.row:
-            rows[order.model, order.version] = part.made.row
-    return {key: rows[key] for key in keys}
-
-
-def _name(model: str, version: int) -> str:
-    return f"version {model}@{version}"
-
-
-def _parents(source: Source, key: Key, kept: Mapping[Key, Made]) -> tuple[str, ...]:
-    made = kept.get(key)
-    return made.row.parents if made and made.row else parents_in(source.registry, *key)
-
-
-def _trials(source: Source, keys: Iterable[Key], kept: Mapping[Key, Made], logs: Logs) -> dict[Key, str]:
-    """The sweep of each version whose run was a trial of it."""
-    if not logs.trials:
-        return {}
-    # Reading a card takes a thousand times longer than looking for a word in it.
-    mentioned = re.compile(b"|".join(re.escape(name.encode()) for name in logs.sweeps))
-    found = {}
-    for key in keys:
-        made, path = kept.get(key), source.registry.card_path(*key)
-        run = made.row.run if made and made.row else None
-        if not made and mentioned.search(source.registry.files[path]):
-            with suppress(DocumentError):
-                run = source.registry.card(*key).run.id
-        if run and run in logs.trials:
-            found[key] = logs.trials[run]
-    return found
-
-
-def _told(source: Source, orders: list[VersionOrder], logs: Logs) -> list[RunTold]:
-    """What the log of each version's run tells."""
-    runs: list[str | None] = []
-    for one in orders:
-        try:
-            runs.append(source.registry.card(one.model, one.version).run.id if not logs.trouble else None)
-        except DocumentError:
-            runs.append(None)
-    wanted = list(dict.fromkeys(run for run in runs if run))
-    with counted("logs of runs", len(wanted)) as progress:
-        found = logs.read(wanted, progress)
-    return [found[run] if run else RunTold(missing=logs.trouble) for run in runs]
 
 
 def _models(

@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 from modelbook.core.dataset import DatasetCard
+from modelbook.core.documents import noted
+from modelbook.core.findings import Finding
 from modelbook.core.layout import dataset_folder
 from modelbook.core.registry import Registry
 from modelbook.core.signing.statements import dataset_statement
@@ -24,19 +26,21 @@ def dataset_signer(registry: Registry, card: DatasetCard) -> str | None:
     return signed(registry, path, expected, card.dataset, "dataset", what="dataset", made=made)[0]
 
 
-def uses_of(registry: Registry, dataset: str, version: int) -> list[Use]:
-    """Every use of a dataset version that the registry knows of, by model and version."""
+def uses_of(registry: Registry, dataset: str, version: int) -> tuple[list[Use], list[Finding]]:
+    """Every use of a dataset version that the registry knows of, by model and version; and what cannot be read."""
     wanted, mention = (dataset, version), dataset.encode()
-    found = []
+    found, findings = list[Use](), list[Finding]()
     for model in registry.models():
         for number in registry.versions(model):
             name = f"{model}@{number}"
             # Reading a card takes a thousand times longer than looking for a word in it.
             if mention in registry.files[registry.card_path(model, number)]:
-                uses = registry.card(model, number).lineage.datasets
-                found += [Use(name, use.role) for use in uses if (use.dataset, use.version) == wanted]
+                with noted(findings):
+                    uses = registry.card(model, number).lineage.datasets
+                    found += [Use(name, use.role) for use in uses if (use.dataset, use.version) == wanted]
             for suite, path in sorted(registry.evaluation_paths(model, number).items()):
                 if mention in registry.files[path]:
-                    use = registry.evaluation(path).dataset
-                    found += [Use(name, f"evaluation {suite}")] if (use.dataset, use.version) == wanted else []
-    return found
+                    with noted(findings):
+                        use = registry.evaluation(path).dataset
+                        found += [Use(name, f"evaluation {suite}")] if (use.dataset, use.version) == wanted else []
+    return found, findings

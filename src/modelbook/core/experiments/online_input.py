@@ -23,6 +23,7 @@ from modelbook.core.strict_yaml import MAX_BYTES, Parsed
 
 COLUMNS = ("version", "metric", "n", "mean", "stderr", "count", "assigned", "share")
 _NEEDED = COLUMNS[:3]
+_TOLD = 50  # problems: whoever mends them will see what is left
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -94,6 +95,9 @@ def _read_table(text: str, where: str) -> GivenResults:
                 pairs = zip(heads, cells, strict=True)
                 values = {head: _value(cell.strip()) for head, cell in pairs if cell.strip()}
                 findings += _take(arms, values, where, line)
+            if len(findings) >= _TOLD:
+                findings.append(Finding(where, line, "more", "so much is wrong that nothing after this line was read"))
+                break
     except csv.Error as error:
         raise DocumentError([Finding(where, reader.line_num, "not-csv", f"no CSV: {error}")]) from None
     if not arms and not findings:

@@ -132,9 +132,12 @@ def tokens_of(text: str) -> list[Token]:
 
 def refuse_odd_names(tokens: list[Token]) -> None:
     """Raise ExpressionError for a name that hides what it reads: `.metrics`, or a part of a name that is `in`."""
-    for i, (_, word, at) in enumerate(tokens):
+    for i, (kind, word, at) in enumerate(tokens):
         if word == "in" and i and tokens[i - 1][1] == ".":
             raise ExpressionError(f'at character {at + 1}: `in` is a word of CEL: write ["in"] for a part of that name')
+        if kind == "number" and word[0] == "." and i and tokens[i - 1][0] == "name" and tokens[i - 1][1] != "in":
+            part = word[1:]
+            raise ExpressionError(f'at character {at + 1}: write ["{part}"] for a part of a name that is a number')
         if word == "." and _begins_a_name(tokens, i):
             raise ExpressionError(f"at character {at + 1}: a name does not begin with a dot")
 
@@ -178,8 +181,13 @@ def member_at(tokens: list[Token], at: int, what: str) -> str:
         else:
             raise ExpressionError(f"`{what}` is read by name, as in `{what}.accuracy`")
     if dotted := next((part for part in parts if "." in part), None):
-        raise ExpressionError(f"{dotted!r} is several names: write `{what}.{dotted}`")
+        raise ExpressionError(f"{dotted!r} is several names: write `{what}{''.join(map(_step, dotted.split('.')))}`")
     return ".".join(parts)
+
+
+def _step(part: str) -> str:
+    """How CEL reads a part of a name: `.f1`, or `["8"]` where it is no word."""
+    return f".{part}" if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", part) and part != "in" else f'["{part}"]'
 
 
 def text_in(word: str) -> str:

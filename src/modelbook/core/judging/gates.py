@@ -9,8 +9,8 @@ from modelbook.core.judging.cel import PROXY, REPRODUCED, ExpressionError, evalu
 from modelbook.core.judging.claims import FORMS, Claim, claim_of
 from modelbook.core.judging.expressions import Expression, parse
 from modelbook.core.judging.numbers import Numbers, not_a_number
-from modelbook.core.judging.pairing import paired
-from modelbook.core.judging.significance import Compared, welch
+from modelbook.core.judging.pairing import tested
+from modelbook.core.judging.significance import Compared
 from modelbook.core.policy import PlacedGate
 from modelbook.core.reproduction import LEVELS, ReproductionVerdict
 
@@ -85,10 +85,10 @@ def _judge(placed: PlacedGate, facts: Facts, first: str) -> GateResult:
         return result("failed", f"the gate is invalid: {error}")
     if missing := _missing(expression, facts):
         return result("failed", missing)
-    tested = [_test(claim, facts) for claim in expression.claims]
-    if untold := "; ".join(dict.fromkeys(one for one in tested if isinstance(one, str))):
+    tests = [_test(claim, facts) for claim in expression.claims]
+    if untold := "; ".join(dict.fromkeys(one for one in tests if isinstance(one, str))):
         return result("failed", untold)
-    compared = tuple(one for one in tested if isinstance(one, Compared))
+    compared = tuple(one for one in tests if isinstance(one, Compared))
     variables, functions = _variables(facts), _functions(facts, compared)
     if infinite := infinite_in(expression.operands, variables, functions):
         return result("failed", f"`{infinite}` is not a finite number")
@@ -133,14 +133,13 @@ def _test(claim: Claim, facts: Facts) -> Compared | str | None:
         return None
     name, ours, theirs = claim.metric, facts.candidate, facts.baseline
     # Which test is made follows from what was signed, never from what could be read just now.
-    paired_here = name in ours.examples or name in ours.unread
-    if paired_here and (name in theirs.examples or name in theirs.unread):
+    columns = None
+    if all(name in one.examples or name in one.unread for one in (ours, theirs)):
         if why := ours.unread.get(name) or theirs.unread.get(name):
             return f"{name}: {why}"
-        tested = paired(claim, ours.examples[name], theirs.examples[name], (candidate, baseline))
-        if tested is not None:
-            return tested
-    return welch(claim, candidate, baseline) or f"{claim.metric} is too large, or too small, to be tested"
+        columns = ours.examples[name], theirs.examples[name]
+    found = tested(claim, (candidate, baseline), columns)
+    return f"{claim.metric} is too large, or too small, to be tested" if found is None else found
 
 
 def _functions(facts: Facts, compared: Sequence[Compared]) -> dict[str, Callable[..., Any]]:

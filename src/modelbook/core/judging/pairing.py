@@ -6,11 +6,22 @@ SciPy has it. The random numbers begin with the same seed each time, so that the
 
 from modelbook.core.judging.claims import Claim
 from modelbook.core.judging.examples import Column
-from modelbook.core.judging.significance import Compared, Estimate
+from modelbook.core.judging.significance import Compared, Estimate, welch
 
 RESAMPLES, SEED = 9_999, 0
 MANY = 2_000  # differences whose mean is normal for all purposes
 FEW = 20  # examples that must differ: of fewer, a bootstrap knows too little to be believed
+
+
+def tested(
+    claim: Claim, estimates: tuple[Estimate, Estimate], columns: tuple[Column, Column] | None
+) -> Compared | str | None:
+    """Test a claim on candidate and baseline: example by example where that can be done, else as two samples.
+
+    A text says why they are not the same examples; None is where the numbers are too large to be told apart.
+    """
+    found = paired(claim, *columns, estimates) if columns else None
+    return welch(claim, *estimates) if found is None else found
 
 
 def paired(

@@ -109,16 +109,3 @@ def welch(claim: Claim, candidate: Estimate, baseline: Estimate) -> Compared | N
     if not all(map(math.isfinite, (low, high, plain))):
         return None
     return Compared(claim, candidate, baseline, plain, low, high, "Welch's t-test")
-
-
-def difference_of(name: str, left: Metric, right: Metric) -> tuple[float, float] | None:
-    """Between which two values the true difference (right less left) lies, with a confidence of 95 %; None: unknown.
-
-    As of two independent samples, which is no more certain than what a gate finds on the same examples.
-    """
-    baseline, candidate = estimate_of(name, left), estimate_of(name, right)
-    if isinstance(baseline, str) or isinstance(candidate, str):
-        return None
-    # Each end leaves out one half of what the confidence does.
-    tested = welch(Claim("significantly_greater", name, 0.975, 1), candidate, baseline)
-    return (tested.low, tested.high) if tested else None

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from modelbook.core.card import ModelCard
 from modelbook.core.evaluation import Evaluation, Metric
+from modelbook.core.judging.examples import Results
+from modelbook.core.judging.numbers import NONE
 from modelbook.core.queries.differences import differences, metric_pairs
 
 Versions = Sequence[tuple[ModelCard, Mapping[str, Evaluation]]]
@@ -26,6 +28,7 @@ class Measured:
 
     `noise` says of each whether it differs from the first by more than noise; None where nobody can tell. `elsewhere`
     says of each on what other data or hardware it was measured than the first; such numbers are not compared.
+    `methods` are the tests that were made, `untold` says why not as a gate would make them.
     """
 
     suite: str
@@ -33,6 +36,8 @@ class Measured:
     metrics: tuple[Metric | None, ...]
     noise: tuple[bool | None, ...]
     elsewhere: tuple[str | None, ...]
+    methods: tuple[str | None, ...]
+    untold: tuple[str, ...]
 
 
 def parts(versions: Versions) -> list[Part]:
@@ -51,10 +56,10 @@ def parts(versions: Versions) -> list[Part]:
     return rows
 
 
-def measured(versions: Versions) -> list[Measured]:
-    """Every metric of any version, by suite and name."""
+def measured(versions: Versions, results: Results = NONE) -> list[Measured]:
+    """Every metric of any version, by suite and name; `results` are what suites found for each example, by digest."""
     first = versions[0][1]
-    pairs = [{(one.suite, one.name): one for one in metric_pairs(first, other)} for _, other in versions]
+    pairs = [{(one.suite, one.name): one for one in metric_pairs(first, other, results)} for _, other in versions]
     rows = []
     for suite, name in sorted(set().union(*pairs)):
         row = [by_name.get((suite, name)) for by_name in pairs]
@@ -65,6 +70,8 @@ def measured(versions: Versions) -> list[Measured]:
                 tuple(one.right if one else None for one in row),
                 tuple(one.beyond_noise if one and at else None for at, one in enumerate(row)),
                 tuple(one.elsewhere if one else None for one in row),
+                tuple(one.method if one and at else None for at, one in enumerate(row)),
+                tuple(dict.fromkeys(one.untold for one in row if one and one.untold)),
             )
         )
     return rows

@@ -6,10 +6,11 @@ too (`Ask`), and CEL judges the rows that it leaves open.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from modelbook.core.judging.cel import COMPARISONS, ExpressionError, Token, member_at, text_in
+from modelbook.core.queries.calculations import Calculation, calculation_of, computes
 from modelbook.core.queries.fields import Field
 
 _INTEGER = re.compile(r"[0-9]+")
@@ -28,6 +29,14 @@ class Compare(NamedTuple):
     kind: str
     operator: str
     literal: Literal
+
+
+class Calculated(NamedTuple):
+    """Two calculations beside each other; a whole number may stand alone there, since CEL compares it with others."""
+
+    left: Calculation
+    operator: str
+    right: Calculation
 
 
 class Member(NamedTuple):
@@ -68,12 +77,24 @@ class Ask(NamedTuple):
     """What only CEL can tell."""
 
 
-Node = Compare | Member | Part | Flag | Not | Join | Ask
+Node = Compare | Calculated | Member | Part | Flag | Not | Join | Ask
 
 
 def condition_of(tokens: list[Token], fields: Mapping[str, Field]) -> Node:
     """What a database can answer of the condition. Raises ExpressionError for a field beside what it can never be."""
     return _or(tokens, fields, _DEEPEST)
+
+
+def calculations_in(node: Node) -> Iterator[Calculation]:
+    """What is computed in it: what may come out as infinite."""
+    match node:
+        case Not(part):
+            yield from calculations_in(part)
+        case Join(_, parts):
+            for part in parts:
+                yield from calculations_in(part)
+        case Calculated(left, _, right):
+            yield from (side for side in (left, right) if computes(side))
 
 
 def asks(node: Node) -> bool:
@@ -129,8 +150,7 @@ def _joined(operator: str, parts: list[Node]) -> Node:
 
 
 def _unary(tokens: list[Token], fields: Mapping[str, Field], deep: int) -> Node:
-    words = [word for kind, word, _ in tokens if kind == "operator"]
-    if words[:1] == ["!"] and tokens[0][1] == "!":
+    if tokens and tokens[0][:2] == ("operator", "!"):
         rest = tokens[1:]
         alone = _enclosed(rest) or (len(rest) == 1 and rest[0][0] == "name")
         return Not(_unary(rest, fields, deep - 1)) if alone and deep > 1 else Ask()
@@ -174,17 +194,33 @@ def _part(tokens: list[Token], fields: Mapping[str, Field]) -> Node:
 
 
 def _comparison(left: list[Token], operator: str, right: list[Token], fields: Mapping[str, Field]) -> Node:
-    name, literal = _field(left, fields), _literal(right)
+    name, literal, turned = _field(left, fields), _literal(right), operator
     if name is None or literal is None:
-        name, literal, operator = _field(right, fields), _literal(left), _MIRRORED[operator]
+        name, literal, turned = _field(right, fields), _literal(left), _MIRRORED[operator]
     if name is None or literal is None:
-        return Ask()
+        return _calculated(left, operator, right, fields)
     kind = fields[name.partition(".")[0]].kind
     if kind != "values":
         _refuse_other_kind(name, kind, literal)
-    elif isinstance(literal, bool) and operator not in {"==", "!="}:
+    elif isinstance(literal, bool) and turned not in {"==", "!="}:
         return Ask()
-    return Compare(name, kind, operator, literal)
+    return Compare(name, kind, turned, literal)
+
+
+def _calculated(left: list[Token], operator: str, right: list[Token], fields: Mapping[str, Field]) -> Node:
+    def side(tokens: list[Token]) -> Calculation | None:
+        literal = _literal(tokens)
+        if isinstance(literal, int) and not isinstance(literal, bool):
+            return literal
+        return calculation_of(tokens, lambda some: _number(some, fields))
+
+    one, other = side(left), side(right)
+    return Ask() if one is None or other is None else Calculated(one, operator, other)
+
+
+def _number(tokens: list[Token], fields: Mapping[str, Field]) -> str | None:
+    name = _field(tokens, fields)
+    return name if name and fields[name.partition(".")[0]].kind == "numbers" else None
 
 
 def _refuse_other_kind(name: str, kind: str, literal: Literal) -> None:
@@ -201,7 +237,7 @@ def _refuse_other_kind(name: str, kind: str, literal: Literal) -> None:
 
 def _membership(left: list[Token], right: list[Token], fields: Mapping[str, Field]) -> Node:
     name, literal = _field(right, fields), _literal(left)
-    if name and fields[name].kind == "texts" and isinstance(literal, str):
+    if name and name in fields and fields[name].kind == "texts" and isinstance(literal, str):
         return Member(literal, name)
     name = _field(left, fields)
     if not name or [word for _, word, _ in (*right[:1], *right[-1:])] != ["[", "]"] or len(right) < 3:

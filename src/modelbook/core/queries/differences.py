@@ -3,11 +3,16 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from modelbook.core.card import ModelCard
 from modelbook.core.evaluation import Evaluation, Metric
-from modelbook.core.judging.significance import difference_of
+from modelbook.core.judging.claims import Claim
+from modelbook.core.judging.examples import Column, Results, columns_of
+from modelbook.core.judging.numbers import NONE
+from modelbook.core.judging.pairing import tested
+from modelbook.core.judging.significance import Compared, estimate_of
 from modelbook.core.measuring.alike import comparable, that_count
 from modelbook.core.pointer import Holder
 from modelbook.core.queries.drift import Drift, drift
@@ -19,7 +24,8 @@ class MetricPair:
     """A metric of one suite in both versions; None where a version has no such metric, or it is of other data.
 
     `elsewhere` names the dataset version on which the left one was measured, where that is not the right one's, or the
-    hardware, where that matters: such numbers are not compared.
+    hardware, where that matters: such numbers are not compared. `examples` is what the suite found for each example in
+    right and left, `unread` why that cannot be had although the suite gave it.
     """
 
     suite: str
@@ -27,6 +33,8 @@ class MetricPair:
     left: Metric | None
     right: Metric | None
     elsewhere: str | None = None
+    examples: tuple[Column, Column] | None = None
+    unread: str | None = None
 
     @property
     def difference(self) -> float | None:
@@ -35,12 +43,33 @@ class MetricPair:
             return None
         return self.right.value - self.left.value
 
+    @cached_property
+    def tested(self) -> Compared | str | None:
+        """The difference with its noise, as a gate tests it; a text says why it cannot be, None that the suite says
+        nothing of noise.
+        """
+        if self.left is None or self.right is None:
+            return None
+        baseline, candidate = estimate_of(self.name, self.left), estimate_of(self.name, self.right)
+        if isinstance(baseline, str) or isinstance(candidate, str):
+            return None
+        # Each end leaves out one half of what a confidence of 95 % does.
+        return tested(Claim("significantly_greater", self.name, 0.975, 1), (candidate, baseline), self.examples)
+
     @property
     def interval(self) -> tuple[float, float] | None:
         """Between which two values the true difference lies, with a confidence of 95 %; None where nobody can tell."""
-        if self.difference is None or self.left is None or self.right is None:
-            return None
-        return difference_of(self.name, self.left, self.right)
+        return (self.tested.low, self.tested.high) if isinstance(self.tested, Compared) else None
+
+    @property
+    def method(self) -> str | None:
+        """The test that was made; None where there was none."""
+        return self.tested.method if isinstance(self.tested, Compared) else None
+
+    @property
+    def untold(self) -> str | None:
+        """Why it was not tested as a gate would test it; None if it was, or if the suite says nothing of noise."""
+        return self.tested if isinstance(self.tested, str) else self.unread if self.tested else None
 
     @property
     def beyond_noise(self) -> bool | None:
@@ -101,11 +130,14 @@ def made_of(card: ModelCard) -> dict[str, dict[str, str | None]]:
     }
 
 
-def metric_pairs(left: Mapping[str, Evaluation], right: Mapping[str, Evaluation]) -> tuple[MetricPair, ...]:
+def metric_pairs(
+    left: Mapping[str, Evaluation], right: Mapping[str, Evaluation], results: Results = NONE
+) -> tuple[MetricPair, ...]:
     """Every metric of either version, by suite and name. Only what was measured on the same data is compared.
 
     What depends on the machine is compared on the same hardware only (core/measuring/alike.py): where `right` was
-    measured beside `left`, the numbers of both are of that time.
+    measured beside `left`, the numbers of both are of that time. `results` are what suites found for each example, by
+    digest.
     """
     found = []
     first = next(iter(left.values()), None)
@@ -116,12 +148,27 @@ def metric_pairs(left: Mapping[str, Evaluation], right: Mapping[str, Evaluation]
         elsewhere = None
         if one and other and one.dataset.digest != other.dataset.digest:
             elsewhere, one = f"{one.dataset.dataset}@{one.dataset.version}", None
+        columns = _columns(one, other, results)
         lefts, rights = (each.metrics if each else {} for each in (one, other))
         for name in sorted(lefts.keys() | rights.keys()):
             mine = comparable(name, one, other) if one and other else lefts.get(name)
             where = mine if isinstance(mine, str) else elsewhere
-            found.append(MetricPair(suite, name, None if isinstance(mine, str) else mine, rights.get(name), where))
+            told, unread = (None, columns) if isinstance(columns, str) else (columns.get(name), None)
+            mine = None if isinstance(mine, str) else mine
+            found.append(MetricPair(suite, name, mine, rights.get(name), where, told, unread))
     return tuple(found)
+
+
+def _columns(
+    left: Evaluation | None, right: Evaluation | None, results: Results
+) -> dict[str, tuple[Column, Column]] | str:
+    """What the suite found for each example in right and left, by metric; a text says why that cannot be had."""
+    if left is None or right is None or left.examples is None or right.examples is None:
+        return {}
+    baseline, candidate = columns_of(left, results), columns_of(right, results)
+    if isinstance(baseline, str) or isinstance(candidate, str):
+        return baseline if isinstance(baseline, str) else str(candidate)
+    return {name: (candidate[name], baseline[name]) for name in candidate.keys() & baseline.keys()}
 
 
 def _between(left: Mapping[str, str | None], right: Mapping[str, str | None]) -> tuple[Drift, ...]:

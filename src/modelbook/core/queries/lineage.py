@@ -1,24 +1,19 @@
-"""Where a version comes from, and what came of it: as a tree that a person reads from the top."""
+"""A lineage as a tree that a person reads from the top; and what came of a version, as one."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from modelbook.core import layout
-from modelbook.core.card import ModelCard
-from modelbook.core.names import person_in
-from modelbook.core.registry import Registry
-from modelbook.core.revocation import is_revoked
-from modelbook.core.run_record import Code, DatasetUse, Environment
-from modelbook.errors import BadInput
-
-Kind = Literal["model", "dataset", "code", "environment", "run", "missing"]
+Kind = Literal["model", "dataset", "code", "environment", "run", "missing", "more"]
 Uses = Callable[[str, str], Sequence[Mapping[str, Any]]]
 """The facts FACTS of the versions that name a version in a list of theirs: `datasets`, `tested` or `parents`."""
 
 FACTS = ("ref", "stages", "revoked")
 
-SEEN = "told above"
+SEEN, REVOKED = "told above", "revoked"
+MADE, MEASURED = "made from it", "measured on it"
+DEEPEST = 100  # things below one another: a version that is made from the last one each night has more
 
 
 @dataclass(frozen=True)
@@ -48,119 +43,82 @@ class Thing:
         return {name: value for name, value in parts.items() if value}
 
 
-def upstream(registry: Registry, model: str, version: int) -> Thing:
-    """What a model version was made from: run, code, data, environment, and its parents with theirs."""
-    held = {name: pointer.version for name, pointer in registry.stages_of(model).items()}
-    stages = tuple(name for name, holder in held.items() if holder == version)
-    return _version(registry, model, version, "", stages, set())
+def nearest(first: Iterable[str], after: Callable[[str], Iterable[str]], most: int) -> list[str]:
+    """At most so many things that follow one another, those first that the fewest steps lead to."""
+    found: dict[str, None] = {}
+    waiting = deque(first)
+    while waiting and len(found) < most:
+        one = waiting.popleft()
+        if one not in found:
+            found[one] = None
+            waiting.extend(after(one))
+    return list(found)
 
 
-def _version(registry: Registry, model: str, version: int, role: str, stages: tuple[str, ...], seen: set[str]) -> Thing:
-    name = f"{model}@{version}"
-    if name in seen:
-        return Thing("model", name, role, (SEEN,))
-    seen.add(name)
-    card = registry.card(model, version)
-    lineage = card.lineage
-    says: tuple[str, ...] = (f"registered {card.created}",)
-    if is_revoked(registry, model, version):
-        says += ("revoked",)
-    below = [_run(card), _code(lineage.code), *(_data(registry, use) for use in lineage.datasets)]
-    below.append(_environment(lineage.environment))
-    for parent in lineage.parents:
-        path = registry.card_path(parent.model, parent.version)
-        if path not in registry.files:
-            below.append(Thing("missing", f"{parent.model}@{parent.version}", "parent", ("not in this registry",)))
-        elif registry.digest(path) != parent.card:
-            other = ("not the one that was used: its card has another digest",)
-            below.append(Thing("missing", f"{parent.model}@{parent.version}", "parent", other))
-        else:
-            below.append(_version(registry, parent.model, parent.version, "parent", (), seen))
-    return Thing("model", name, role, says, stages, tuple(below))
+def more(count: int, role: str) -> tuple[Thing, ...]:
+    """That there are so many more, if any."""
+    return (Thing("more", f"{count:,} more", role),) if count else ()
 
 
-def _run(card: ModelCard) -> Thing:
-    run = card.run
-    says: tuple[str, ...] = (
-        f"experiment {run.experiment}",
-        f"by {person_in(run.user)}",
-        f"{run.started} to {run.ended}",
-    )
-    if run.imported:
-        says += (f"imported from {run.imported.source}",)
-    return Thing("run", run.id, "run", says)
-
-
-def _code(code: Code) -> Thing:
-    name = code.commit[:12] if code.commit else "no commit"
-    says: tuple[str, ...] = (f"{code.folder}/{code.entry_point}" if code.folder else code.entry_point,)
-    says += (f"of {code.repository}",) if code.repository else ()
-    if code.dirty:
-        says += ("with changes that are kept as a patch" if code.patch else "with changes that nobody has",)
-    return Thing("code", name, "code", says)
-
-
-def _data(registry: Registry, use: DatasetUse) -> Thing:
-    name, path = f"{use.dataset}@{use.version}", f"{layout.dataset_folder(use.dataset, use.version)}/card.yaml"
-    if path not in registry.files:
-        return Thing("missing", name, use.role, ("not in this registry",))
-    if registry.digest(path) != use.digest:
-        return Thing("missing", name, use.role, ("not the one that was used: its card has another digest",))
-    return dataset(registry, use.dataset, use.version, use.role)
-
-
-def dataset(registry: Registry, name: str, version: int, role: str = "") -> Thing:
-    """A dataset version, and what it was made from."""
-    card = registry.dataset_card(name, version)
-    says: tuple[str, ...] = (f"{card.files:,} files, {card.size:,} bytes", f"of {card.created}")
-    says += (f"source: {card.source}",) if card.source else ()
-    says += (f"DVC: {card.dvc.path}, md5 {card.dvc.md5}",) if card.dvc else ()
-    return Thing("dataset", f"{name}@{version}", role, says)
-
-
-def _environment(environment: Environment) -> Thing:
-    torch = environment.torch.version if environment.torch else environment.packages.get("torch")
-    parts = [f"torch {torch}" if torch else "", environment.cpu or "", ", ".join(environment.gpus)]
-    parts.append(f"container {environment.container}" if environment.container else "")
-    return Thing("environment", f"Python {environment.python}", "environment", tuple(part for part in parts if part))
-
-
-def downstream(name: str, kind: Kind, uses: Uses) -> Thing:
+def downstream(name: str, kind: Kind, uses: Uses, *, most: int | None = None) -> Thing:
     """What was made from a version: what was trained on it or continued it, and so on from each of these.
 
-    Raises BadInput where it leads on more than _DEEPEST times.
+    What lies deeper than DEEPEST steps stands side by side there. With `most` only so many of them, the nearest ones.
     """
-    seen: set[str] = set()
+    seen: set[str] = set() if kind == "dataset" else {name}
+    field, role = ("datasets", "trained on it") if kind == "dataset" else ("parents", MADE)
+    walk = _Walk(uses, seen, None if most is None else set(_nearest_uses(name, field, uses, most)))
+    made = walk.children(name, field, role, DEEPEST)
     if kind != "dataset":
-        return Thing(kind, name, below=_children(name, "parents", "made from it", uses, seen, _DEEPEST))
-    made = _children(name, "datasets", "trained on it", uses, seen, _DEEPEST)
+        return Thing(kind, name, below=made)
     # What was only measured on it has nothing of it, and nor has what came of that.
     measured = (_child(facts, MEASURED) for facts in uses(name, "tested") if facts["ref"] not in seen)
     return Thing(kind, name, below=(*made, *measured))
 
 
-MEASURED = "measured on it"
-_DEEPEST = 200
+def _nearest_uses(name: str, field: str, uses: Uses, most: int) -> list[str]:
+    def after(one: str) -> list[str]:
+        return [str(facts["ref"]) for facts in uses(one, "parents")]
+
+    return nearest([str(facts["ref"]) for facts in uses(name, field)], after, most)
 
 
-def _children(name: str, field: str, role: str, uses: Uses, seen: set[str], deep: int) -> tuple[Thing, ...]:
-    if deep == 0:
-        raise BadInput(f"the lineage leads on more than {_DEEPEST} times")
-    found = []
-    for facts in uses(name, field):
-        ref = str(facts["ref"])
-        if ref in seen:
-            found.append(_child(facts, role, SEEN))
-            continue
-        seen.add(ref)
-        below = _children(ref, "parents", "made from it", uses, seen, deep - 1)
-        found.append(replace(_child(facts, role), below=below))
-    return tuple(found)
+@dataclass(frozen=True)
+class _Walk:
+    """A way through what came of something; `within` are the things that it may come to, None for all."""
+
+    uses: Uses
+    seen: set[str]
+    within: Container[str] | None
+
+    def children(self, name: str, field: str, role: str, deep: int) -> tuple[Thing, ...]:
+        """What follows from a thing; what lies deeper than `deep` steps stands side by side there."""
+        found, hidden, waiting = list[Thing](), 0, deque([(name, field, role)])
+        while waiting:
+            above, by, way = waiting.popleft()
+            for facts in self.uses(above, by):
+                ref = str(facts["ref"])
+                if self.within is not None and ref not in self.within:
+                    hidden += 1
+                elif ref in self.seen:
+                    found.append(_child(facts, way, SEEN))
+                else:
+                    self.seen.add(ref)
+                    below = self.children(ref, "parents", MADE, deep - 1) if deep > 1 else ()
+                    found.append(replace(_child(facts, way), below=below))
+                    if deep == 1:
+                        waiting.append((ref, "parents", f"{MADE} by more steps"))
+        return (*found, *more(hidden, role))
 
 
 def _child(facts: Mapping[str, Any], role: str, *says: str) -> Thing:
-    says += ("revoked",) if facts.get("revoked") else ()
+    says += (REVOKED,) if facts.get("revoked") else ()
     return Thing("model", str(facts["ref"]), role, says, tuple(facts.get("stages", ())))
+
+
+def revoked_in(tree: Thing) -> list[str]:
+    """The revoked versions below the root of a tree."""
+    return sorted({one.name for one in tree.all() if one is not tree and REVOKED in one.says})
 
 
 def in_stages(tree: Thing) -> dict[str, list[str]]:

@@ -84,10 +84,11 @@ def parse_query(text: str, fields: Mapping[str, Field]) -> Query:
         raise ExpressionError("it names no field, so that all would be found, or none")
     node = condition_of(tokens, fields)
     compiled(text)
-    # Fields and what is written out are finite; what is computed of them need not be, and only CEL computes.
-    computes = asks(node) and any(kind == "operator" and word in "+-*/%" for kind, word, _ in tokens)
+    # Fields and what is written out are finite; what is computed of them need not be. CEL is asked of all of it then,
+    # or of the rows where the database has no finite value.
+    computes = any(kind == "operator" and word in "+-*/%" for kind, word, _ in tokens)
     operands = operands_of(text, tokens) if computes else ()
-    node = Ask() if computes else node
+    node = Ask() if computes and asks(node) else node
     return Query(text, frozenset(reads), frozenset(numbers), frozenset(names | numbers), operands, node)
 
 

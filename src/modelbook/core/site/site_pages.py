@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelbook.core.dataset import DatasetCard
+from modelbook.core.queries.derived import Serving
+from modelbook.core.queries.lineage import Thing
 from modelbook.core.registered_model import RegisteredModel
+from modelbook.core.site.site_lineage import Drawing, drawing
 from modelbook.core.site.site_rows import Trained, Value, VersionRow
 from modelbook.core.site.site_sweeps import SweepRow
 from modelbook.core.site.site_version import Stay
@@ -95,7 +98,8 @@ def series_of(rows: Iterable[VersionRow], gated: Iterable[str]) -> tuple[Series,
 class DatasetVersion:
     """A dataset version, and the versions of models that were trained on it or measured on it.
 
-    `signed_by` is None where its signature is not good; `problem` says what does not verify.
+    `signed_by` is None where its signature is not good; `problem` says what does not verify. `later` are the versions
+    that were made from those trained on it, and `lineage` how; `serving` is what of all of them holds a stage.
     """
 
     version: int
@@ -103,6 +107,19 @@ class DatasetVersion:
     signed_by: str | None
     problem: str | None
     uses: tuple[tuple[VersionRow, Trained], ...] = ()
+    later: tuple[tuple[VersionRow, Trained], ...] = ()
+    lineage: Thing | None = None
+    serving: Serving = ()
+
+    @property
+    def drawing(self) -> Drawing | None:
+        """The drawing of what leads on from it; None where nothing does."""
+        return drawing(Thing("dataset", self.lineage.name), self.lineage) if self.lineage else None
+
+    @property
+    def cut(self) -> bool:
+        """Whether more leads on from it than is drawn."""
+        return self.lineage is not None and any(one.kind == "more" for one in self.lineage.all())
 
     @property
     def trained(self) -> list[tuple[VersionRow, Trained]]:

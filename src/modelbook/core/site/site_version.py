@@ -39,11 +39,14 @@ class Stay:
 
 @dataclass(frozen=True)
 class Around:
-    """What a version's page says of others: its neighbours, what was made from it, its stays, the sweep of its run."""
+    """What a version's page says of others: its neighbours, its stays, the sweep of its run.
+
+    `came` is a digest of what came of it.
+    """
 
     previous: int | None = None
     next: int | None = None
-    children: tuple[str, ...] = ()
+    came: str = ""
     stays: tuple[Stay, ...] = ()
     sweep: str | None = None
 

@@ -79,5 +79,5 @@ def _cells(one: TrialResult, names: Sequence[str]) -> str:
 
 
 def shown(one: TrialResult, name: str) -> str:
-    """The value of a parameter as a person reads it; a dash where the trial has none."""
+    """The value of a parameter as a person reads it, on one line; a dash where the trial has none."""
     return value_text(one.params.get(name))

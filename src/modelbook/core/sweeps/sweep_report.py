@@ -130,10 +130,11 @@ def description_of(report: SweepReport) -> str:
 
 
 def value_text(value: object) -> str:
-    """The value of a parameter as a person reads it, cut where it is long; a dash where there is none."""
+    """The value of a parameter as a person reads it, on one line, cut where it is long; a dash where there is none."""
     if value is None:
         return "-"
-    text = f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
+    plain = isinstance(value, str) and value.isprintable()
+    text = f"{value:.4g}" if isinstance(value, float) else str(value) if plain else json.dumps(value)
     return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
 
 
