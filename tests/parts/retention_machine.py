@@ -73,16 +73,16 @@ class Retention(People):
     @rule(skew=SKEWS, page=PAGES)
     def plan(self, skew: timedelta, page: int | None) -> None:
         planner, keys = Planner(KEEP), set[str]()
-        made = None
+        made: list[PrunePlan] = []
         with self.accidents(None, page):
             for verdict in self.verdicts(datetime.now(UTC) + skew):
                 planner.add(verdict)
                 keys |= {one.key for one in verdict.objects} if verdict.kind else set()
             head = self.shop.git("rev-parse", "HEAD")
-            made = planner.plan(store=self.store.uri, commit=head, policy="sha256:" + "0" * 64, refs=1)
-        if made and made.groups:
-            self.plans.append(made)
-            self.lists[made.id] = keys
+            made.append(planner.plan(store=self.store.uri, commit=head, policy="sha256:" + "0" * 64, refs=1))
+        for plan in (plan for plan in made if plan.groups):
+            self.plans.append(plan)
+            self.lists[plan.id] = keys
 
     @precondition(lambda self: self.plans)
     @rule(data=st.data(), skew=SKEWS, killed=KILLS, page=PAGES, moment=MOMENTS, what=DEEDS, before=st.booleans())

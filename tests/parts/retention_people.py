@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -124,9 +125,10 @@ class People(RuleBasedStateMachine):
         )
         for data in (*files, lines):
             self.disk.put_bytes(blob_key(digest_of(data)), data)
-        listed = {"uri": uri_of(self.shop.uri, blob_key(digest_of(lines))), "size": len(lines)}
-        manifest = Manifest(**listed, digest=digest_of(lines))
-        fields = {"manifest": manifest.model_dump(mode="json"), "files": len(files), "size": 1}
+        manifest = Manifest(
+            uri=uri_of(self.shop.uri, blob_key(digest_of(lines))), size=len(lines), digest=digest_of(lines)
+        )
+        fields: dict[str, Any] = {"manifest": manifest.model_dump(mode="json"), "files": len(files), "size": 1}
 
         def change() -> None:
             self.shop.made.dataset("extra", version, **fields)
