@@ -12,7 +12,6 @@ from modelbook.adapters.prune_journal import Journal
 from modelbook.adapters.pruning import carry_out
 from modelbook.adapters.roots import RootSource
 from modelbook.core.pruning import retention
-from modelbook.core.pruning.reachability import Named
 from tests.parts import retention_people
 from tests.parts.retention_machine import KEEP, Retention
 from tests.parts.retention_people import OLD
@@ -86,11 +85,6 @@ def no_guard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruning, "_heal", lambda *_args: None)
 
 
-def no_history(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A revoked version is let go of though it was in production."""
-    monkeypatch.setattr(Named, "bound", None)
-
-
 def no_giving_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """A plan goes on though somebody restores it."""
     monkeypatch.setattr(Journal, "marked", lambda *_args: False)
@@ -99,7 +93,7 @@ def no_giving_way(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.campaign
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    "plant", [no_look_again, no_branches, no_grace, no_guard, no_history, no_giving_way], ids=lambda one: one.__name__
+    "plant", [no_look_again, no_branches, no_grace, no_guard, no_giving_way], ids=lambda one: one.__name__
 )
 def test_the_machine_notices_what_is_left_out(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch

@@ -73,16 +73,16 @@ class Retention(People):
     @rule(skew=SKEWS, page=PAGES)
     def plan(self, skew: timedelta, page: int | None) -> None:
         planner, keys = Planner(KEEP), set[str]()
-        made = None
+        made: list[PrunePlan] = []
         with self.accidents(None, page):
             for verdict in self.verdicts(datetime.now(UTC) + skew):
                 planner.add(verdict)
                 keys |= {one.key for one in verdict.objects} if verdict.kind else set()
             head = self.shop.git("rev-parse", "HEAD")
-            made = planner.plan(store=self.store.uri, commit=head, policy="sha256:" + "0" * 64, refs=1)
-        if made and made.groups:
-            self.plans.append(made)
-            self.lists[made.id] = keys
+            made.append(planner.plan(store=self.store.uri, commit=head, policy="sha256:" + "0" * 64, refs=1))
+        for plan in (plan for plan in made if plan.groups):
+            self.plans.append(plan)
+            self.lists[plan.id] = keys
 
     @precondition(lambda self: self.plans)
     @rule(data=st.data(), skew=SKEWS, killed=KILLS, page=PAGES, moment=MOMENTS, what=DEEDS, before=st.booleans())
@@ -136,11 +136,14 @@ class Retention(People):
             happens(asked)
             return read() if found is None else found
 
+        self.whole = False
         with self.accidents(killed, page):
             self.carry_out(plan, reach, skew, listed=lambda: happens(0))
         gone = there - {one.key for one in self.disk.list()}
         self.gone.setdefault(plan.id, set()).update(gone)
         assert gone <= self.lists[plan.id], f"{gone - self.lists[plan.id]} went, which no plan lists"
+        if self.whole and killed is None and page is None:
+            assert not gone, f"{gone} went though the plan was restored"
         if skew <= timedelta(0):  # a folder has no clock but the machine's; a bucket's own is asked, and both compared
             assert not gone & young, f"{gone & young} went within the grace period"
         self.plans = [one for one in self.plans if not Journal(self.disk, one.id).ended()]
@@ -169,6 +172,7 @@ class Retention(People):
             self.push(POOL[:2])
         elif what == "restore" and plan.id in plans(self.disk):
             restore(self.disk, plan.id)
+            self.whole = True
         elif what == "apply":
             with suppress(Refused):
                 self.carry_out(plan, self.reader(), timedelta(0))

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -53,6 +54,7 @@ class People(RuleBasedStateMachine):
         self.plans: list[PrunePlan] = []
         self.lists: dict[str, set[str]] = {}  # by plan: the keys that it lists
         self.gone: dict[str, set[str]] = {}  # by plan: what it deleted, until that is purged
+        self.whole = False  # whether a plan was restored while it was carried out
         self.number = 1
 
     def teardown(self) -> None:
@@ -123,9 +125,10 @@ class People(RuleBasedStateMachine):
         )
         for data in (*files, lines):
             self.disk.put_bytes(blob_key(digest_of(data)), data)
-        listed = {"uri": uri_of(self.shop.uri, blob_key(digest_of(lines))), "size": len(lines)}
-        manifest = Manifest(**listed, digest=digest_of(lines))
-        fields = {"manifest": manifest.model_dump(mode="json"), "files": len(files), "size": 1}
+        manifest = Manifest(
+            uri=uri_of(self.shop.uri, blob_key(digest_of(lines))), size=len(lines), digest=digest_of(lines)
+        )
+        fields: dict[str, Any] = {"manifest": manifest.model_dump(mode="json"), "files": len(files), "size": 1}
 
         def change() -> None:
             self.shop.made.dataset("extra", version, **fields)
@@ -169,18 +172,23 @@ class People(RuleBasedStateMachine):
         self.pulls.pop(int(ref.split("/")[2]) if "pull" in ref else 0, None)
         self.shop.git("push", "-q", "origin", f":{ref}")
 
-    @rule(data=st.data())
-    def promote_or_roll_back(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), mistaken=st.booleans())
+    def promote_or_roll_back(self, data: st.DataObject, mistaken: bool) -> None:
+        """A version serves; it may turn out to have been a mistake."""
         may = sorted(set(self.main) - self.revoked)
         if may:
             run = data.draw(st.sampled_from(may))
             self.shop.made.pointer("digits", "production", self.main[run], kind=None)
             self.shop.commit()
             self.served.add(run)
+            if mistaken:
+                self.revoke(run)
 
     @rule(data=st.data())
-    def revoke(self, data: st.DataObject) -> None:
-        run = data.draw(st.sampled_from(sorted(self.main)))
+    def revoke_one(self, data: st.DataObject) -> None:
+        self.revoke(data.draw(st.sampled_from(sorted(self.main))))
+
+    def revoke(self, run: str) -> None:
         folder = f"models/digits/versions/{self.main[run]}"
         card = digest_of(self.shop.made.files[f"{folder}/card.yaml"])
         text = f"format: modelbook/revocation/v1\nmodel: digits\nversion: {self.main[run]}\ncard: {card}\n"

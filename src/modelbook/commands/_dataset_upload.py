@@ -44,16 +44,16 @@ def upload(
     `files` gives them in order of their paths, as often as it is asked. What `cache` knows and the store has is not
     read. Raises BadInput where there are no files.
     """
-    count = total = 0
+    found = expected = 0
     for file in files():
-        count, total = count + 1, total + file.size
-    if not count:
+        found, expected = found + 1, expected + file.size
+    if not found:
         raise BadInput("there are no files here", where=str(where))
     uploader = _Uploader(store, cache)
     count = total = length = 0
     seen = hashlib.sha256()
     with tempfile.NamedTemporaryFile(prefix="modelbook-manifest-") as spool:
-        with progress(f"adding {where.name or where}", total) as moved:
+        with progress(f"adding {where.name or where}", expected) as moved:
             for stored in uploader.uploaded(files(), moved):
                 line = manifest_line(stored)
                 spool.write(line)
