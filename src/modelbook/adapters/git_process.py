@@ -39,7 +39,9 @@ def run_git(
 
 
 def _command(args: Iterable[str]) -> list[str]:
-    return ["git", "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *args]
+    # Git advises against every file of grafts, the empty one above included.
+    said = ["-c", "core.quotePath=false", "-c", "advice.graftFileDeprecated=false"]
+    return ["git", *said, "-c", "core.fsmonitor=false", *args]
 
 
 def git_bytes(

@@ -92,10 +92,13 @@ def read_history(
 
 
 def read_trust_history(
-    repository: Repository, folder: str, commit: str, trust_from: str | None = None
+    repository: Repository, registry: Registry, commit: str, trust_from: str | None = None
 ) -> list[Finding]:
-    """What the commits up to `commit` show to be wrong with trust.yaml; `trust_from` as for `read_history`."""
-    return _of_trust(repository, folder, read_trust_states(repository, folder, commit), trust_from)
+    """What the commits up to `commit`, whose `registry` it is, show to be wrong with trust.yaml.
+
+    `trust_from` as for `read_history`.
+    """
+    return _of_trust(repository, registry.prefix, read_trust_states(repository, registry, commit), trust_from)
 
 
 def _of_trust(repository: Repository, folder: str, states: Sequence[TrustAt], trust_from: str | None) -> list[Finding]:

@@ -22,13 +22,13 @@ def read_trust(repository: Repository, folder: str, commit: str) -> Registry:
     return Registry({path: blobs[oid] for path, oid in found.items()}, folder)
 
 
-def read_trust_states(repository: Repository, folder: str, commit: str) -> list[TrustAt]:
-    """What each commit up to `commit` left of trust.yaml and of what lies beside it, oldest first.
+def read_trust_states(repository: Repository, registry: Registry, commit: str) -> list[TrustAt]:
+    """What each commit up to `commit`, whose `registry` it is, left of trust.yaml and its neighbours, oldest first.
 
-    Git is asked by name. A signature of somebody whom no trust.yaml ever had in its root, and that was removed again,
-    is seen only by whoever reads the history of the whole registry.
+    Git is asked by name. A signature of somebody whom no trust.yaml ever had in its root is seen only by whoever reads
+    the history of the whole registry.
     """
-    known = {TRUST, TRUSTED_ROOT} | signature_paths(read_trust(repository, folder, commit))
+    folder, known = registry.prefix, {TRUST, TRUSTED_ROOT} | signature_paths(registry)
     while True:
         history = repository.history(commit, [f"{folder}/{path}" for path in sorted(known)]).below(folder)
         states = trust_history(repository, history, folder)

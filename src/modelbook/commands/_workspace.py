@@ -127,7 +127,7 @@ class Workspace:
         from modelbook.adapters.registry_files import read_trust_history
 
         start = self.repository.commit(self.trust_from) if self.trust_from else None
-        return (*self.findings, *read_trust_history(self.repository, self.folder, self.commit, start))
+        return (*self.findings, *read_trust_history(self.repository, self.registry, self.commit, start))
 
     @cached_property
     def store(self) -> Store:

@@ -138,12 +138,12 @@ def _reference(workspace: Workspace, text: str) -> Report:
     registry = workspace.registry
     # Git reads histories of any length while signatures are checked here.
     problems = Beside(lambda: workspace.problems)
-    uncommitted = Beside(partial(_uncommitted, workspace, model_folder(wanted.name)))
     past = Beside(partial(_past, workspace, wanted.name, wanted.stage)) if wanted.stage else None
     version = registry.resolve(wanted)
     facts = {"version": f"{wanted.name}@{version}", "commit": workspace.commit}
     verdict = verify_version(registry, wanted.name, version)
-    findings = [*problems.result(), *uncommitted.result()]
+    uncommitted = _uncommitted(workspace, model_folder(wanted.name))
+    findings = [*problems.result(), *uncommitted]
     if wanted.stage and past:
         stage = verify_stage(registry, wanted.name, wanted.stage)
         findings += [*stage.findings, *past.result()]
