@@ -22,6 +22,7 @@ from modelbook.commands._workspace import (
 from modelbook.core.documents import dump
 from modelbook.core.evaluation import Evaluation, Metric
 from modelbook.core.layout import version_folder
+from modelbook.core.listed import listed
 from modelbook.core.names import check_name, parse_reference
 from modelbook.core.signing.statements import evaluation_statement
 from modelbook.errors import Refused
@@ -112,8 +113,7 @@ def command(
     if evaluation.examples:
         check_examples_kept(workspace.store, evaluation.examples.digest, evaluation.examples.size)
     measured = [f"{metric} {_shown(value)}" for metric, value in evaluation.metrics.items() if value.value is not None]
-    shown = ", ".join(measured[:SHOWN]) + (f" and {len(measured) - SHOWN} more" if len(measured) > SHOWN else "")
-    tell(name, f"suite {suite}: {shown}", proposal, as_json=as_json)
+    tell(name, f"suite {suite}: {listed(measured, SHOWN)}", proposal, as_json=as_json)
 
 
 def _look(evaluation: Evaluation) -> None:

@@ -29,6 +29,7 @@ from modelbook.core.layout import (
     place_of,
     pointer_path,
 )
+from modelbook.core.listed import listed
 from modelbook.core.names import parse_reference
 from modelbook.core.pages.report import Report, change_report, findings_report
 from modelbook.core.pointer import StagePointer
@@ -269,8 +270,7 @@ def _change(workspace: Workspace, base: str) -> Report:
     # Whoever changed whom `base` trusts without its root must not be the judge of the next change.
     also = [*workspace.findings, *before.problems, *(finding for finding in past if finding.path not in told)]
     if moved and (others := workspace.repository.outside(start, workspace.commit, workspace.folder)):
-        listed = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
-        message = f"a change that moves a stage brings this along, which nothing here judges: {listed}"
+        message = f"a change that moves a stage brings this along, which nothing here judges: {listed(others, 5)}"
         also.append(Finding(others[0], None, "brings-along", message, "Look at it, or ask for two changes.", "warning"))
     return change_report(verdict, base=start, head=workspace.commit, also=also)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from modelbook.core.doctor.code_owners import CodeOwners
 from modelbook.core.doctor.health import Check
 from modelbook.core.doctor.workflow_files import FOLDER, Use, Workflow
+from modelbook.core.listed import listed
 from modelbook.core.policy import Policy
 
 AREA = "workflows"
@@ -66,8 +67,7 @@ def _pins(facts: WorkflowFacts) -> Iterator[Check]:
 
 
 def _listed(uses: Sequence[Use]) -> str:
-    shown = [f"{use.path}:{use.line} ({use.what}@{use.ref})" for use in uses[:5]]
-    return ", ".join(shown) + (f" and {len(uses) - 5} more" if len(uses) > 5 else "")
+    return listed([f"{use.path}:{use.line} ({use.what}@{use.ref})" for use in uses], 5)
 
 
 def _verify(facts: WorkflowFacts) -> Iterator[Check]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from modelbook.core.findings import Finding, blocks
+from modelbook.core.listed import listed
 from modelbook.core.signing.approvals import AWAITED, Signing
 
 if TYPE_CHECKING:  # every command prints a report, and most have no use for what judges changes and gates
@@ -137,7 +138,9 @@ def reproduction_report(
         "candidate": name,
         "trained again": f"{len(reproduction.repetitions)} times" if len(reproduction.repetitions) > 1 else "once",
         "packages": source,
-        "environment": f"other than recorded: {_few([one.part for one in drifts])}" if drifts else "as recorded",
+        "environment": f"other than recorded: {listed([one.part for one in drifts], _SHOWN)}"
+        if drifts
+        else "as recorded",
     }
     identical = verdict.level == "identical"
     others = f"other: {', '.join(verdict.other_weights)}" if verdict.other_weights else "none"
@@ -154,10 +157,6 @@ def reproduction_report(
     text = f"{name} {how[verdict.level]}: {verdict.why}"
     passed = verdict.level is not None
     return Report(f"Reproduce {name}", passed, text, facts, findings=suspects, next_steps=tuple(next_steps))
-
-
-def _few(parts: Sequence[str]) -> str:
-    return ", ".join(parts[:_SHOWN]) + (f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else "")
 
 
 def _equivalence_words(metric: "MetricVerdict") -> str:

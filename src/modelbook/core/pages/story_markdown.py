@@ -3,8 +3,7 @@
 Only the headings, the tables and the links are ours; whatever comes from a card, a policy or a person is made inert.
 """
 
-from collections.abc import Sequence
-
+from modelbook.core.listed import listed
 from modelbook.core.pages.card_markdown import cell
 from modelbook.core.pages.github_page import GitHubPage
 from modelbook.core.pages.markdown import LIMIT, inert
@@ -89,13 +88,8 @@ def _reasons(story: Story) -> Section:
     for gate in story.decision.gates:
         if gate.verdict != "passed":
             reasons.setdefault(gate.reason, []).append(gate.name)
-    rows = [f"- **{_few(names)}**: {cell(reason)}" for reason, names in reasons.items()]
+    rows = [f"- **{listed(list(map(cell, names)), _NAMES)}**: {cell(reason)}" for reason, names in reasons.items()]
     return Section("Why gates failed", 85, (), tuple(rows), heading=False)
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return ", ".join(map(cell, names[:_NAMES])) + more
 
 
 def _plot(story: Story) -> Section:

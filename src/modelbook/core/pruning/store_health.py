@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from modelbook.core.digests import prefixed
 from modelbook.core.doctor.health import Check
+from modelbook.core.listed import listed
 from modelbook.core.pruning.prune_words import sized
 from modelbook.core.pruning.reachability import Reach
 from modelbook.core.pruning.retention import DIED, Verdict
@@ -95,12 +96,11 @@ class Comparison:
 
 def without_manifests(lost: Iterable[str]) -> Check:
     """What is to be said where manifests are gone, by key: nothing else can be, since all data would seem nobody's."""
-    listed = sorted(lost)
-    shown = ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else "")
-    message = f"{len(listed)} manifests of dataset versions are not there, so nobody knows what they list: {shown}"
+    keys = sorted(lost)
+    shown = listed(keys, _SHOWN)
+    message = f"{len(keys)} manifests of dataset versions are not there, so nobody knows what they list: {shown}"
     return Check("store", "manifests", "problem", message, "modelbook doctor store --repair, or a backup")
 
 
 def _listed(found: Mapping[str, str]) -> str:
-    shown = [f"{key} ({name})" for key, name in list(found.items())[:_SHOWN]]
-    return ", ".join(shown) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+    return listed([f"{key} ({name})" for key, name in found.items()], _SHOWN)

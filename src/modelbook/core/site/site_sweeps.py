@@ -1,9 +1,10 @@
 """What the site says of sweeps: of one in a line, and on its page, which stays small however many trials there are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from modelbook.core.listed import listed
 from modelbook.core.records import Frozen
 from modelbook.core.sweeps.search_space import Dimension, distribution_of
 from modelbook.core.sweeps.standings import Standing, ranked
@@ -121,7 +122,7 @@ class SweepPage:
     def reasons(self) -> list[tuple[str, str, int]]:
         """Why trials have no value, which ones, and how many: the most frequent reason first."""
         found = sorted(self.report.problems.items(), key=lambda pair: -len(pair[1])) if self.report else []
-        return [(why, _listed(legs, _LEGS), len(legs)) for why, legs in found[:_REASONS]]
+        return [(why, listed(legs, _LEGS), len(legs)) for why, legs in found[:_REASONS]]
 
     @property
     def other_reasons(self) -> int:
@@ -187,16 +188,11 @@ class SweepPage:
         return found
 
 
-def _listed(names: Sequence[str], most: int) -> str:
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
-
-
 def _range(one: Parameter) -> str:
     if one.value is not None:
         text = value_text(one.value)
     elif one.values is not None:
-        text = _listed([value_text(each) for each in one.values], _VALUES)
+        text = listed([value_text(each) for each in one.values], _VALUES)
     else:
         step = f" in steps of {value_text(one.q)}" if one.q else ""
         text = f"{value_text(one.min)} to {value_text(one.max)}{step}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from modelbook.core.listed import listed
 from modelbook.core.pages.markdown import inert
 from modelbook.core.sweeps.standings import Standing, ranked
 from modelbook.core.sweeps.sweep_charts import charts
@@ -66,8 +67,7 @@ def _trials(report: SweepReport) -> Iterator[str]:
 
 def _foot(report: SweepReport, pictures: str | None) -> Iterator[str]:
     for problem, legs in report.problems.items():
-        few = ", ".join(legs[:8]) + (f" and {len(legs) - 8} more" if len(legs) > 8 else "")
-        yield f"- trial {few}: {inert(problem)}"
+        yield f"- trial {listed(legs, 8)}: {inert(problem)}"
     if len(report.commits) > 1:
         yield f"- the trials were trained by the code of {len(report.commits)} commits, and are hardly to be compared"
     if pictures:
