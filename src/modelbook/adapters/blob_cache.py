@@ -22,7 +22,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from modelbook.adapters.landing import PART, part_beside, read_at
+from modelbook.adapters.file_bytes import read_at
+from modelbook.adapters.landing import PART, part_beside
 from modelbook.adapters.ranges import in_order
 from modelbook.adapters.store import Progress, Store
 from modelbook.adapters.user_cache import user_cache

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelbook.adapters.directory_walk import folder, info_in, listed, made_folder
+from modelbook.adapters.file_bytes import read_at, write_all
 from modelbook.adapters.file_errors import explained
-from modelbook.adapters.landing import land, read_at, write_all
+from modelbook.adapters.landing import land
 from modelbook.adapters.ranges import Fill
 from modelbook.adapters.source_file import Source, SourceBytes, SourceFile
 from modelbook.adapters.store import CHUNK, ObjectInfo, Progress, Stored

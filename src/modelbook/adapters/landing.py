@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
+from modelbook.adapters.file_bytes import read_at, sync, write_at
 from modelbook.adapters.file_errors import explained
-from modelbook.adapters.parallel import move_all
 from modelbook.adapters.ranges import RANGE, After, Fill, in_order
 from modelbook.adapters.store import Progress
 from modelbook.adapters.store_contract import not_as_promised
@@ -26,8 +26,6 @@ from modelbook.core.digests import hex_of, prefixed
 from modelbook.errors import IntegrityError, Interrupted, StoreError
 
 PART = ".modelbook-*.part"  # the names, as a pattern, of files that wait here to be whole
-_WRITTEN_AT_ONCE = 32 * 1024  # bytes
-_SYNCED_AT_ONCE = 8
 _SYNCED_EARLY = 128 * 1024 * 1024  # bytes
 _BLOCK = 4096  # bytes: no file system's is larger than what a range ends with
 Opener = Callable[[], AbstractContextManager[Fill]]
@@ -200,55 +198,6 @@ def _first_hole(descriptor: int, end: int) -> int:
         return os.lseek(descriptor, 0, os.SEEK_HOLE)
     except OSError:
         return end
-
-
-def write_all(out: int, data: bytes | memoryview) -> None:
-    """Write all of `data` to the file descriptor `out`; a raw write may take less than it was given."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(out, view) :]
-
-
-def read_at(descriptor: int, at: int, view: memoryview) -> None:
-    """Fill `view` with the bytes of a file from byte `at` on. Raises OSError where it ends before."""
-    while view:
-        count = os.preadv(descriptor, [view], at)
-        if not count:
-            raise OSError(errno.EIO, "it became shorter while it was read")
-        at, view = at + count, view[count:]
-
-
-def write_at(out: int, at: int, view: memoryview) -> None:
-    """As `write_all`, from byte `at` of the file on, wherever others write at the same time.
-
-    In small pieces: for a large one, Linux gathers memory in large blocks, which may take it five times as long, and
-    keeps everybody else from writing to this file meanwhile.
-    """
-    while view:
-        count = os.pwrite(out, view[:_WRITTEN_AT_ONCE], at)
-        at, view = at + count, view[count:]
-
-
-def sync(path: Path) -> None:
-    """Make the bytes of a file, or the names in a folder, survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_below(folder: Path) -> None:
-    """`sync` everything below a folder, and the folder. Raises StoreError."""
-    for above, _, names in os.walk(folder):
-        with explained(above, "write"):
-            # At the same time: the file system then writes its own book once for many.
-            move_all([partial(_sync_one, Path(above, name)) for name in names], workers=_SYNCED_AT_ONCE)
-            sync(Path(above))
-
-
-def _sync_one(path: Path, _: Progress) -> None:
-    sync(path)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from modelbook.errors import Interrupted
 T = TypeVar("T")
 WORKERS = 4
 _IDLE_SECONDS = 1.0
-_LOOK_UP_SECONDS = 0.1
+LOOK_UP_SECONDS = 0.1
 
 
 def move_all(
@@ -142,7 +142,7 @@ class Joint:
         """Return when all have ended."""
         while len(self._ended) < self._begun:
             with suppress(Empty):
-                self._news.get(timeout=_LOOK_UP_SECONDS)
+                self._news.get(timeout=LOOK_UP_SECONDS)
 
     def __enter__(self) -> "Joint":
         return self

@@ -12,11 +12,10 @@ from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 
-from modelbook.adapters.parallel import Crew, Joint
+from modelbook.adapters.parallel import LOOK_UP_SECONDS, Crew, Joint
 
 RANGE = 8 * 1024 * 1024  # bytes; a whole number of any file system's blocks
 AHEAD = 8  # ranges of one object that are in memory or on their way
-_LOOK_UP_SECONDS = 0.1  # as in `parallel`: a signal just before a wait does not end the wait
 
 Fill = Callable[[int, memoryview], None]
 """Fills the view with the bytes of an object from the given one on; called from several threads at once."""
@@ -46,7 +45,7 @@ class _Buffers:
             if not wait:
                 return None
             with suppress(Empty):
-                return self._free.get(timeout=_LOOK_UP_SECONDS)
+                return self._free.get(timeout=LOOK_UP_SECONDS)
 
     def give(self, buffer: bytearray) -> None:
         """Give back what `take` returned."""
@@ -114,7 +113,7 @@ def _settle(ended: "SimpleQueue[_Range]", held: "set[_Range]", buffers: _Buffers
     """Let go of the ranges that have ended since; raises what ended one."""
     while True:
         try:
-            one = ended.get(wait, _LOOK_UP_SECONDS)
+            one = ended.get(wait, LOOK_UP_SECONDS)
         except Empty:
             if wait:
                 continue
@@ -161,7 +160,7 @@ class _Range:
     def wait_until_filled(self) -> None:
         while True:
             with suppress(Empty):
-                self._filled.get(timeout=_LOOK_UP_SECONDS)
+                self._filled.get(timeout=LOOK_UP_SECONDS)
                 break
         if self.unfilled and self.error is not None:
             raise self.error

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from modelbook.adapters.file_bytes import filled
 from modelbook.adapters.file_errors import explained, store_error
 from modelbook.adapters.ranges import After, in_order
 from modelbook.adapters.store import CHUNK, Stored
@@ -78,9 +79,8 @@ class SourceFile:
 
     def _fill(self, at: int, view: memoryview) -> None:
         with explained(self.path, "read"):
-            while view and (count := os.preadv(self._file.fileno(), [view], at)):
-                at, view = at + count, view[count:]
-        if view:
+            whole = filled(self._file.fileno(), at, view)
+        if not whole:
             raise self._changed()
 
 

@@ -87,7 +87,7 @@ class Store(Protocol):
 
         Raises `IntegrityError` for other bytes or another size, and leaves nothing behind. What a kill, Ctrl-C or the
         store ended goes on, the next time, with what had arrived: it waits beside `target`, under a temporary name.
-        Not `synced`, it outlives a power cut only when the caller sees to that (`landing.sync_below`).
+        Not `synced`, it outlives a power cut only when the caller sees to that (`file_bytes.sync_below`).
         """
         ...
 

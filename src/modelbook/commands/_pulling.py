@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modelbook.adapters.blob_cache import open_cache
+from modelbook.adapters.file_bytes import sync, sync_below
 from modelbook.adapters.file_errors import explained
-from modelbook.adapters.landing import PART, is_part, may_go_on, sync, sync_below
+from modelbook.adapters.landing import PART, is_part, may_go_on
 from modelbook.adapters.model_folder import hash_files, list_folder
 from modelbook.adapters.parallel import move_all
 from modelbook.adapters.store import Progress, Store
