@@ -71,8 +71,8 @@ def _history(page: SweepPage, report: SweepReport) -> bytes:
     return drawn(plot, _LOW, width=LINE)
 
 
-def _data(points: Sequence[tuple[int, float]]) -> dict[str, list[float]]:
-    return {"x": [at for at, _ in points], "y": [value for _, value in points]}
+def _data(points: Sequence[tuple[float, float]]) -> dict[str, list[float]]:
+    return {"x": [x for x, _ in points], "y": [y for _, y in points]}
 
 
 def _importance(report: SweepReport) -> bytes:
@@ -142,15 +142,11 @@ def _contour(report: SweepReport, shown: Sequence[Drawn], right: Dimension, up: 
         plot += scale_fill_gradientn(colors=[TINT[f"level{each}"] for each in range(LEVELS)], limits=[0, LEVELS - 1])
     best, others = at[:1], at[1:]
     for points, tint, size in ((others, "label", 1.6), (best, "best", 4.2)):
-        plot += geom_point(aes("x", "y"), data=_places(points), color=TINT[tint], size=size, alpha=0.8)
+        plot += geom_point(aes("x", "y"), data=_data(points), color=TINT[tint], size=size, alpha=0.8)
     for axis, scale in ((right, scale_x_continuous), (up, scale_y_continuous)):
         ticks = _ticks(axis)
         plot += scale(breaks=[place for place, _ in ticks], labels=[text for _, text in ticks], expand=[0.03, 0])
     return drawn(plot, _TALL, y_grid=None)
-
-
-def _places(points: Sequence[tuple[float, float]]) -> dict[str, list[float]]:
-    return {"x": [x for x, _ in points], "y": [y for _, y in points]}
 
 
 def _surface(at: Sequence[tuple[float, float]], values: Sequence[float]) -> dict[str, list[float]] | None:

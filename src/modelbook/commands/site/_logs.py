@@ -12,7 +12,7 @@ from modelbook.core.documents import DocumentError
 from modelbook.core.findings import first_error
 from modelbook.core.moments import moment
 from modelbook.core.names import is_name, person_in
-from modelbook.core.site.site_pages import RunRow
+from modelbook.core.site.site_pages import RunRow, few
 from modelbook.core.site.site_sweeps import SweepPage
 from modelbook.core.site.site_version import RunTold, told_of_run
 from modelbook.core.storage import sweep_key
@@ -132,7 +132,7 @@ def _row(run: str, told: RunTold) -> RunRow | None:
     state = told.state
     if state is None:
         return None
-    metrics = ", ".join(f"{name} {point.value:.4g}" for name, point in list(state.metrics.items())[:3])
+    metrics = few((name, point.value) for name, point in state.metrics.items())
     seconds = (moment(state.last_event) - moment(state.started)).total_seconds()
     start = state.start
     return RunRow(run, start.experiment, state.status, state.started, seconds, person_in(start.user), None, metrics)

@@ -35,7 +35,7 @@ from modelbook.commands.site._making import (
 )
 from modelbook.commands.site._sweeps import make_sweeps
 from modelbook.commands.site._versions import Key, make_versions
-from modelbook.core.site.site_pages import ModelPage, Overview, RunRow
+from modelbook.core.site.site_pages import ModelPage, Overview, RunRow, few
 from modelbook.core.site.site_rows import VersionRow
 from modelbook.core.unseen import plain
 from modelbook.errors import Exit, ModelbookError
@@ -185,7 +185,7 @@ def _runs(rows: Mapping[Key, VersionRow], logs: Logs) -> tuple[RunRow, ...]:
             row.seconds,
             row.by,
             row.name,
-            _few(row),
+            few((name, value.value) for name, value in row.metrics.items()),
             logs.trials.get(row.run),
         )
         for row in rows.values()
@@ -195,7 +195,3 @@ def _runs(rows: Mapping[Key, VersionRow], logs: Logs) -> tuple[RunRow, ...]:
     with counted("other runs", 0) as progress:
         others = logs.others([row.run for row in rows.values()], progress)
     return tuple(sorted([*registered, *others], key=lambda one: one.started, reverse=True))
-
-
-def _few(row: VersionRow) -> str:
-    return ", ".join(f"{name} {value.value:.4g}" for name, value in list(row.metrics.items())[:3])

@@ -34,16 +34,16 @@ def upstream(
 
 def absent(registry: Registry, model: str, version: int) -> set[str]:
     """The models of ancestors whose cards are not in `registry`, as far as these are known."""
-    found, seen, waiting = set[str](), set[tuple[str, int]](), [(model, version)]
-    while waiting:
-        one = waiting.pop()
-        if one in seen:
-            continue
-        seen.add(one)
-        if registry.card_path(*one) in registry.files:
-            waiting += [(parent.model, parent.version) for parent in registry.card(*one).lineage.parents]
-        else:
-            found.add(one[0])
+    found = set[str]()
+
+    def parents(name: str) -> list[str]:
+        one, _, number = name.rpartition("@")
+        if registry.card_path(one, int(number)) not in registry.files:
+            found.add(one)
+            return []
+        return [_name(parent) for parent in registry.card(one, int(number)).lineage.parents]
+
+    nearest([f"{model}@{version}"], parents)
     return found
 
 

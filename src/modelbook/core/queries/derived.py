@@ -61,7 +61,7 @@ class Derived:
         """All that was made from any of the versions, however many steps lead to it, but none of themselves."""
         first = dict.fromkeys(names)
         starts = [child for name in first for child in self._children.get(name, ())]
-        found = nearest(starts, lambda name: self._children.get(name, ()), _ALL) if starts else []
+        found = nearest(starts, lambda name: self._children.get(name, ()))
         return [name for name in found if name not in first]
 
     def serving(self, names: Iterable[str]) -> Serving:
@@ -89,6 +89,3 @@ class Derived:
         those = self.after([name])
         facts = [(self.facts(one), self._children.get(one)) for one in [name, *those]]
         return Came(digest_of(repr(facts).encode()), self.serving(those))
-
-
-_ALL = 10**9

@@ -36,6 +36,11 @@ class Thing:
         for one in self.below:
             yield from one.all()
 
+    @property
+    def cut(self) -> bool:
+        """Whether there is more of it than is told."""
+        return any(one.kind == "more" for one in self.all())
+
     def as_json(self) -> dict[str, Any]:
         """The same as nested JSON objects, absent parts left out."""
         parts: dict[str, Any] = {"kind": self.kind, "name": self.name, "role": self.role, "says": list(self.says)}
@@ -43,11 +48,11 @@ class Thing:
         return {name: value for name, value in parts.items() if value}
 
 
-def nearest(first: Iterable[str], after: Callable[[str], Iterable[str]], most: int) -> list[str]:
-    """At most so many things that follow one another, those first that the fewest steps lead to."""
+def nearest(first: Iterable[str], after: Callable[[str], Iterable[str]], most: int | None = None) -> list[str]:
+    """The things that follow one another, at most so many: those first that the fewest steps lead to."""
     found: dict[str, None] = {}
     waiting = deque(first)
-    while waiting and len(found) < most:
+    while waiting and (most is None or len(found) < most):
         one = waiting.popleft()
         if one not in found:
             found[one] = None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelbook.core.queries.derived import Serving
-from modelbook.core.queries.lineage import Thing
+from modelbook.core.queries.lineage import REVOKED, Thing
 
 MOST = 30  # versions that a page shows to either side, the nearest ones
 WIDTH, HEIGHT = 172, 46  # pixels of a box
@@ -52,7 +52,7 @@ class Lineage:
     def cut(self) -> list[str]:
         """To which sides there is more than is shown: `--downstream` is that of what came of it."""
         sides = ((self.made_from, ""), (self.came, " --downstream"))
-        return [option for tree, option in sides if any(one.kind == "more" for one in tree.all())]
+        return [option for tree, option in sides if tree.cut]
 
     @property
     def drawing(self) -> Drawing | None:
@@ -149,4 +149,6 @@ def _note(one: Thing) -> str:
         return f"in {', '.join(one.stages)}"
     if one.kind == "missing":
         return one.says[0]
-    return "revoked" if "revoked" in one.says else one.kind if one.kind == "dataset" and not one.role else one.role
+    if REVOKED in one.says:
+        return REVOKED
+    return one.kind if one.kind == "dataset" and not one.role else one.role

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from modelbook.core.dataset import DatasetCard
@@ -78,6 +79,11 @@ class ModelPage:
         return [row for row in self.rows if row.state != "verified"]
 
 
+def few(metrics: Iterable[tuple[str, float]]) -> str:
+    """The first SHOWN metrics in a line, as the list of runs has them."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in islice(metrics, SHOWN))
+
+
 def series_of(rows: Iterable[VersionRow], gated: Iterable[str]) -> tuple[Series, ...]:
     """The metrics of a model: those that its gates read first, then those that most versions have, by name."""
     found: dict[str, list[tuple[int, Value]]] = {}
@@ -119,7 +125,7 @@ class DatasetVersion:
     @property
     def cut(self) -> bool:
         """Whether more leads on from it than is drawn."""
-        return self.lineage is not None and any(one.kind == "more" for one in self.lineage.all())
+        return self.lineage is not None and self.lineage.cut
 
     @property
     def trained(self) -> list[tuple[VersionRow, Trained]]:
