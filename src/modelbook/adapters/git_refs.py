@@ -44,10 +44,15 @@ def tree_of(repository: Repository, commit: str, folder: str) -> str | None:
 
 def branch_trees(repository: Repository, folder: str) -> dict[str, str]:
     """The tree of a folder on each branch that has it, by the branch: the local ones, then those of remotes."""
-    asked = ["for-each-ref", "--format=%(objectname) %(refname:short)", "refs/heads", "refs/remotes"]
-    branches = [line.split(" ", 1) for line in git(asked, repository.root).splitlines()]
-    trees = trees_of(repository, [commit for commit, _ in branches], folder)
-    return {name: tree for (_, name), tree in zip(branches, trees, strict=True) if tree}
+    branches = held_by(repository, "refs/heads", "refs/remotes", name="refname:short")
+    trees = trees_of(repository, list(branches.values()), folder)
+    return {name: tree for name, tree in zip(branches, trees, strict=True) if tree}
+
+
+def held_by(repository: Repository, *below: str, name: str = "refname") -> dict[str, str]:
+    """The object that each ref holds, of all refs or of those `below`; `name` says how git calls them."""
+    listed = git(["for-each-ref", f"--format=%(objectname) %({name})", *below], repository.root)
+    return {ref: oid for oid, _, ref in (line.partition(" ") for line in listed.split("\n") if line)}
 
 
 def trees_of(repository: Repository, revs: Sequence[str], folder: str) -> list[str | None]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from modelbook.adapters.git import Repository
 from modelbook.adapters.git_process import git, git_bytes, run_git, words_of
+from modelbook.adapters.git_refs import held_by
 from modelbook.adapters.github_place import is_sealed
 from modelbook.adapters.root_files import files_at
 from modelbook.core.pruning.reachability import RootFile
@@ -94,8 +95,7 @@ class RootSource:
         git's own list, since a configuration of the clone may hide refs from whoever fetches.
         """
         root = self.repository.root
-        listed = git(["for-each-ref", "--format=%(objectname) %(refname)"], root).split("\n")
-        found = {ref: oid for oid, _, ref in (line.partition(" ") for line in listed if line)}
+        found = held_by(self.repository)
         found["HEAD"] = git(["rev-parse", "HEAD"], root)
         for line in git(["worktree", "list", "--porcelain"], root).split("\n"):
             word, _, oid = line.partition(" ")
@@ -151,8 +151,7 @@ class RootSource:
         address = str(base) if "://" not in place.url and base.exists() else place.url
         asked = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", address, *wanted]
         git_bytes(asked, bare.root, env=_credentials(place.url))
-        listed = git(["for-each-ref", "--format=%(objectname) %(refname)", top], bare.root).split("\n")
-        have = {ref.removeprefix(f"{top}/"): oid for oid, _, ref in (line.partition(" ") for line in listed if line)}
+        have = {ref.removeprefix(f"{top}/"): oid for ref, oid in held_by(bare, top).items()}
         missing = {ref for ref in before if ref != "HEAD" and ref.removeprefix("refs/") not in have}
         if missing and (gone := missing & set(self._listed(place))):
             raise Refused(

@@ -27,7 +27,7 @@ TRIES = 4
 FIRST_PAUSE = 0.2  # seconds; four times as long each time
 _COPY_AT_ONCE = 5 * 1024**3  # bytes: S3 copies larger objects in parts alone, which not every server can
 _PART = 512 * 1024 * 1024
-AT_ONCE = 16  # requests: most of one is waiting
+_AT_ONCE = 16  # requests: most of one is waiting
 
 
 class Trash(Protocol):
@@ -141,6 +141,15 @@ class BucketTrash:
         """See `Trash.remove`. What fails is tried again."""
         with_retries(lambda: self._store.delete(keys))
 
+    def _each(self, act: Callable[[str], str | None], keys: Sequence[str]) -> dict[str, str]:
+        """Do something with each key, several at once; by key why it could not be, as `act` says."""
+
+        def task(key: str, _moved: Progress) -> str | None:
+            return act(key)
+
+        told = move_all([partial(task, key) for key in keys], workers=_AT_ONCE)
+        return {key: why for key, why in zip(keys, told, strict=True) if why}
+
 
 class CopyTrash(BucketTrash):
     """In a bucket without versions the server copies each object, and the copy is looked at before anything goes."""
@@ -150,15 +159,14 @@ class CopyTrash(BucketTrash):
     def put_aside(self, keys: Sequence[str]) -> dict[str, str]:
         """See `Trash.put_aside`. What the server cannot copy, as what lies in an archive class, stays and is told."""
 
-        def task(key: str, _progress: Progress) -> str | None:
+        def put(key: str) -> str | None:
             try:
                 self._copy(key, place(self._plan, key))
             except CannotCopy as error:
                 return error.message
             return None
 
-        told = move_all([partial(task, key) for key in keys], workers=AT_ONCE)
-        return {key: why for key, why in zip(keys, told, strict=True) if why}
+        return self._each(put, keys)
 
     def bring_back(self, key: str) -> bool:
         """See `Trash.bring_back`."""

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 
-from modelbook.adapters.parallel import move_all
 from modelbook.adapters.s3_errors import code_of, explained_s3
-from modelbook.adapters.store import Progress
-from modelbook.adapters.trash import AT_ONCE, BucketTrash
+from modelbook.adapters.trash import BucketTrash
 
 
 class _Version(NamedTuple):
@@ -55,7 +52,7 @@ class VersionTrash(BucketTrash):
         What was written since the plan ended stays too, and so does what was brought back: it is the latest.
         """
 
-        def task(key: str, _progress: Progress) -> str | None:
+        def delete(key: str) -> str | None:
             try:
                 for one in self._versions(key):
                     if one.modified <= ended and (one.marker or not one.latest):
@@ -64,8 +61,7 @@ class VersionTrash(BucketTrash):
                 return "locked by the bucket, or s3:DeleteObjectVersion is missing"
             return None
 
-        told = move_all([partial(task, key) for key in keys], workers=AT_ONCE)
-        return {key: why for key, why in zip(keys, told, strict=True) if why}
+        return self._each(delete, keys)
 
     def discard(self, keys: Sequence[str]) -> dict[str, str]:
         """See `Trash.discard`: there are none, and what is gone again by now is another plan's."""

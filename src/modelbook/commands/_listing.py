@@ -131,7 +131,7 @@ def _parquet(rows: Rows, columns: Sequence[str]) -> bytes:
         lines.write_text("".join(json.dumps({name: row.get(name) for name in columns}) + "\n" for row in rows))
         if rows:
             given = ", ".join(f"{_quoted(name)}: '{kind}'" for name, kind in types.items())
-            read = f"SELECT * FROM read_json($1, format = 'newline_delimited', columns = {{{given}}})"  # noqa: S608
+            read = f"SELECT * FROM read_json($1, format = 'newline_delimited', columns = {{{given}}})"  # noqa: S608 - columns of ours
         else:
             read = f"SELECT {', '.join(f'NULL::{kind} AS {_named(name)}' for name, kind in types.items())} LIMIT 0"
         with duckdb.connect() as database:
