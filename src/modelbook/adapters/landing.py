@@ -26,6 +26,7 @@ from modelbook.core.digests import hex_of, prefixed
 from modelbook.errors import IntegrityError, Interrupted, StoreError
 
 PART = ".modelbook-*.part"  # the names, as a pattern, of files that wait here to be whole
+_WORTH_BEGINNING = 1024 * 1024  # bytes of one file
 _WRITTEN_OUT = 64 * 1024 * 1024  # bytes
 _BLOCK = 4096  # bytes: no file system's is larger than what a range ends with
 Opener = Callable[[], AbstractContextManager[Fill]]
@@ -58,6 +59,8 @@ def land(
                 landing.completed(opened)
             if synced:
                 os.fsync(out)
+            elif size >= _WORTH_BEGINNING:
+                begin_writing_out(out)  # while others are fetched
             temporary.replace(target)
             if synced:
                 sync(target.parent)
