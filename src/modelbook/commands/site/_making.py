@@ -28,6 +28,7 @@ from modelbook.core.site.site_pages import (
     ModelPage,
     Overview,
     Promotions,
+    by_model,
     search_entries,
     series_of,
 )
@@ -219,7 +220,7 @@ def make_overview(overview: Overview) -> Files:
         files[f"{name}.html"] = write(f"{name}.html", f"{name}.html", **shared)
     for dataset in overview.datasets:
         path = f"datasets/{dataset.name}.html"
-        files[path] = write("dataset.html", path, dataset=dataset, most=MOST, **shared)
+        files[path] = write("dataset.html", path, dataset=dataset, by_model=by_model, most=MOST, **shared)
     files["search.js"] = as_script("modelbook.find", search_entries(overview))
     return files
 
