@@ -5,6 +5,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -127,6 +128,13 @@ def test_what_is_built_change_by_change_is_what_is_built_at_once(copy: Built, tm
         assert copy.told("--output", out, "--no-store")["changed"] > 0
     copy.build("--output", str(tmp_path / "at once"), "--no-store")
     assert digests(copy.site) == digests(tmp_path / "at once")
+
+
+def test_another_name_of_the_repository_stands_on_every_page(copy: Built, tmp_path: Path) -> None:
+    copy.build("--output", str(copy.site), "--no-store")
+    moved = replace(copy, root=copy.root.rename(tmp_path / "another-name"))
+    moved.build("--output", str(copy.site), "--no-store")
+    assert [page for page in moved.pages if "another-name" not in moved.text(page)] == []
 
 
 def test_what_is_gone_goes_from_the_site_and_what_is_not_ours_stays(copy: Built) -> None:

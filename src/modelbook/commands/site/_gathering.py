@@ -129,6 +129,7 @@ def gather(asked: Asked, blobs: LazyBlobs, forge: str) -> Source:
     registry = Registry(files, workspace.folder, keyless=workspace.registry.keyless)
     _ = registry.policy, registry.trust  # nothing is verified without them
     rules = [(path, oids.get(path)) for path in _RULES]
+    title = github.name if github else workspace.repository.root.resolve().name
     return Source(
         registry,
         files,
@@ -137,10 +138,10 @@ def gather(asked: Asked, blobs: LazyBlobs, forge: str) -> Source:
         tuple(findings),
         _past(asked.history.result(), blobs, asked.times.result()),
         github,
-        github.name if github else workspace.repository.root.resolve().name,
+        title,
         workspace.commit,
         workspace.repository.about(workspace.commit).time,
-        digest_of(repr((stamp(), rules, github, registry.prefix)).encode()),
+        digest_of(repr((stamp(), rules, title, github, registry.prefix)).encode()),
     )
 
 
