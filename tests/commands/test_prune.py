@@ -56,7 +56,7 @@ def test_it_is_deleted_restored_and_purged(shop: Shop, shop_desk: Desk) -> None:
     assert "applied already" in shop_desk.ok("prune", "apply", "plan.json", "--yes")
     name = read_plan(Path("plan.json").read_bytes(), "plan.json").id
     assert plan["digest"][7:19] == name
-    assert f"{len(LOST)} objects are where they were" in shop_desk.ok("prune", "restore", name)
+    assert f"{len(LOST)} objects back where they were" in shop_desk.ok("prune", "restore", name)
     assert shop.present() == before
     for one in shop.store.list("trash/ended/"):
         shop.touch(one.key, 15)
@@ -216,8 +216,8 @@ def test_doctor_compares_store_and_registry_both_ways_and_repairs_what_it_can(sh
     shop.commit()
     told = shop_desk.ok("doctor", "store")
     assert "every file that a card names is there" in told
-    assert "1 runs whose process died: died" in told
-    assert "1 objects are no store's" in told
+    assert "1 run whose process died: died" in told
+    assert "1 object of no store" in told
     # Somebody deleted a named file by hand, and a plan had put it aside before.
     shop_desk.ok("prune", "plan", "-o", "plan.json")
     shop_desk.ok("prune", "apply", "plan.json", "--yes")
@@ -228,10 +228,10 @@ def test_doctor_compares_store_and_registry_both_ways_and_repairs_what_it_can(sh
     (shop.data / key).rename(place)
     found = shop_desk.json("doctor", "store")
     assert not found["healthy"]
-    assert any(f"1 files that are named are not there: {key} (digits@1)" in one["message"] for one in found["checks"])
+    assert any(f"1 file named and not there: {key} (digits@1)" in one["message"] for one in found["checks"])
     found = shop_desk.json("doctor", "store", "--repair")
     assert found["healthy"]
-    assert any("1 files that a card names were brought back" in one["message"] for one in found["checks"])
+    assert any("1 file of a card brought back" in one["message"] for one in found["checks"])
     assert (shop.data / key).exists()
     shop_desk.ok("doctor", "store")
     # A manifest was put aside by a plan of long ago.
@@ -240,6 +240,6 @@ def test_doctor_compares_store_and_registry_both_ways_and_repairs_what_it_can(sh
     place.parent.mkdir(parents=True)
     (shop.data / manifest).rename(place)
     code, text = shop_desk.run("doctor", "store")
-    assert (code, "1 manifests of dataset versions are not there" in " ".join(text.split())) == (1, True)
+    assert (code, "1 manifest of dataset versions not there" in " ".join(text.split())) == (1, True)
     assert shop_desk.json("doctor", "store", "--repair")["healthy"]
     assert (shop.data / manifest).exists()

@@ -44,7 +44,7 @@ def test_what_is_being_deleted_is_not_registered(bench: Workbench) -> None:
     # A file that went all the same is missed.
     bench.weights(run).unlink()
     done = bench.run("register", "toy", "--run", run)
-    assert (done.code, "1 files were deleted meanwhile" in done.err) == (1, True), done.text
+    assert (done.code, "deleted meanwhile: 1 file, " in done.err) == (1, True), done.text
 
 
 def test_without_rules_nothing_is_deleted_and_it_says_what_to_write(bench: Workbench) -> None:

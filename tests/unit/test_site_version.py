@@ -2,7 +2,13 @@
 
 import json
 
-from modelbook.core.site.site_rows import Value, row_of
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelbook.core.evaluation import Metric
+from modelbook.core.measuring.estimates import proportion
+from modelbook.core.site.site_rows import Value, interval_of, row_of
 from modelbook.core.site.site_version import Around, RunTold, as_script, comparable, version_page
 from modelbook.core.site.watched import WatchedFiles
 from modelbook.core.verifying.verification import verify_version
@@ -54,6 +60,14 @@ def test_an_interval_is_the_suites_or_follows_from_the_standard_error() -> None:
     assert row.metrics["b"].low is not None
     assert abs(row.metrics["b"].low - 5.04) < 0.001
     assert row.metrics["c"] == Value(value=7.0)
+
+
+@given(n=st.integers(2, 5000), part=st.floats(0, 1), told=st.booleans())
+def test_the_interval_of_a_share_is_that_of_a_suite(n: int, part: float, told: bool) -> None:
+    written = proportion(round(part * n), n)
+    noise = {"stderr": written["stderr"]} if told else {}
+    found = interval_of("accuracy", Metric(value=written["value"], n=n, **noise))
+    assert found == pytest.approx((written["interval"]["low"], written["interval"]["high"]), abs=1e-6)
 
 
 def test_what_is_compared_has_every_kind_of_fact() -> None:

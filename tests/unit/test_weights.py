@@ -158,7 +158,7 @@ def test_one_changed_byte_never_passes_where_the_library_refuses(at: int, value:
             ),
             "tensor 'b': 2 bytes before it belong to no tensor",
         ),
-        (file_of(ONE, b"\0" * 9), "1 bytes after the last tensor"),
+        (file_of(ONE, b"\0" * 9), "1 byte after the last tensor"),
         (file_of(ONE, b"\0" * 7), "it is cut short"),
     ],
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from modelbook.adapters.git import Repository
 from modelbook.adapters.git_process import git, git_bytes, run_git, words_of
+from modelbook.core.listed import many
 from modelbook.errors import ForgeError
 
 _REMOTE = "origin"
@@ -41,7 +42,7 @@ class FilesOnDemand:
             done = run_git(_FETCH, self._root, stdin="\n".join(sorted(missing)).encode() + b"\n")
             if done.returncode:
                 raise ForgeError(
-                    f"{len(missing):,} files could not be fetched: {words_of(done)}", where=str(self._root)
+                    f"{many(len(missing), 'file')} could not be fetched: {words_of(done)}", where=str(self._root)
                 )
         self._here |= wanted
 

@@ -14,6 +14,7 @@ from modelbook.adapters.prune_journal import plans, under_way
 from modelbook.adapters.reach_reader import manifest_files
 from modelbook.adapters.store import Progress, Store
 from modelbook.core.dataset import Manifest
+from modelbook.core.listed import many
 from modelbook.core.storage import artifact_key, blob_key, examples_key
 from modelbook.errors import Refused
 
@@ -67,7 +68,7 @@ def _check_intents(store: Store, prefix: str) -> bool:
 def _check_there(found: Mapping[str, bool], store: Store) -> None:
     if gone := [key for key, there in found.items() if not there]:
         raise Refused(
-            f"{len(gone)} files were deleted meanwhile, {gone[0]} first",
+            f"deleted meanwhile: {many(len(gone), 'file')}, {gone[0]} first",
             where=store.uri,
             remedy="Bring them back (`modelbook prune restore PLAN`; trash/plans/ names the plans), and run it again.",
         )

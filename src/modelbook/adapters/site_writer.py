@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from modelbook.core.digests import digest_of
+from modelbook.core.listed import many
 from modelbook.core.moments import spoken
 from modelbook.core.names import person_in
 from modelbook.core.sweeps.sweep_report import value_text
@@ -52,6 +53,7 @@ def _templates() -> "Environment":
         auto_reload=False,
     )
     environment.filters |= {
+        "many": many,
         "number": number,
         "size": size,
         "span": _span,

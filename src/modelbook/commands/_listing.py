@@ -15,6 +15,7 @@ import click
 from modelbook.adapters.extras import extra
 from modelbook.adapters.whole_file import write_whole
 from modelbook.commands._console import print_json, say, table_lines
+from modelbook.core.listed import many
 from modelbook.core.unseen import plain
 from modelbook.errors import BadInput
 
@@ -65,7 +66,7 @@ def print_rows(rows: Rows, columns: Sequence[str], form: str, output: Path | Non
         write_whole(output, data)
     except OSError as error:
         raise BadInput(f"it cannot be written: {error.strerror}", where=str(output)) from None
-    say(f"{len(rows):,} rows in {output}", as_json=True)
+    say(f"{many(len(rows), 'row')} in {output}", as_json=True)
 
 
 def _table(rows: Rows, columns: Sequence[str], empty: str) -> None:
@@ -76,7 +77,7 @@ def _table(rows: Rows, columns: Sequence[str], empty: str) -> None:
     else:
         sys.stdout.write("".join(f"{line}\n" for line in lines))
     if len(rows) > 1:
-        say(f"{len(rows):,} rows", as_json=True)
+        say(f"{many(len(rows), 'row')}", as_json=True)
 
 
 def _lines(rows: Rows, columns: Sequence[str], room: int, empty: str) -> list[str]:

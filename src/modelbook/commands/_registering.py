@@ -21,6 +21,7 @@ from modelbook.core.digests import digest_of
 from modelbook.core.documents import dump, load
 from modelbook.core.findings import Finding
 from modelbook.core.layout import version_folder
+from modelbook.core.listed import many
 from modelbook.core.pages.card_markdown import registration_body
 from modelbook.core.records import StoredFile
 from modelbook.core.run_record import RunRecord
@@ -62,7 +63,7 @@ def register_run(
     size = sum(file.size for file in record.artifacts)
     tell(
         f"{model}@{number}",
-        f"{len(record.artifacts)} files, {size:,} bytes, signed",
+        f"{many(len(record.artifacts), 'file')}, {many(size, 'byte')}, signed",
         proposal,
         as_json=as_json,
     )
@@ -189,7 +190,7 @@ def read_finished(store: Store, run_id: str, digest: str | None) -> RunRecord:
 def _check_artifacts(store: Store, record: RunRecord) -> None:
     """Read every artifact of the run from end to end. Raises Refused with all that is wrong."""
     total = sum(file.size for file in record.artifacts)
-    with progress(f"checking {len(record.artifacts)} files", total) as moved:
+    with progress(f"checking {many(len(record.artifacts), 'file')}", total) as moved:
 
         def task(file: StoredFile) -> Callable[[Progress], list[Finding]]:
             return lambda report: check_artifact(store, artifact_key(record.id, file.path), file, progress=report)

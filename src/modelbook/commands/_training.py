@@ -16,6 +16,7 @@ from modelbook.commands._workspace import Workspace, this_job
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import repeated
 from modelbook.core.layout import dataset_folder
+from modelbook.core.listed import many
 from modelbook.core.registry import Registry
 from modelbook.core.run_record import DatasetUse, Trial
 from modelbook.core.storage import run_key
@@ -131,7 +132,7 @@ def report_run(workspace: Workspace, result: LaunchResult, *, as_json: bool) -> 
         say(f"run {result.run_id} had completed before: nothing was trained", as_json=as_json)
     elif not as_json:
         files, size = len(result.record.artifacts), sum(file.size for file in result.record.artifacts)
-        say(f"run {result.run_id} completed: {files} files, {size:,} bytes in {workspace.store.uri}")
+        say(f"run {result.run_id} completed: {many(files, 'file')}, {many(size, 'byte')} in {workspace.store.uri}")
     if not as_json:
         say(f"  next: modelbook register MODEL --run {result.run_id}")
     return Exit.YES

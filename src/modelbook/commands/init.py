@@ -19,6 +19,7 @@ from modelbook.commands._workspace import default_key, json_option
 from modelbook.core.doctor.code_owners import PLACES, is_owner
 from modelbook.core.documents import dump
 from modelbook.core.layout import TRUST, trust_signature_path
+from modelbook.core.listed import many
 from modelbook.core.patterns import STORE_PATTERN, in_words
 from modelbook.core.signing.statements import trust_statement
 from modelbook.core.trust import Root, Rule, Signer, Statement, Trust
@@ -160,7 +161,7 @@ def command(
 
 def _tell(root: Path, pin: Pin, written: Sequence[str], kept: Sequence[str]) -> None:
     count = sum(path.startswith(".github/") for path in written)
-    say(f"Workflows of {pin.repository} at {pin.commit[:12]}: {count} files written.")
+    say(f"Workflows of {pin.repository} at {pin.commit[:12]}: {many(count, 'file')} written.")
     for path in kept:
         say(f"{path} differs from what is written here: no more than its pins were moved.")
     if not any((root / place).exists() for place in PLACES):

@@ -10,6 +10,7 @@ from modelbook.commands._console import print_json, say
 from modelbook.commands._pulling import pull_version, refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
 from modelbook.core.layout import model_folder, pointer_path
+from modelbook.core.listed import many
 from modelbook.core.names import parse_reference
 from modelbook.core.revocation import in_use
 from modelbook.core.verifying.verification import verify_stage
@@ -53,4 +54,4 @@ def command(reference: str, target: Path | None, rev: str, registry_folder: str 
         print_json({"version": name, "path": str(folder), "files": [file.model_dump() for file in card.artifacts]})
         return
     size = sum(file.size for file in card.artifacts)
-    say(f"{name}: {len(card.artifacts)} files, {size:,} bytes, all as signed, in {folder}")
+    say(f"{name}: {many(len(card.artifacts), 'file')}, {many(size, 'byte')}, all as signed, in {folder}")

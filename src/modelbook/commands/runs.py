@@ -29,6 +29,7 @@ from modelbook.commands._listing import print_rows
 from modelbook.commands._run_finding import all_runs, all_states
 from modelbook.commands._workspace import json_option, open_workspace, registry_option
 from modelbook.core.layout import POLICY
+from modelbook.core.listed import many
 from modelbook.core.names import person_in
 from modelbook.core.queries.fields import RUN_FIELDS
 from modelbook.core.queries.selecting import in_order
@@ -175,7 +176,7 @@ def files(run_id: str, target: Path | None, registry_folder: str | None, as_json
     rows = [{"path": path, "size": file.size, "digest": file.digest} for path, file, _ in kept]
     print_table(rows, as_json=as_json, empty="The run has kept no files.")
     if target:
-        say(f"{len(rows)} files, all as logged, in {target}", as_json=as_json)
+        say(f"{many(len(rows), 'file')}, all as logged, in {target}", as_json=as_json)
 
 
 def _events(store: Store, run_id: str) -> list[Event]:

@@ -1,6 +1,11 @@
-"""Many names in one line of text."""
+"""Many things in one line of text."""
 
 from collections.abc import Sequence
+
+
+def many(count: int, one: str) -> str:
+    """How many of something there are, of which `one` is the word for one: `1 file`, `2,000 files`."""
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
 def listed(names: Sequence[str], most: int) -> str:

@@ -27,6 +27,7 @@ from modelbook.commands._workspace import (
 from modelbook.core.dataset import DatasetCard
 from modelbook.core.documents import dump
 from modelbook.core.layout import dataset_folder
+from modelbook.core.listed import many
 from modelbook.core.names import check_name
 from modelbook.core.pages.card_markdown import dataset_body
 from modelbook.core.signing.statements import dataset_statement
@@ -122,7 +123,13 @@ def command(
 
     version, proposal = submit_numbered(attempt)
     check_dataset_kept(workspace.store, added.manifest)
-    tell(f"{name}@{version}", f"{added.files} files, {added.size:,} bytes", proposal, as_json=as_json, key="dataset")
+    tell(
+        f"{name}@{version}",
+        f"{many(added.files, 'file')}, {many(added.size, 'byte')}",
+        proposal,
+        as_json=as_json,
+        key="dataset",
+    )
 
 
 def _cache(workspace: Workspace, path: Path, read_all: bool) -> AbstractContextManager[HashCache | None]:

@@ -10,6 +10,7 @@ from modelbook.commands._dataset_files import resolve_dataset
 from modelbook.commands._dataset_pull import pull_dataset
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import json_option, open_workspace, registry_option, rev_option
+from modelbook.core.listed import many
 
 
 @click.command(name="pull", short_help="Write a verified copy of a version's files.")
@@ -36,4 +37,4 @@ def command(reference: str, target: Path | None, rev: str, registry_folder: str 
         print_json({"dataset": f"{name}@{version}", "path": str(folder)} | asdict(pulled))
         return
     how = f"{pulled.fetched} of them fetched, {pulled.bytes:,} bytes" if pulled.fetched else "nothing had to be fetched"
-    say(f"{name}@{version}: {pulled.files} files in {folder}, every byte as signed; {how}")
+    say(f"{name}@{version}: {many(pulled.files, 'file')} in {folder}, every byte as signed; {how}")

@@ -11,6 +11,7 @@ from modelbook.commands._pulling import pull_version
 from modelbook.commands._workspace import json_option, registry_option, rev_option
 from modelbook.core.exchange.huggingface_card import README, model_readme
 from modelbook.core.layout import version_folder
+from modelbook.core.listed import many
 
 OTHER_README = "MODEL_CARD.md"
 PROOFS = "registry"
@@ -47,7 +48,7 @@ def command(
     if as_json:
         print_json({"version": leaving.name, "path": str(folder), "readme": readme})
         return
-    say(f"{leaving.name}: {len(card.artifacts)} files, all as signed, in {folder}")
+    say(f"{leaving.name}: {many(len(card.artifacts), 'file')}, all as signed, in {folder}")
     if own:
         say(f"  the model has a README.md of its own, so ours is {OTHER_README}")
     if not license_:

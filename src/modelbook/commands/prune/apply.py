@@ -11,6 +11,7 @@ from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import counted, print_json, say
 from modelbook.commands._pruning import Pruning, open_pruning
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option
+from modelbook.core.listed import many
 from modelbook.core.pruning.prune_plan import LARGEST_PLAN, Planner, PrunePlan, check_binding, planned, read_plan
 from modelbook.core.pruning.prune_words import amount
 from modelbook.errors import BadInput, Refused
@@ -93,7 +94,7 @@ def _apply(pruning: Pruning, plan: PrunePlan, *, yes: bool, as_json: bool) -> di
         found = carry_out(
             store, plan, lambda: _objects(pruning, plan), pruning.current_reach, pruning.keep, pruning.now, moved
         )
-    say(f"plan {plan.id}: {found.objects:,} objects {found.how}", as_json=as_json)
+    say(f"plan {plan.id}: {many(found.objects, 'object')} {found.how}", as_json=as_json)
     for key, why in list(found.skipped.items())[:20]:
         say(f"  left: {key}: {why}", as_json=as_json)
     say(f"  back again: modelbook prune restore {plan.id}   (for {pruning.keep.restore})", as_json=as_json)

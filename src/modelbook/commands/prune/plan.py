@@ -12,6 +12,7 @@ from modelbook.commands._proposing import proposal_fields
 from modelbook.commands._pruning import Pruning, open_pruning
 from modelbook.commands._workspace import forge_option, json_option, open_workspace, registry_option
 from modelbook.core.layout import PRUNE
+from modelbook.core.listed import many
 from modelbook.core.pruning.prune_plan import Planner, PrunePlan, by_kind, read_plan, write_plan
 from modelbook.core.pruning.prune_words import amount, plan_markdown, sized
 from modelbook.errors import BadInput
@@ -53,8 +54,8 @@ def command(
     plan = make_plan(pruning)
     for name, begun in under_way(pruning.store):
         say(
-            f"warning: the plan {name} of {begun.objects:,} objects was begun and is not over: apply it again, or "
-            f"`modelbook prune restore {name}`",
+            f"warning: the plan {name} of {many(begun.objects, 'object')} was begun and is not over: apply it again, "
+            f"or `modelbook prune restore {name}`",
             as_json=True,
         )
     if output:

@@ -6,6 +6,7 @@ from modelbook.adapters.pruning import restore
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_json, say
 from modelbook.commands._workspace import json_option, open_workspace, registry_option
+from modelbook.core.listed import many
 from modelbook.errors import Exit
 
 
@@ -26,7 +27,7 @@ def command(plan: str, registry_folder: str | None, as_json: bool) -> int:
     set_outputs({"objects": str(count)})
     if as_json:
         print_json({"plan": plan, "restored": count, "lost": lost})
-    say(f"plan {plan}: {count:,} objects are where they were", as_json=as_json)
+    say(f"plan {plan}: {many(count, 'object')} back where they were", as_json=as_json)
     for key in lost[:20]:
         say(f"  gone for good: {key}", as_json=as_json)
     return Exit.NO if lost else Exit.YES

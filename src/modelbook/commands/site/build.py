@@ -37,6 +37,7 @@ from modelbook.commands.site._making import (
 from modelbook.commands.site._sweeps import make_sweeps
 from modelbook.commands.site._versions import Key, make_versions
 from modelbook.core.layout import POLICY
+from modelbook.core.listed import many
 from modelbook.core.site.site_pages import ModelPage, Overview, RunRow, few
 from modelbook.core.site.site_rows import VersionRow
 from modelbook.core.unseen import plain
@@ -140,7 +141,7 @@ def _report(output: Path, overview: Overview, changed: int, detail: str | None, 
     if overview.store:
         say(f"without curves and checkpoints: {overview.store}")
     what = "nothing changed" if not changed else f"{changed:,} file{'s' if changed > 1 else ''} written"
-    say(f"{overview.versions:,} versions of {len(overview.models):,} models: {what}. Open {page}")
+    say(f"{many(overview.versions, 'version')} of {many(len(overview.models), 'model')}: {what}. Open {page}")
 
 
 def _logs(workspace: Workspace, *, no_store: bool) -> Logs:

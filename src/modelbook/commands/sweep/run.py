@@ -10,6 +10,7 @@ from modelbook.commands._sweep_pool import Pool
 from modelbook.commands._sweeping import Sweeping, open_sweep
 from modelbook.commands._workspace import forge_option, json_option, registry_option, signer_option
 from modelbook.commands.sweep.report import make_report, register_the_best, show
+from modelbook.core.listed import many
 from modelbook.core.names import check_name
 from modelbook.core.sweeps.search_space import varied
 from modelbook.core.sweeps.sweep_markdown import shown
@@ -68,7 +69,7 @@ def command(
 def _size(sweeping: Sweeping) -> str:
     left, ended = trials_to_come(sweeping.sweep, sweeping.trials), sum(one.ended for one in sweeping.trials)
     to_come = "" if left is None else f", at most {left} to come"
-    return f"{ended} trials ended{to_come}"
+    return f"{many(ended, 'trial')} ended{to_come}"
 
 
 def _train_all(sweeping: Sweeping, pool: Pool, as_json: bool) -> tuple[Sweeping, Round]:

@@ -78,7 +78,7 @@ def estimate_of(name: str, metric: Metric) -> Estimate | str:
         return f"{name} has a standard error of {stderr}"
     if stderr:
         return Estimate(value, n, stderr, value)
-    if stderr is None and not _is_share(value, n):
+    if stderr is None and not is_share(value, n):
         told = f"{value:.6g} is no share of {n} examples"
         return f'{name} has no standard error, and {told}: let the suite write "stderr" beside its value'
     if stderr == 0 and value not in {0, 1}:
@@ -87,7 +87,7 @@ def estimate_of(name: str, metric: Metric) -> Estimate | str:
     return Estimate(value, n, math.sqrt(middle * (1 - middle) / (n + 2)), middle)
 
 
-def _is_share(value: float, n: int) -> bool:
+def is_share(value: float, n: int) -> bool:
     """Whether `value`, to the digits that it was written with, is a whole number of `n` examples."""
     exponent = Decimal(repr(value)).as_tuple().exponent
     rounding = max(_ROUNDING, 0.5 * 10.0**exponent if isinstance(exponent, int) else 0)

@@ -2,6 +2,7 @@
 
 from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard
+from modelbook.core.listed import many
 from modelbook.core.pages.github_page import GitHubPage
 from modelbook.core.pages.markdown import inert
 
@@ -12,13 +13,15 @@ def registration_body(card: ModelCard) -> str:
     """What the pull request that registers a version says."""
     run, size = card.run, sum(file.size for file in card.artifacts)
     lines = [f"Run {cell(run.id)}, experiment {cell(run.experiment)}, by {cell(run.user)}."]
-    lines.append(f"Commit {card.lineage.code.commit or 'unknown'}, {len(card.artifacts)} files, {size:,} bytes.")
+    lines.append(
+        f"Commit {card.lineage.code.commit or 'unknown'}, {many(len(card.artifacts), 'file')}, {many(size, 'byte')}."
+    )
     return "\n".join(lines + (["", cell(card.description)] if card.description else []))
 
 
 def dataset_body(card: DatasetCard) -> str:
     """What the pull request that adds a dataset version says."""
-    return f"{card.files} files, {card.size:,} bytes. {cell(card.description or '')}".strip()
+    return f"{many(card.files, 'file')}, {many(card.size, 'byte')}. {cell(card.description or '')}".strip()
 
 
 def origin_rows(card: ModelCard, page: GitHubPage | None) -> list[list[str]]:

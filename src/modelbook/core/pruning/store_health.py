@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from modelbook.core.digests import prefixed
 from modelbook.core.doctor.health import Check
-from modelbook.core.listed import listed
+from modelbook.core.listed import listed, many
 from modelbook.core.pruning.prune_words import sized
 from modelbook.core.pruning.reachability import Reach
 from modelbook.core.pruning.retention import DIED, Verdict
@@ -67,30 +67,28 @@ class Comparison:
     def _there(self, repaired: int) -> Iterator[Check]:
         gone = self.gone()
         if repaired:
-            yield Check(
-                "store", "restored", "ok", f"{repaired} files that a card names were brought back from the trash"
-            )
+            yield Check("store", "restored", "ok", f"{many(repaired, 'file')} of a card brought back from the trash")
         if gone:
-            message = f"{len(gone)} files that are named are not there: {_listed(gone)}"
+            message = f"{many(len(gone), 'file')} named and not there: {_listed(gone)}"
             yield Check("store", "complete", "problem", message, "modelbook doctor store --repair, or a backup")
         else:
             yield Check("store", "complete", "ok", "every file that a card names is there")
         if self.wrong:
-            message = f"{len(self.wrong)} files have another size than their card says: {_listed(self.wrong)}"
+            message = f"{many(len(self.wrong), 'file')} of another size than the card says: {_listed(self.wrong)}"
             yield Check("store", "sizes", "problem", message, "Find out who else writes to the bucket")
 
     def _left(self, under_way: Mapping[str, int]) -> Iterator[Check]:
         for name, count in under_way.items():
-            message = f"the plan {name} of {count} objects was begun and is not over"
+            message = f"the plan {name} of {many(count, 'object')} was begun and is not over"
             yield Check("store", "plans", "warning", message, f"Apply it again, or: modelbook prune restore {name}")
         for kind, (count, size) in sorted(self.goes.items()):
-            message = f"{kind}: {count:,} objects, {sized(size)}, that nothing names and no rule keeps"
+            message = f"{kind}: {many(count, 'object')}, {sized(size)}, that nothing names and no rule keeps"
             yield Check("store", "orphans", "warning", message, "modelbook prune plan")
         if self.dead:
-            message = f"{len(self.dead)} runs whose process died: {', '.join(sorted(self.dead)[:_SHOWN])}"
+            message = f"{many(len(self.dead), 'run')} whose process died: {', '.join(sorted(self.dead)[:_SHOWN])}"
             yield Check("store", "runs", "warning", message, "modelbook train --resume ID, or modelbook prune plan")
         if self.foreign:
-            message = f"{self.foreign:,} objects are no store's: Modelbook never touches them"
+            message = f"{many(self.foreign, 'object')} of no store: Modelbook never touches them"
             yield Check("store", "foreign", "ok", message)
 
 
@@ -98,7 +96,7 @@ def without_manifests(lost: Iterable[str]) -> Check:
     """What is to be said where manifests are gone, by key: nothing else can be, since all data would seem nobody's."""
     keys = sorted(lost)
     shown = listed(keys, _SHOWN)
-    message = f"{len(keys)} manifests of dataset versions are not there, so nobody knows what they list: {shown}"
+    message = f"{many(len(keys), 'manifest')} of dataset versions not there, so nobody knows what they list: {shown}"
     return Check("store", "manifests", "problem", message, "modelbook doctor store --repair, or a backup")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator
 from modelbook.core import layout
 from modelbook.core.card import ModelCard, ParentModel
 from modelbook.core.documents import DocumentError
+from modelbook.core.listed import many
 from modelbook.core.names import person_in
 from modelbook.core.queries.lineage import DEEPEST, REVOKED, SEEN, Thing, more, nearest
 from modelbook.core.registry import Registry
@@ -151,7 +152,7 @@ def _data(registry: Registry, use: DatasetUse) -> Thing:
 def dataset(registry: Registry, name: str, version: int, role: str = "") -> Thing:
     """A dataset version, and what it was made from."""
     card = registry.dataset_card(name, version)
-    says: tuple[str, ...] = (f"{card.files:,} files, {card.size:,} bytes", f"of {card.created}")
+    says: tuple[str, ...] = (f"{many(card.files, 'file')}, {many(card.size, 'byte')}", f"of {card.created}")
     says += (f"source: {card.source}",) if card.source else ()
     says += (f"DVC: {card.dvc.path}, md5 {card.dvc.md5}",) if card.dvc else ()
     return Thing("dataset", f"{name}@{version}", role, says)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from modelbook.core.findings import Finding
+from modelbook.core.listed import many
 from modelbook.errors import BadInput
 
 HEADER_LIMIT = 100_000_000  # bytes; the library's own limit
@@ -175,7 +176,7 @@ def _layout_problems(tensors: list[TensorInfo], data_start: int, file_size: int)
     if expected > file_size:
         problems.append(f"tensor {before!r}: its bytes end at {expected}, the file at {file_size}: it is cut short")
     elif expected < file_size:
-        problems.append(f"{file_size - expected} bytes after the last tensor belong to no tensor")
+        problems.append(f"{many(file_size - expected, 'byte')} after the last tensor belong to no tensor")
     return problems
 
 

@@ -1,5 +1,6 @@
 """What the site's lists and plots say of a version: a few facts, small enough to be kept from one build to the next."""
 
+import math
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -7,7 +8,7 @@ from modelbook.core.card import ModelCard
 from modelbook.core.evaluation import CONFIDENCE, Evaluation, Metric
 from modelbook.core.findings import blocks, first_error
 from modelbook.core.judging.numbers import numbers_of
-from modelbook.core.judging.significance import Estimate, estimate_of
+from modelbook.core.judging.significance import Estimate, estimate_of, is_share
 from modelbook.core.moments import moment
 from modelbook.core.names import person_in
 from modelbook.core.records import Frozen
@@ -101,13 +102,29 @@ def duration(card: ModelCard) -> float:
 
 
 def interval_of(name: str, metric: Metric) -> tuple[float, float] | None:
-    """Where the true value lies, 19 times of 20: as the suite wrote it, or by the standard error; None if unknown."""
+    """Where the true value lies, 19 times of 20: as the suite wrote it, or by the standard error; None if unknown.
+
+    Of a share of n examples it is Wilson's interval (Journal of the American Statistical Association 22, 1927), as
+    suites write it: no share lies above 1.
+    """
     if metric.interval and metric.interval.confidence == CONFIDENCE:
         return metric.interval.low, metric.interval.high
     found = estimate_of(name, metric)
     if not isinstance(found, Estimate):
         return None
+    if _is_of_hits(found.value, found.n, metric.stderr):
+        spread = _NORMAL**2 / found.n
+        middle = (found.value + spread / 2) / (1 + spread)
+        reach = math.sqrt(spread * (found.value * (1 - found.value) + spread / 4)) / (1 + spread)
+        return max(0.0, middle - reach), min(1.0, middle + reach)
     return found.middle - _NORMAL * found.stderr, found.middle + _NORMAL * found.stderr
+
+
+def _is_of_hits(value: float, n: int, stderr: float | None) -> bool:
+    """Whether it is how many of `n` were right, and its standard error, if it has one, is that of such a share."""
+    if not is_share(value, n):
+        return False
+    return stderr is None or math.isclose(stderr**2 * n, value * (1 - value), rel_tol=2 / n, abs_tol=1e-9)
 
 
 def _numbers(evaluations: Mapping[str, Evaluation]) -> list[tuple[str, float, Metric]]:

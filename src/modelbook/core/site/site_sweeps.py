@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelbook.core.listed import listed
+from modelbook.core.listed import listed, many
 from modelbook.core.records import Frozen
 from modelbook.core.sweeps.search_space import Dimension, distribution_of
 from modelbook.core.sweeps.standings import Standing, ranked
@@ -149,7 +149,9 @@ class SweepPage:
         found = []
         if budget.trials:
             found.append(
-                f"{len(report.searched):,} of {budget.trials:,} trials" if report else f"{budget.trials} trials"
+                f"{len(report.searched):,} of {many(budget.trials, 'trial')}"
+                if report
+                else many(budget.trials, "trial")
             )
         if budget.gpu_hours:
             spent = f"{report.hours:.2f} of " if report else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from modelbook.core.listed import listed
+from modelbook.core.listed import listed, many
 from modelbook.core.pages.markdown import inert
 from modelbook.core.sweeps.standings import Standing, ranked
 from modelbook.core.sweeps.sweep_charts import charts
@@ -54,7 +54,7 @@ def _trials(report: SweepReport) -> Iterator[str]:
     rows = [*order, *rest]
     if not rows:
         return
-    yield from (f"<details><summary>{len(rows)} trials, the best first</summary>", "")
+    yield from (f"<details><summary>{many(len(rows), 'trial')}, the best first</summary>", "")
     yield f"| trial | {' | '.join([inert(report.sweep.metric.name), 'status', *map(inert, names)])} |"
     yield f"| ---: | ---: | --- |{' ---: |' * len(names)}"
     for one in rows[:_SHOWN]:

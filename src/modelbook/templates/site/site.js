@@ -106,7 +106,8 @@
         row.hidden = !wanted.every((word) => texts[at].includes(word));
         shown += row.hidden ? 0 : 1;
       });
-      output.textContent = wanted.length ? `${shown} of ${rows.length} ${output.dataset.what}` : `${rows.length} ${output.dataset.what}`;
+      const whole = `${rows.length} ${output.dataset.what}${rows.length === 1 ? "" : "s"}`;
+      output.textContent = wanted.length ? `${shown} of ${whole}` : whole;
     });
   }
 
