@@ -105,7 +105,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line and exit: 0 yes, 1 no, 2 bad input, 3 unexpected."""
+    """Run the command line and exit: 0 yes, 1 no, 2 bad input, 3 unexpected, 130 interrupted."""
     INTERRUPTS.note()
     try:
         INTERRUPTS.works()
@@ -152,7 +152,7 @@ def run(arguments: list[str]) -> int:
 def _interrupted(arguments: list[str]) -> int:
     INTERRUPTS.tells()
     message = "nothing half-done is visible; run it again to continue"
-    return _fail("interrupted", message, Exit.UNEXPECTED, arguments)
+    return _fail("interrupted", message, Exit.INTERRUPTED, arguments)
 
 
 def _fail(kind: str, message: str, code: int, arguments: list[str]) -> int:

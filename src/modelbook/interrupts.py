@@ -5,9 +5,11 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
-from types import FrameType
-from typing import Literal
+
+TYPE_CHECKING = False  # what typing, types and contextlib bring takes longer than all else here, and is unprotected
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Literal
 
 _ONE_PRESS = 1.0  # seconds: who presses thrice within it means it once; later, that it takes too long
 _MOMENT = 0.01
@@ -18,7 +20,8 @@ class Interrupts:
 
     Python raises KeyboardInterrupt wherever it is, also where nothing catches it: while it imports, while it tells that
     it was interrupted, while it ends. Here a press is only noted until the command begins, passed over while
-    something is told, and ends the process at once when nothing is left to do.
+    something is told, and ends the process at once when nothing is left to do. Before the first of our lines runs, Python
+    is by itself, and a press in those hundredths of a second has Python's own traceback.
     """
 
     def __init__(self) -> None:
@@ -47,11 +50,13 @@ class Interrupts:
     def ends(self, status: int) -> None:
         """From here on a press ends the process with `status`, without waiting for threads that linger."""
         for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError, AttributeError):
+            try:
                 stream.flush()
+            except (OSError, ValueError, AttributeError):  # closed, or its reader is gone
+                continue
         self._status, self._does = status, "ends"
 
-    def _press(self, _signal: int, _frame: FrameType | None) -> None:
+    def _press(self, _signal: int, _frame: "FrameType | None") -> None:
         if self._does == "ends":
             os._exit(self._status)
         before, self._pressed = self._pressed, time.monotonic()
