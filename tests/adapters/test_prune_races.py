@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 from hypothesis import Phase, settings
@@ -15,8 +16,9 @@ from modelbook.core.pruning import retention
 from modelbook.core.pruning.reachability import Named
 from tests.parts import retention_people
 from tests.parts.reasons_to_stay import KEEP
-from tests.parts.retention_machine import Retention
+from tests.parts.retention_machine import WHAT, Retention
 from tests.parts.retention_people import OLD
+from tests.parts.unknowable import WAYS
 
 
 def held(examples: int, steps: int) -> None:
@@ -33,6 +35,36 @@ def held(examples: int, steps: int) -> None:
     run_state_machine_as_test(Retention, settings=found)  # type: ignore[no-untyped-call]
 
 
+def every_race() -> None:
+    """Each thing that somebody may do, at each moment of a plan that is carried out to its end, or dies before it."""
+    for what in WHAT:
+        machine = Retention()
+        try:
+            machine.a_store_with_something_to_delete()
+            machine.take_a_revocation_back()
+            machine.what_has_a_reason_to_stay_is_there()
+            for moment, before, dies in product(range(4), (False, True), (False, True)):
+                machine.race(moment, what, before, dies, late=False)
+                machine.what_has_a_reason_to_stay_is_there()
+            machine.race(0, what, before=False, dies=False, late=True)
+            machine.what_has_a_reason_to_stay_is_there()
+        finally:
+            machine.teardown()
+
+
+def every_doubt() -> None:
+    """Each way not to know what is named, with a plan at hand and without one."""
+    machine = Retention()
+    try:
+        machine.a_store_with_something_to_delete()
+        for plans in (machine.plans, []):
+            machine.plans = plans
+            for way in WAYS:
+                machine.know_too_little(way)
+    finally:
+        machine.teardown()
+
+
 def test_nothing_that_is_named_is_ever_deleted() -> None:
     held(examples=4, steps=12)
 
@@ -40,6 +72,8 @@ def test_nothing_that_is_named_is_ever_deleted() -> None:
 @pytest.mark.campaign
 @pytest.mark.timeout(3600)
 def test_nothing_that_is_named_is_ever_deleted_in_a_long_time() -> None:
+    every_race()
+    every_doubt()
     held(examples=100, steps=20)
 
 
@@ -151,5 +185,6 @@ def test_the_machine_notices_what_is_left_out(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
-    with pytest.raises(AssertionError, match=r"gone|went|would go|did not come back|cannot be brought back"):
+    with pytest.raises(AssertionError, match=r"gone|went|would go|did not come back|cannot be brought back"):  # noqa: PT012
+        every_race()
         held(examples=100, steps=20)

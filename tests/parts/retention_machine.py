@@ -40,7 +40,8 @@ PAGES = st.sampled_from([None, None, None, None, None, 3, 40])
 MOMENTS = st.sampled_from([0, 0, 0, 1, 1, 2, 2, 3])  # when the objects were listed; when the roots are read once more
 RARELY = st.sampled_from([False, False, False, True])
 UNKNOWN = st.sampled_from([None] * 24 + [*WAYS])
-DEEDS = st.sampled_from(["register", "register", "register", "push", "push", "restore", "apply", "resume", "name"])
+WHAT = ("register", "push", "restore", "apply", "resume", "name", "serve")
+DEEDS = st.sampled_from(("register", "register", "push", *WHAT))
 
 
 class Retention(People):
@@ -120,23 +121,23 @@ class Retention(People):
 
         Who comes `late` looks whether the bytes are there, then they are deleted, then he makes his branch.
         """
+        if what == "serve":
+            self.mistake()
         plan = self.plan_anew()
         if late:
             self.register(self.runs[-1], meanwhile=lambda: self.prune(plan))
         else:
             self.apply(plan, NO_TIME, None, None, moment, what, before=before, dies=dies)
 
-    @rule(data=st.data())
-    def take_a_revocation_back(self, data: st.DataObject) -> None:
+    @rule()
+    def take_a_revocation_back(self) -> None:
         """What was revoked and deleted is wanted once more, and the trash is about to be emptied."""
-        if may := [run for run in sorted(set(self.main) - self.served) if self.there(self.files(run))]:
-            run = data.draw(st.sampled_from(may))
-            self.revoke(run)
-            self.prune(self.plan_anew())
-            self.shop.drop(revocation_path("digits", self.main[run]))
-            self.shop.commit()
-            self.purge()
-            self.revoked.discard(run)
+        run = self.mistake()
+        self.prune(self.plan_anew())
+        self.shop.drop(revocation_path("digits", self.main[run]))
+        self.shop.commit()
+        self.purge()
+        self.revoked.discard(run)
 
     def know_too_little(self, way: str) -> None:
         """Nobody knows what is named: nothing is planned, and no plan is carried out."""
@@ -177,16 +178,16 @@ class Retention(People):
         there = self.shop.present()
         young, alive = self.young() & there, self.alive()
         read, asked = self.reader(), 0
-        self.taken_up, self.late, self.seen = set[str](), "", False
+        self.taken_up, self.late, self.seen = set[str](), None, False
 
         def happens(now: int) -> None:
             if now == moment:
                 accidents, self.store.left, self.store.page = (self.store.left, self.store.page), None, None
-                self.meanwhile(what, plan, there if now < LAST_LOOK else set())
+                self.meanwhile(what, plan, there if now <= LAST_LOOK else set())
                 self.store.left, self.store.page = accidents
 
         def look() -> Reach:
-            self.seen = bool(self.late)
+            self.seen = self.late is not None
             return read()
 
         def reach() -> Reach:
@@ -211,8 +212,8 @@ class Retention(People):
             assert not any(key.startswith(alive) for key in gone), f"{gone} went, of a run that was written to"
         if skew <= NO_TIME or moment:
             assert not gone & self.taken_up, f"{gone & self.taken_up} went, though the run was taken up again"
-        if self.seen and Journal(self.disk, plan.id).ended():
-            self.needs[self.late] = self.files(self.branches[self.late][0])
+        if self.late and self.seen and Journal(self.disk, plan.id).ended():
+            self.late()
         self.plans = [one for one in self.plans if not Journal(self.disk, one.id).ended()]
 
     def carry_out(
@@ -244,7 +245,12 @@ class Retention(People):
             self.take_up(goal)
             self.taken_up = self.files(goal) & there & self.shop.present()
         elif what == "name" and goal and self.there(self.files(goal)):
-            self.late = self.name(goal)  # and looks no more
+            ref = self.name(goal)  # and looks no more
+            self.late = lambda: self.needs.update({ref: self.files(goal)})
+        elif what == "serve" and (wrong := next((run for run in goals if run in self.revoked - self.served), None)):
+            self.shop.made.pointer("digits", "production", self.main[wrong], kind=None)
+            self.shop.commit()
+            self.late = lambda: self.served.add(wrong)
         elif what == "push":
             self.push(POOL[:2])
         elif what == "restore" and plan.id in plans(self.disk):

@@ -52,10 +52,8 @@ class People(RuleBasedStateMachine):
         self.lists: dict[str, set[str]] = {}  # by plan: the keys that it lists
         self.gone: dict[str, set[str]] = {}  # by plan: what it deleted, until that is purged
         self.taken_up = set[str]()  # files of a run that somebody took up while a plan was carried out
-        self.late, self.seen = (
-            "",
-            False,
-        )  # a ref that somebody made meanwhile and looked no more; whether roots were read since
+        self.late: Callable[[], None] | None = None  # what counts of one who looked no more, once his ref was read
+        self.seen = False  # whether it was
         self.whole = False  # whether a plan was restored while it was carried out
         self.number = 1
 
@@ -196,6 +194,15 @@ class People(RuleBasedStateMachine):
             self.served.add(run)
             if mistaken:
                 self.revoke(run)
+
+    def mistake(self) -> str:
+        """A version that main alone has, that never served, and is revoked; gives its run."""
+        self.train(OLD, tagged=False, status="completed")
+        self.number += 1
+        self.main[run := self.runs[-1]] = self.number
+        self.shop.version("digits", self.number, run)
+        self.revoke(run)
+        return run
 
     @rule(data=st.data())
     def revoke_one(self, data: st.DataObject) -> None:

@@ -20,7 +20,7 @@ WAYS = (
     "a manifest",
     "a remote",
     "another registry",
-    "another registry's folder",
+    "its folder",
     "history",
     "its history",
 )
@@ -50,13 +50,15 @@ def unknowable(way: str, archive: Archive) -> Iterator[None]:
         archive.shared += "#elsewhere"
         yield
         archive.shared = str(other)
-    else:
+    elif way in {"history", "its history"}:
         # git's own list of the commits behind which it looks for none, as `clone --depth` writes it.
         shallow = (shop.root / ".git" if way == "history" else other) / "shallow"
         where = ["rev-parse", "main"] if way == "history" else [f"--git-dir={other}", "rev-parse", "main"]
         shallow.write_text(shop.git(*where) + "\n")
         yield
         shallow.unlink()
+    else:
+        raise ValueError(way)
 
 
 @contextmanager
