@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# No garbage is collected while modules load, as the command line does.
+# No garbage is collected while modules load, nor at the end, as the command line does.
 _OURS = """
-import gc
+import atexit, gc
 gc.disable()
+atexit.register(gc.freeze)
 import sys
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,7 @@ upload(store, partial(found_files, Path(sys.argv[1])), Path(sys.argv[1]))
 """
 _PULL = """
 import json
-from modelbook.commands._pulling import fetch_all, whole_folder
+from modelbook.commands._fetching import fetch_all, whole_folder
 gc.enable()
 with whole_folder(Path(sys.argv[2])) as scratch:
     fetch_all(store, "pulling", [tuple(each) for each in json.loads(Path(sys.argv[1]).read_text())], scratch)

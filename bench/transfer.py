@@ -5,7 +5,7 @@ of a whole process from its start to its end. All programs take turns, so that w
 of them, and what counts is the ratio of two that ran one after the other.
 
 For a short look, the environment leaves out the rest: BENCH_CASES="4 GiB", BENCH_SERVERS=sink, BENCH_WAYS=push,
-BENCH_PROGRAMS="s5cmd,obstore" (ours is always one of them), BENCH_ROUNDS=1; BENCH_SHRINK=64 tries whether it all works.
+BENCH_PROGRAMS="s5cmd;obstore" (ours is always one of them), BENCH_ROUNDS=1; BENCH_SHRINK=64 tries whether it all works.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from bench.sink import Sink, names
 from tests.parts.s3 import RcloneS3
 
 MIB = 1024 * 1024
-_ONLY = {name: os.environ.get(f"BENCH_{name}", "").split(",") for name in ("CASES", "SERVERS", "WAYS", "PROGRAMS")}
+_ONLY = {name: os.environ.get(f"BENCH_{name}", "").split(";") for name in ("CASES", "SERVERS", "WAYS", "PROGRAMS")}
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SHRINK = int(os.environ.get("BENCH_SHRINK", "1"))  # 64, say, to see that it all works: its figures say nothing
 MOST_MEMORY = 400  # MiB

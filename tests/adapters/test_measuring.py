@@ -173,6 +173,22 @@ def test_the_garbage_collector_rests_and_is_put_back_as_it_was() -> None:
         gc.enable()
 
 
+def test_what_was_made_while_it_rested_is_not_searched_at_once_and_what_was_frozen_stays_so() -> None:
+    script = """
+import gc
+from modelbook.adapters.garbage import uncollected
+with uncollected():
+    kept = [[]]
+assert not any(one is kept for one in gc.get_objects(generation=0))
+gc.freeze()
+frozen = gc.get_freeze_count()
+with uncollected():
+    pass
+assert gc.get_freeze_count() == frozen
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)  # tests freeze what is theirs
+
+
 def test_a_function_that_sleeps_takes_at_least_as_long_and_two_can_stand_in_one_suite() -> None:
     """The real clock: bounds below only, since a busy machine has none above."""
     found = modelbook.measure(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from modelbook.adapters.ranges import RANGE
-from modelbook.commands._pulling import fetch_all, whole_folder
+from modelbook.commands._fetching import fetch_all, whole_folder
 from modelbook.core.digests import digest_of
 from modelbook.errors import IntegrityError, Refused, StoreError
 from tests.parts.fault_proxy import Hold, Refuse
@@ -26,7 +26,7 @@ FILES = {f"layers/{number}.bin": bytes([number]) * 1000 for number in range(12)}
 PULL = """
 import json, pathlib, resource, sys
 from modelbook.adapters.open_store import open_store
-from modelbook.commands._pulling import fetch_all, whole_folder
+from modelbook.commands._fetching import fetch_all, whole_folder
 
 uri, target, files, most = sys.argv[1:]
 if int(most):

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modelbook.adapters.s3_client import LazyClient
+from tests.parts.s3 import MotoS3
 
 
 class Sent(Exception):
@@ -58,3 +60,23 @@ def test_boto3_is_imported_only_for_a_request() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (ran.returncode, ran.stdout) == (0, "[]\n"), ran.stderr
+
+
+def test_credentials_may_come_from_a_role_that_a_token_opens(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, moto: MotoS3
+) -> None:
+    """As in a workflow: botocore then makes a client of another service, for itself."""
+    token = tmp_path / "token"
+    token.write_text("of GitHub")
+    variables = moto.environment() | {
+        "AWS_ENDPOINT_URL_STS": moto.endpoint,
+        "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/runner",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
+    }
+    del variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    bucket = moto.make_bucket("of-a-role")
+    client = LazyClient(f"s3://{bucket}").get()
+    client.put_object(Bucket=bucket, Key="a/b", Body=b"x")
+    assert client.get_object(Bucket=bucket, Key="a/b")["Body"].read() == b"x"

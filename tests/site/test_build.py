@@ -5,6 +5,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -98,6 +99,42 @@ def test_a_new_version_changes_its_own_pages_and_those_that_speak_of_it(copy: Bu
     shared |= {"datasets.html", "datasets/customers.html"}
     assert changed == own | shared
     assert "does not verify" in copy.text("models/churn/5.html")
+
+
+def test_what_is_built_change_by_change_is_what_is_built_at_once(copy: Built, tmp_path: Path) -> None:
+    out, registry = str(copy.site), copy.root / "registry"
+    fraud, sentiment = registry / "models/fraud-detector", registry / "models/sentiment/versions/1"
+    copy.build("--output", out, "--no-store")
+
+    def signature() -> None:  # one that is good, of another version
+        shutil.copy(fraud / "versions/3/model.sig", fraud / "versions/4/model.sig")
+
+    def data() -> None:
+        (registry / "datasets/reviews/versions/1/dataset.sig").unlink()
+
+    def parent() -> None:  # not the card any more that its children were made from
+        (sentiment / "card.yaml").write_bytes((sentiment / "card.yaml").read_bytes() + b"# changed\n")
+
+    def stage() -> None:  # a pointer of another stage
+        shutil.copy(fraud / "stages/staging.yaml", fraud / "stages/production.yaml")
+
+    def rules() -> None:
+        policy = (registry / "policy.yaml").read_text()
+        (registry / "policy.yaml").write_text(policy.replace("metrics.accuracy >= 0.90", "metrics.recall >= 0.90"))
+
+    for change in (rules, signature, data, parent, stage):  # after `rules`, all of it is made anew
+        change()
+        commit(copy, change.__name__)
+        assert copy.told("--output", out, "--no-store")["changed"] > 0
+    copy.build("--output", str(tmp_path / "at once"), "--no-store")
+    assert digests(copy.site) == digests(tmp_path / "at once")
+
+
+def test_another_name_of_the_repository_stands_on_every_page(copy: Built, tmp_path: Path) -> None:
+    copy.build("--output", str(copy.site), "--no-store")
+    moved = replace(copy, root=copy.root.rename(tmp_path / "another-name"))
+    moved.build("--output", str(copy.site), "--no-store")
+    assert [page for page in moved.pages if "another-name" not in moved.text(page)] == []
 
 
 def test_what_is_gone_goes_from_the_site_and_what_is_not_ours_stays(copy: Built) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 
 from modelbook.adapters.store import Store
-from modelbook.core.digests import Digest
 from modelbook.core.evaluation import Examples
+from modelbook.core.records import Digest
 from modelbook.core.storage import examples_key
 from modelbook.errors import ModelbookError
 

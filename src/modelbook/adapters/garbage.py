@@ -17,4 +17,8 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if was:
+            if not gc.get_freeze_count():  # nobody has frozen anything that would thaw here
+                # What was made is old then; else the next search would go through all of it at once.
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()

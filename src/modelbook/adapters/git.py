@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelbook.adapters.git_process import git, git_bytes, run_git
+from modelbook.adapters.git_process import git, git_aside, git_bytes, run_git
 from modelbook.errors import BadInput, ForgeError
 
 if TYPE_CHECKING:  # loaded by whoever asks for history, or has a partial clone
@@ -92,7 +92,7 @@ class Repository:
     def _listing(self, commit: str, prefixes: Iterable[str], *options: str, ending: str = "") -> dict[str, Entry]:
         args = [*options, "-z", "--full-tree", commit, "--", *prefixes]
         # In a partial clone git would ask for the size of each file by itself.
-        lines = self._files.listed(args, ending) if self._files else git_bytes(["ls-tree", "-l", *args], self.root)
+        lines = self._files.listed(args, ending) if self._files else git_aside(["ls-tree", "-l", *args], self.root)
         found, end = {}, ending.encode()
         for line in lines.split(b"\0"):
             if line and line.endswith(end):
@@ -110,20 +110,23 @@ class Repository:
         wanted = list(dict.fromkeys(oids))
         if not wanted:
             return {}
-        if self._files:
-            self._files.bring(wanted)
+        self.bring(wanted)
         answer = git_bytes(["cat-file", "--batch"], self.root, stdin="\n".join(wanted).encode() + b"\n")
         found, at = {}, 0
         for oid in wanted:
             end = answer.index(b"\n", at)
             head = answer[at:end].split()
             if len(head) != 3:
-                remedy = "The clone is partial or damaged: `git fetch --refetch`, or clone again."
-                raise ForgeError(f"object {oid} is missing from the repository", where=str(self.root), remedy=remedy)
+                raise missing_object(oid, self.root)
             size = int(head[2])
             found[oid] = answer[end + 1 : end + 1 + size]
             at = end + size + 2
         return found
+
+    def bring(self, oids: Iterable[str]) -> None:
+        """See to it that these blobs are here: a partial clone fetches those that it has not, all at once."""
+        if self._files:
+            self._files.bring(oids)
 
     def history(self, commit: str, prefixes: Iterable[str]) -> "History":
         """What each commit did to the paths below `prefixes`, along first parents up to `commit`, oldest first.
@@ -134,7 +137,7 @@ class Repository:
 
         # By name: for a pattern, git looks into every folder of every commit.
         pathspecs = [f":(literal){prefix}" for prefix in prefixes]
-        printed = git_bytes([*_LOG, commit, "--", *pathspecs], self.root).decode(errors="surrogateescape")
+        printed = git_aside([*_LOG, commit, "--", *pathspecs], self.root).decode(errors="surrogateescape")
         revisions, by = [], None
         parts = iter(printed.split("\0"))
         for part in parts:
@@ -205,6 +208,12 @@ class Repository:
         """The URL of a remote, or None."""
         done = run_git(["remote", "get-url", name], self.root)
         return done.stdout.decode().strip() or None if done.returncode == 0 else None
+
+
+def missing_object(oid: str, root: Path) -> ForgeError:
+    """What is said where the repository at `root` lacks an object that it should have."""
+    remedy = "The clone is partial or damaged: `git fetch --refetch`, or clone again."
+    return ForgeError(f"object {oid} is missing from the repository", where=str(root), remedy=remedy)
 
 
 def _commit(text: str) -> "Commit":

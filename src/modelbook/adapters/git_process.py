@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import IO
 
 from modelbook.errors import BadInput, ForgeError
 
@@ -55,6 +56,33 @@ def git_bytes(
     return done.stdout
 
 
+def git_aside(args: Iterable[str], cwd: Path) -> bytes:
+    """As `git_bytes`, for much that git prints while other threads of this process are busy.
+
+    Nobody empties a pipe while one of them has Python for itself, and git would wait for that. A file takes it all.
+    """
+    args = list(args)
+    with _scratch() as out:
+        done = subprocess.run(
+            _command(args),
+            cwd=cwd,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        if done.returncode:
+            raise ForgeError(f"git {args[0]} failed: {words_of(done)}", where=str(cwd))
+        out.seek(0)
+        return out.read()
+
+
+def _scratch() -> IO[bytes]:
+    """A file in memory where the system has such, so that no disk need be there to write on."""
+    return os.fdopen(os.memfd_create("git"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
+
+
 def words_of(done: subprocess.CompletedProcess[bytes]) -> str:
     """What git said of its failure."""
     return _words(done.stderr, done.returncode)
@@ -90,6 +118,32 @@ def git_at_most(limit: int, args: Iterable[str], cwd: Path, *, env: Mapping[str,
             said = _words(words.read(), process.returncode)
             raise ForgeError(f"git {args[0]} failed: {said}", where=str(cwd))
     return data
+
+
+class GitTalk:
+    """A git process that stays: it is asked, and `answer` is the file to read from. Its complaints are lost."""
+
+    def __init__(self, args: Iterable[str], cwd: Path) -> None:
+        self._process = subprocess.Popen(
+            _command(args),
+            cwd=cwd,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._process.stdin is not None  # noqa: S101 - as it was started
+        assert self._process.stdout is not None  # noqa: S101
+        self._question, self.answer = self._process.stdin, self._process.stdout
+
+    def ask(self, data: bytes) -> None:
+        """Send it `data`. Raises BrokenPipeError where it has ended."""
+        self._question.write(data)
+        self._question.flush()
+
+    def end(self) -> None:
+        """Let it end, and wait until it has."""
+        self._process.communicate()
 
 
 def git(args: Iterable[str], cwd: Path) -> str:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
-from modelbook.adapters.file_bytes import read_at, sync, write_at
+from modelbook.adapters.file_bytes import begin_writing_out, read_at, sync, write_at
 from modelbook.adapters.file_errors import explained
 from modelbook.adapters.ranges import RANGE, After, Fill, in_order
 from modelbook.adapters.store import Progress
@@ -26,7 +26,8 @@ from modelbook.core.digests import hex_of, prefixed
 from modelbook.errors import IntegrityError, Interrupted, StoreError
 
 PART = ".modelbook-*.part"  # the names, as a pattern, of files that wait here to be whole
-_SYNCED_EARLY = 128 * 1024 * 1024  # bytes
+_WORTH_BEGINNING = 1024 * 1024  # bytes of one file
+_WRITTEN_OUT = 64 * 1024 * 1024  # bytes
 _BLOCK = 4096  # bytes: no file system's is larger than what a range ends with
 Opener = Callable[[], AbstractContextManager[Fill]]
 """Opens the object of the promised size, for as long as its block lasts. Raises IntegrityError for another size."""
@@ -58,6 +59,8 @@ def land(
                 landing.completed(opened)
             if synced:
                 os.fsync(out)
+            elif size >= _WORTH_BEGINNING:
+                begin_writing_out(out)  # while others are fetched
             temporary.replace(target)
             if synced:
                 sync(target.parent)
@@ -158,11 +161,11 @@ class _Landing:
         with self._writing:  # the kernel lets one at a time, and those that wait there spin
             write_at(self._out, at, view)
             self._unsynced += len(view)
-            due = self._unsynced >= _SYNCED_EARLY
+            due = self._unsynced >= _WRITTEN_OUT
             if due:
                 self._unsynced = 0
         if due:
-            os.fsync(self._out)  # while others fetch: else all the disk's work is waited for at the end
+            begin_writing_out(self._out)  # else all the disk's work is waited for at the end
 
     def _moved(self, count: int) -> None:
         self.arrived += count

@@ -10,7 +10,7 @@ from modelbook.adapters.file_errors import explained
 from modelbook.adapters.parallel import move_all
 from modelbook.adapters.store import CHUNK, Progress
 from modelbook.core.digests import prefixed
-from modelbook.core.verifying.folder import Found
+from modelbook.core.verifying.found import Found
 
 
 def list_folder(folder: Path) -> dict[str, Found]:

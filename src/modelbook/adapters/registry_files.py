@@ -25,18 +25,25 @@ def read_registry(
     `scope` are the paths below the folder that are wanted, such as `models/digits`; nothing means everything. The
     policy, the trust file, its trusted root and the dataset cards' folder are small or few and always included.
     """
+    oids, findings = list_registry(repository, folder, commit, scope)
+    blobs = repository.blobs(oids.values())
+    files = {path: blobs[oid] for path, oid in oids.items()}
+    return Registry(files, folder, keyless=check_keyless), findings
+
+
+def list_registry(
+    repository: Repository, folder: str, commit: str, scope: Iterable[str] = ()
+) -> tuple[dict[str, str], list[Finding]]:
+    """The object id of each file that `read_registry` reads, and its findings."""
     wanted = list(scope)
     inside = [f"{folder}/{path}" for path in (*wanted, POLICY, TRUST, TRUSTED_ROOT, "datasets")] if wanted else [folder]
-    entries = repository.entries(commit, inside)
     findings, oids = [], {}
-    for path, entry in entries.items():
+    for path, entry in repository.entries(commit, inside).items():
         if problem := unsound(path, entry):
             findings.append(problem)
         else:
             oids[path.removeprefix(folder + "/")] = entry.oid
-    blobs = repository.blobs(oids.values())
-    files = {path: blobs[oid] for path, oid in oids.items()}
-    return Registry(files, folder, keyless=check_keyless), findings
+    return oids, findings
 
 
 def read_kinds(

@@ -1,8 +1,12 @@
 """The one boto3 client of a store: made when first needed, led by the standard AWS variables."""
 
 import os
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from modelbook.adapters.garbage import uncollected
@@ -45,13 +49,33 @@ def _descriptions(folders: str | None) -> Any:
     """What AWS's services take, as botocore's files say: to read them takes most of the time that a client takes."""
     from botocore.loaders import create_loader
 
-    return create_loader(folders)
+    loader: Any = create_loader(folders)
+    folders_there = [Path(each) for each in loader.search_paths if Path(each).is_dir()]
+    services = [each.name for folder in folders_there for each in folder.iterdir()]
+    # Its own answer takes a look into each of these 400, and is asked for twice, only to know whether S3 is one.
+    loader.list_available_services = lambda _: services
+    return loader
+
+
+@contextmanager
+def _absent(module: str) -> Iterator[None]:
+    """As if this module were not installed, unless somebody has imported it."""
+    if module in sys.modules:
+        yield
+        return
+    modules: dict[str, Any] = sys.modules
+    modules[module] = None  # which is how Python is told so
+    try:
+        yield
+    finally:
+        modules.pop(module, None)
 
 
 def _new_client() -> WiredClient:
-    import boto3
+    with _absent("urllib3.contrib.pyopenssl"):  # slow, and all that is asked of it is the standard library's own class
+        import boto3
+        from botocore.httpsession import get_cert_path
     from botocore.config import Config
-    from botocore.httpsession import get_cert_path
     from botocore.session import get_session
 
     session = get_session()

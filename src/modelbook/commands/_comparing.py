@@ -13,10 +13,10 @@ from modelbook.commands._console import counted, say
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import Workspace, open_workspace
 from modelbook.core.card import ModelCard
-from modelbook.core.digests import Digest
 from modelbook.core.evaluation import Metric
 from modelbook.core.layout import model_folder
 from modelbook.core.names import parse_reference
+from modelbook.core.records import Digest
 from modelbook.core.verifying.verification import VersionVerdict, verify_version
 
 

@@ -19,7 +19,7 @@ from modelbook.adapters.store import Progress, Store
 from modelbook.commands._console import progress
 from modelbook.commands._dataset_files import stored_files, verified_dataset
 from modelbook.commands._dataset_upload import BATCH, WORKERS
-from modelbook.commands._pulling import become, unfinished_folder
+from modelbook.commands._fetching import become, unfinished_folder
 from modelbook.commands._workspace import Workspace
 from modelbook.core.dataset import DataFile, side_by_side
 from modelbook.core.run_record import DatasetUse

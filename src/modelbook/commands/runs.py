@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from modelbook.adapters.registry_folder import FOLDER
 from modelbook.adapters.store import Store
 from modelbook.commands._console import print_json, print_table, say
+from modelbook.commands._fetching import fetch_all, whole_folder
 from modelbook.commands._finding import (
     Asked,
     columns_of,
@@ -25,7 +26,6 @@ from modelbook.commands._finding import (
     tell_unsure,
 )
 from modelbook.commands._listing import print_rows
-from modelbook.commands._pulling import fetch_all, whole_folder
 from modelbook.commands._run_finding import all_runs, all_states
 from modelbook.commands._workspace import json_option, open_workspace, registry_option
 from modelbook.core.layout import POLICY

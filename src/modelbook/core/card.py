@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from modelbook.core.digests import Digest
 from modelbook.core.documents import repeated
 from modelbook.core.names import Name, Version
 from modelbook.core.records import (
+    Digest,
     FilePath,
     FiniteFloat,
     Frozen,

@@ -10,9 +10,8 @@ from typing import Annotated, Literal, Protocol, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
-from modelbook.core.digests import Digest
 from modelbook.core.names import Name, Version
-from modelbook.core.records import Frozen, Size, Tag, Text, Timestamp
+from modelbook.core.records import Digest, Frozen, Size, Tag, Text, Timestamp
 from modelbook.errors import BadInput
 
 MAX_PATH = 1000  # characters

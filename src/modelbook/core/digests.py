@@ -2,12 +2,9 @@
 
 import hashlib
 import re
-from typing import Annotated, NewType
-
-from pydantic import StringConstraints
+from typing import NewType
 
 DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
-Digest = Annotated[str, StringConstraints(pattern=DIGEST_PATTERN)]
 Hex = NewType("Hex", str)
 
 

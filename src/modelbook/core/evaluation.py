@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from modelbook.core.digests import Digest
 from modelbook.core.names import Name, Version
-from modelbook.core.records import FiniteFloat, Frozen, MetricName, Text, Timestamp
+from modelbook.core.records import Digest, FiniteFloat, Frozen, MetricName, Text, Timestamp
 from modelbook.core.run_record import Code, DatasetUse, Environment
 
 CONFIDENCE = 0.95  # of the intervals that Modelbook itself records

@@ -4,12 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from modelbook.core.digests import Digest
 from modelbook.core.documents import repeated
 from modelbook.core.evaluation import Metric, inside_another
 from modelbook.core.judging.significance import Estimate, estimate_of
 from modelbook.core.names import Name, Version
-from modelbook.core.records import FiniteFloat, Frozen, MetricName, Timestamp, instant
+from modelbook.core.records import Digest, FiniteFloat, Frozen, MetricName, Timestamp, instant
 
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Units = Annotated[int, Field(ge=1, le=2**53 - 1)]

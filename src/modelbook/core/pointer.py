@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from modelbook.core.digests import Digest
 from modelbook.core.names import Name, Version
-from modelbook.core.records import FilePath, Frozen, Text, Timestamp
+from modelbook.core.records import Digest, FilePath, Frozen, Text, Timestamp
 
 
 class Holder(Frozen):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from modelbook.core.digests import Digest
+from modelbook.core.digests import DIGEST_PATTERN
 from modelbook.core.patterns import FILE_PATTERN, METRIC_PATTERN, SPAN_PATTERN
 
 
@@ -17,6 +17,7 @@ def _on_the_calendar(text: str) -> str:
     return text
 
 
+Digest = Annotated[str, StringConstraints(pattern=DIGEST_PATTERN)]
 RunId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=100)]
 CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 Timestamp = Annotated[

@@ -7,12 +7,11 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from modelbook.core.card import ModelCard
-from modelbook.core.digests import Digest
 from modelbook.core.evaluation import Evaluation, Metric
 from modelbook.core.judging.equivalence import Equivalence, equivalence
 from modelbook.core.names import Name, Version
 from modelbook.core.policy import ReproductionRule
-from modelbook.core.records import FilePath, FiniteFloat, Frozen, LoggedName, MetricName, RunId, Text, Timestamp
+from modelbook.core.records import Digest, FilePath, FiniteFloat, Frozen, LoggedName, MetricName, RunId, Text, Timestamp
 from modelbook.core.run_record import Environment
 
 Level = Literal["identical", "statistical"]

@@ -5,11 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from modelbook.core import layout
-from modelbook.core.digests import Digest
 from modelbook.core.documents import DocumentError
 from modelbook.core.findings import Finding
 from modelbook.core.names import Name, Version
-from modelbook.core.records import Frozen, Text, Timestamp
+from modelbook.core.records import Digest, Frozen, Text, Timestamp
 from modelbook.core.registry import Registry
 
 

@@ -4,9 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from modelbook.core.digests import Digest
 from modelbook.core.names import Name, Version
-from modelbook.core.records import CommitId, Frozen, RunId, StoredFile, Timestamp
+from modelbook.core.records import CommitId, Digest, Frozen, RunId, StoredFile, Timestamp
 
 
 class Code(Frozen):

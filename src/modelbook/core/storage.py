@@ -6,6 +6,8 @@ from modelbook.core.digests import hex_of
 from modelbook.errors import BadInput
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+@=,-]*|\.[A-Za-z0-9_][A-Za-z0-9._-]*")
+CHECKPOINT_FOLDER = r"[0-9]{10}(-[0-9]+(\.[0-9]+)?)?"
+"""What the folder of a checkpoint is called: its step, and what makes a later save of that step another one."""
 MAX_KEY = 900  # S3 allows 1024 bytes; the store's own prefix comes before the key
 
 

@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from modelbook.core.digests import Digest
 from modelbook.core.documents import repeated
 from modelbook.core.names import Name
-from modelbook.core.records import Frozen, Text, Timestamp
+from modelbook.core.records import Digest, Frozen, Text, Timestamp
 
 Statement = Literal["model", "provenance", "evaluation", "reproduction", "dataset", "online"]
 PublicKey = Annotated[

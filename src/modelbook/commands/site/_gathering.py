@@ -1,18 +1,25 @@
-"""What a site is made of, gathered once: the registry of a commit, its history, and where its code lies."""
+"""What a site is made of, gathered once: the registry of a commit, its history, and where its code lies.
 
-from collections.abc import Mapping
+Git says what there is and what each commit changed. The bytes are read of what changed since the last build, and of
+little else: object ids tell which that is.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from modelbook.adapters.git import Repository
+from modelbook.adapters.git import SUBMODULE
 from modelbook.adapters.github_place import page_of
-from modelbook.adapters.registry_files import read_times
+from modelbook.adapters.lazy_blobs import LazyBlobs, LazyFiles
+from modelbook.adapters.registry_files import list_registry, read_times
 from modelbook.adapters.site_writer import stamp
 from modelbook.commands._beside import Beside
 from modelbook.commands._workspace import Workspace
 from modelbook.core import layout
 from modelbook.core.digests import digest_of
 from modelbook.core.documents import DocumentError
+from modelbook.core.findings import Finding
+from modelbook.core.layout import place_of
 from modelbook.core.pages.github_page import GitHubPage
 from modelbook.core.queries.derived import Derived
 from modelbook.core.registry import Registry
@@ -20,6 +27,7 @@ from modelbook.core.revocation import is_revoked
 from modelbook.core.site.site_version import Around, Stay
 from modelbook.core.site.watched import WatchedFiles
 from modelbook.core.stages.accounts import in_words, stages_told
+from modelbook.core.stages.history import History
 from modelbook.core.stages.past import Past, past_of
 from modelbook.core.stages.tenure import tenures
 
@@ -28,24 +36,24 @@ _RULES = (layout.POLICY, layout.TRUST, layout.TRUSTED_ROOT)
 
 @dataclass(frozen=True)
 class Source:
-    """The registry at a commit, whose `files` note what is asked for; its past; a digest of what all pages share."""
+    """The registry at a commit, whose `files` note what is asked for; its past; a digest of what all pages share.
+
+    `oids` are the object ids of its files, by path, and `blobs` the bytes of these and of all that history speaks of.
+    `findings` are what git shows to be wrong with files.
+    """
 
     registry: Registry
     files: WatchedFiles
+    oids: Mapping[str, str]
+    blobs: LazyBlobs
+    findings: tuple[Finding, ...]
     past: Past
     github: GitHubPage | None
     title: str
     commit: str
     commit_time: str
     stamp: str
-    _digests: dict[str, str] = field(default_factory=dict)
     _stays: dict[str, tuple[Stay, ...]] = field(default_factory=dict)
-
-    def digest(self, path: str) -> str | None:
-        """The digest of a file, None where there is none."""
-        if path not in self._digests and path in self.registry.files:
-            self._digests[path] = digest_of(self.registry.files[path])
-        return self._digests.get(path)
 
     @cached_property
     def _own(self) -> dict[tuple[str, int], list[str]]:
@@ -77,55 +85,70 @@ class Source:
         return self._stays[model]
 
     @cached_property
-    def _by_model(self) -> dict[str, dict[str, bytes]]:
-        found: dict[str, dict[str, bytes]] = {}
+    def _by_model(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
         for path, place in self.registry.places.items():
             if path.startswith("models/"):
-                found.setdefault(place.name or "", {})[path] = self.registry.files[path]
+                found.setdefault(place.name or "", []).append(path)
         return found
 
     def only(self, model: str) -> Registry:
         """The registry as if it had this one model, for what looks through all files of it."""
-        rules = {path: self.registry.files[path] for path in _RULES if path in self.registry.files}
-        files = {**self._by_model.get(model, {}), **rules}
+        paths = [*self._by_model.get(model, ()), *(path for path in _RULES if path in self.oids)]
+        files = {path: self.registry.files[path] for path in paths}
         return Registry(files, self.registry.prefix, keyless=self.registry.keyless)
 
+    def read_versions(self, versions: Iterable[tuple[str, int]]) -> None:
+        """Read the files of these versions now, and not one by one."""
+        self.blobs.read(self.oids[path] for one in versions for path in self.own_paths(*one))
 
-def gather(workspace: Workspace, forge: str) -> Source:
-    """Read the history, and what it speaks of that is gone since. Raises BadInput where the rules cannot be read."""
-    repository, folder, commit = workspace.repository, workspace.folder, workspace.commit
-    files = WatchedFiles(workspace.registry.files)
-    registry = Registry(files, workspace.registry.prefix, keyless=workspace.registry.keyless)
+    def read_pasts(self, models: Collection[str]) -> None:
+        """Read all that was ever of these models now, and not one by one."""
+        owners = ["", *models] if models else []
+        self.blobs.read(one.oid for owner in owners for _, one in self.past.by_owner.get(owner, ()) if one.oid)
+
+
+class Asked:
+    """What git is asked for at once, to answer while other things are done."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        repository, folder, commit = workspace.repository, workspace.folder, workspace.commit
+        self.workspace = workspace
+        self.listing = Beside(lambda: list_registry(repository, folder, commit))
+        self.history = Beside(lambda: repository.history(commit, [folder]).below(folder))
+        self.times = Beside(lambda: read_times(repository, commit))
+
+
+def gather(asked: Asked, blobs: LazyBlobs, forge: str) -> Source:
+    """All of it; `blobs` are empty yet. Raises BadInput where the rules cannot be read."""
+    workspace = asked.workspace
+    github = page_of(workspace.repository, forge)
+    oids, findings = asked.listing.result()
+    blobs.add(oids.values())
+    files = WatchedFiles(LazyFiles(oids, blobs))
+    registry = Registry(files, workspace.folder, keyless=workspace.registry.keyless)
     _ = registry.policy, registry.trust  # nothing is verified without them
-    github = page_of(repository, forge)
-    rules = [(path, digest_of(registry.files[path])) for path in _RULES if path in registry.files]
+    rules = [(path, oids.get(path)) for path in _RULES]
+    title = github.name if github else workspace.repository.root.resolve().name
     return Source(
         registry,
         files,
-        _past(repository, folder, commit, workspace.registry.files),
+        oids,
+        blobs,
+        tuple(findings),
+        _past(asked.history.result(), blobs, asked.times.result()),
         github,
-        github.name if github else repository.root.resolve().name,
-        commit,
-        repository.about(commit).time,
-        digest_of(repr((stamp(), rules, github, registry.prefix)).encode()),
+        title,
+        workspace.commit,
+        workspace.repository.about(workspace.commit).time,
+        digest_of(repr((stamp(), rules, title, github, registry.prefix)).encode()),
     )
 
 
-def _past(repository: Repository, folder: str, commit: str, files: Mapping[str, bytes]) -> Past:
-    times = Beside(lambda: read_times(repository, commit))
-    told = Beside(lambda: repository.history(commit, [folder]).below(folder))
-    present = {
-        entry.oid: path.removeprefix(f"{folder}/") for path, entry in repository.entries(commit, [folder]).items()
-    }
-    blobs = {oid: files[path] for oid, path in present.items() if path in files}
-    history = told.result()
-    wanted = {one.oid for one in history.revisions if one.oid and one.oid not in blobs and _is_read(one.path)}
-    blobs |= repository.blobs(sorted(wanted))
-    return past_of(history, blobs, tenures(history, blobs, times.result()))
-
-
-def _is_read(path: str) -> bool:
-    return layout.place_of(path) is not None
+def _past(history: History, blobs: LazyBlobs, times: Mapping[str, str]) -> Past:
+    blobs.add(one.oid for one in history.revisions if one.oid and one.mode != SUBMODULE and place_of(one.path))
+    blobs.read(history.stage_files())
+    return past_of(history, blobs, tenures(history, blobs, times))
 
 
 def arounds(source: Source, derived: Derived, sweeps: Mapping[tuple[str, int], str]) -> dict[tuple[str, int], Around]:

@@ -28,6 +28,7 @@ from modelbook.core.site.site_pages import (
     ModelPage,
     Overview,
     Promotions,
+    by_model,
     search_entries,
     series_of,
 )
@@ -61,9 +62,9 @@ class VersionOrder:
 
 
 def own_digest(source: Source, model: str, version: int) -> str:
-    """A digest of a version's own files, and of what all pages share."""
+    """A digest of a version's own files, by git's names for them, and of what all pages share."""
     paths = source.own_paths(model, version)
-    return digest_of(repr((source.stamp, [(path, source.digest(path)) for path in paths])).encode())
+    return digest_of(repr((source.stamp, [(path, source.oids[path]) for path in paths])).encode())
 
 
 def facts_digest(own: str, around: Around, asked: str) -> str:
@@ -78,7 +79,7 @@ def make_version(source: Source, derived: Derived, order: VersionOrder) -> Part:
     start = f"models/{order.model}/{order.version}"
     folder = layout.version_folder(order.model, order.version) + "/"
     lineage = _lineage(source, derived, page)
-    read = {path: source.digest(path) for path in sorted(source.files.asked) if not path.startswith(folder)}
+    read = {path: source.oids.get(path) for path in sorted(source.files.asked) if not path.startswith(folder)}
     files: Files = {f"{start}-{at}.svg": curve_plot(curve) for at, curve in enumerate(page.run.curves, 1)}
     facts = {"version": page, "row": page.row, "card": page.card, "around": page.around, "lineage": lineage}
     files[f"{start}.html"] = write("version.html", f"{start}.html", **facts, most=MOST, title=source.title)
@@ -162,7 +163,7 @@ def model_digest(source: Source, page: ModelPage) -> str:
     """A digest of all that a model's pages are made of."""
     past = [(one.commit.id, one.path, one.oid) for _, one in source.past.by_owner.get(page.name, ())]
     rows = [row.model_dump_json() for row in page.rows]
-    about = source.digest(f"{layout.model_folder(page.name)}/model.yaml")
+    about = source.oids.get(f"{layout.model_folder(page.name)}/model.yaml")
     return digest_of(repr((source.stamp, past, rows, about, page.holdings, page.stays)).encode())
 
 
@@ -219,14 +220,14 @@ def make_overview(overview: Overview) -> Files:
         files[f"{name}.html"] = write(f"{name}.html", f"{name}.html", **shared)
     for dataset in overview.datasets:
         path = f"datasets/{dataset.name}.html"
-        files[path] = write("dataset.html", path, dataset=dataset, most=MOST, **shared)
+        files[path] = write("dataset.html", path, dataset=dataset, by_model=by_model, most=MOST, **shared)
     files["search.js"] = as_script("modelbook.find", search_entries(overview))
     return files
 
 
 def stands(source: Source, folder: SiteFolder, made: Made) -> bool:
     """Whether all files that a part was made of are as they were, and so are its pages."""
-    same = all(source.digest(path) == digest for path, digest in made.read.items())
+    same = all(source.oids.get(path) == oid for path, oid in made.read.items())
     return same and all(folder.has(path) for path in made.files)
 
 

@@ -80,7 +80,7 @@ def _make(source: Source, page: SweepPage, of: str) -> Part:
         page = replace(page, unexplained=UNEXPLAINED)
     start, drawn = f"sweeps/{page.name}", sweep_plots(page)
     asked = {name: _card(name) for name in (page.sweep.data if page.sweep else ())}
-    read = {path: source.digest(path) for path in sorted(asked.values())}
+    read = {path: source.oids.get(path) for path in sorted(asked.values())}
     here = {name for name, path in asked.items() if read[path]}
     files: Files = {f"{start}/{name}.svg": plot for name, plot in drawn.items()}
     files[f"{start}.html"] = write(

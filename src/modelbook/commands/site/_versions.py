@@ -43,6 +43,7 @@ def make_versions(
     told = _told(source, orders, logs)
     again = bool(logs.trouble) and asked == "yes"
     orders = [replace(one, run=run, again=again) for one, run in zip(orders, told, strict=True)]
+    source.read_versions((one.model, one.version) for one in orders)
     with counted("pages of versions", len(orders)) as progress:
         parts = spread(lambda order: make_version(source, derived, order), orders, jobs=jobs, progress=progress)
     for order, part in zip(orders, parts, strict=True):

@@ -7,6 +7,7 @@ import click
 
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.adapters.garbage import uncollected
+from modelbook.adapters.lazy_blobs import LazyBlobs
 from modelbook.adapters.site_folder import SiteFolder
 from modelbook.adapters.site_plots import require_plots
 from modelbook.adapters.workers import spread
@@ -22,7 +23,7 @@ from modelbook.commands._workspace import (
     registry_option,
     rev_option,
 )
-from modelbook.commands.site._gathering import Source, gather
+from modelbook.commands.site._gathering import Asked, Source, gather
 from modelbook.commands.site._logs import UNREAD, Logs
 from modelbook.commands.site._making import (
     Site,
@@ -35,6 +36,7 @@ from modelbook.commands.site._making import (
 )
 from modelbook.commands.site._sweeps import make_sweeps
 from modelbook.commands.site._versions import Key, make_versions
+from modelbook.core.layout import POLICY
 from modelbook.core.site.site_pages import ModelPage, Overview, RunRow, few
 from modelbook.core.site.site_rows import VersionRow
 from modelbook.core.unseen import plain
@@ -80,27 +82,27 @@ def command(
     """
     require_plots()
     with uncollected():
-        # Git reads the registry while the notes of the last build are read here.
-        opened = Beside(lambda: open_workspace(registry_folder, rev=rev))
-        folder, workspace = SiteFolder(output), opened.result()
+        # Git looks through the registry while the notes of the last build are read here.
+        opened = Beside(lambda: Asked(open_workspace(registry_folder, rev=rev, scope=[POLICY])))
+        folder, asked = SiteFolder(output), opened.result()
+        workspace = asked.workspace
         # Whose signature is good is what trust.yaml says, so nothing is shown as verified by one that nobody signed.
         refuse("trust.yaml", tuple(one for one in workspace.problems if one not in workspace.findings))
-        overview, changed, detail = _build(folder, workspace, forge_name, _logs(workspace, no_store=no_store), jobs)
-    _report(output, overview, changed, detail, as_json=as_json)
+        logs = _logs(workspace, no_store=no_store)
+        with LazyBlobs(workspace.repository) as blobs:
+            overview, changed = _build(folder, gather(asked, blobs, forge_name), logs, jobs)
+    _report(output, overview, changed, logs.detail, as_json=as_json)
     return Exit.NO if overview.problems else Exit.YES
 
 
-def _build(
-    folder: SiteFolder, workspace: Workspace, forge_name: str, logs: Logs, jobs: int | None
-) -> tuple[Overview, int, str | None]:
-    """Write the site: what it says, how many files changed, and what was wrong with the store."""
-    source = gather(workspace, forge_name)
+def _build(folder: SiteFolder, source: Source, logs: Logs, jobs: int | None) -> tuple[Overview, int]:
+    """Write the site: what it says, and how many files changed."""
     site = Site()
     rows, derived = make_versions(source, folder, site, logs, jobs)
     models = _models(source, folder, site, rows, jobs)
     sweeps = make_sweeps(source, folder, site, logs, rows.values())
     datasets = dataset_pages(source, derived, rows.values())
-    problems = [one.headline for one in workspace.findings]
+    problems = [one.headline for one in source.findings]
     problems += [row.problem or row.name for row in rows.values() if row.state == "unreadable"]
     problems += [one.problem for one in models if one.problem]
     problems += [held.trouble for one in models for held in one.holdings if held.version == 0 and held.trouble]
@@ -120,7 +122,7 @@ def _build(
     )
     site.files |= make_overview(overview)
     changed = folder.write(site.files, site.kept, site.parts, source.stamp)
-    return overview, changed, logs.detail
+    return overview, changed
 
 
 def _report(output: Path, overview: Overview, changed: int, detail: str | None, *, as_json: bool) -> None:
@@ -167,6 +169,7 @@ def _models(
             site.keep(f"model {page.name}", made, folder.manifest.files)
         else:
             orders.append((page, of))
+    source.read_pasts([page.name for page, _ in orders])
     with counted("pages of models", len(orders)) as progress:
         parts = spread(lambda order: make_model(source, *order), orders, jobs=jobs, progress=progress, worth=_MODELS)
     for (page, _), part in zip(orders, parts, strict=True):

@@ -11,8 +11,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelbook.core.digests import Digest, digest_of
+from modelbook.core.digests import digest_of
 from modelbook.core.evaluation import Evaluation, Metric
+from modelbook.core.records import Digest
 
 LIMIT = 64 * 1024 * 1024  # bytes
 _LARGEST = math.nextafter(math.inf, 0.0)  # JSON's integers have no end

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from modelbook.core.digests import Digest, digest_of, hex_of
+from modelbook.core.digests import digest_of, hex_of
 from modelbook.core.findings import Finding
 from modelbook.core.keep import Keep, Kind
 from modelbook.core.moments import written
 from modelbook.core.pruning.retention import Verdict, fingerprint
-from modelbook.core.records import CommitId, FiniteFloat, Frozen, Size, Timestamp
+from modelbook.core.records import CommitId, Digest, FiniteFloat, Frozen, Size, Timestamp
 from modelbook.errors import BadInput, Refused
 
 MOST_GROUPS = 2000  # what a person can look through, and a pull request can show; the rest waits for the next plan

@@ -11,13 +11,14 @@ from typing import Any
 
 from modelbook.core.card import ModelCard
 from modelbook.core.dataset import DatasetCard, Manifest
-from modelbook.core.digests import DIGEST_PATTERN, Digest, digest_of, hex_of
+from modelbook.core.digests import DIGEST_PATTERN, digest_of, hex_of
 from modelbook.core.documents import load
 from modelbook.core.evaluation import Evaluation
 from modelbook.core.judging.cel import nested
 from modelbook.core.layout import Place, place_of
 from modelbook.core.pointer import StagePointer
 from modelbook.core.pruning.stored import stored_at
+from modelbook.core.records import Digest
 from modelbook.core.revocation import Revocation
 from modelbook.core.storage import blob_key, key_in
 from modelbook.errors import BadInput

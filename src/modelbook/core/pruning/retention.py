@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Protocol
 
-from modelbook.core.digests import Digest, prefixed
+from modelbook.core.digests import prefixed
 from modelbook.core.judging.cel import nested
 from modelbook.core.keep import Keep, Kind
 from modelbook.core.moments import span
 from modelbook.core.pruning.keep_conditions import kept_by
 from modelbook.core.pruning.reachability import Named, Reach, facts_of
 from modelbook.core.pruning.stored import group_of, stored_at
+from modelbook.core.records import Digest
 from modelbook.core.runs.run_state import RunState
 from modelbook.errors import BadInput
 

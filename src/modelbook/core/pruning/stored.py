@@ -3,7 +3,7 @@
 import re
 from typing import Literal, NamedTuple
 
-from modelbook.core.runs.run_log import CHECKPOINT_FOLDER
+from modelbook.core.storage import CHECKPOINT_FOLDER
 
 Part = Literal["artifacts", "checkpoints", "log", "blob", "examples", "sweep", "trash", "foreign"]
 

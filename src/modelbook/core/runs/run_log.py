@@ -22,6 +22,7 @@ from pydantic import (
 
 from modelbook.core.records import Frozen, RunId, StoredFile, Timestamp
 from modelbook.core.run_record import Code, DatasetUse, Environment, Trial
+from modelbook.core.storage import CHECKPOINT_FOLDER
 from modelbook.errors import BadInput
 
 Ending = Literal["completed", "failed", "killed"]
@@ -103,10 +104,6 @@ class FileStored(_Event):
 
     kind: Literal["file"] = "file"
     file: StoredFile
-
-
-CHECKPOINT_FOLDER = r"[0-9]{10}(-[0-9]+(\.[0-9]+)?)?"
-"""What the folder of a checkpoint is called: its step, and what makes a later save of that step another one."""
 
 
 class CheckpointStored(_Event):

@@ -10,8 +10,8 @@ from modelbook.core.site.site_sweeps import SweepRow
 class Made(Frozen):
     """What a part of the site was made of: `of` is a digest of its facts, `read` the files that were looked for.
 
-    `files` are the paths of what was made. `read` has the digest of each file looked for, None where there was none. Of
-    a version `own` is a digest of its own files, and `row` its line in the lists; `sweep` is that of a sweep.
+    `files` are the paths of what was made. `read` has git's object id of each file looked for, None where there was
+    none. Of a version `own` is a digest of its own files, and `row` its line in the lists; `sweep` is that of a sweep.
     """
 
     of: str

@@ -1,6 +1,6 @@
 """What the pages about many say: all models, one model, its promotions, the datasets, the runs, and the search."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -17,6 +17,8 @@ from modelbook.core.stages.past import Told
 
 SHOWN = 3  # metrics in the columns of a list
 PLOTS = 4  # metrics of a model that are drawn
+FEW = 20  # models; of fewer than that, a dataset's page shows more versions each
+MOST_OF_FEW, MOST_OF_MANY = 24, 6
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,34 @@ class DatasetVersion:
     def measured(self) -> list[tuple[VersionRow, Trained]]:
         """What was measured on it."""
         return [(row, use) for row, use in self.uses if use.suite is not None]
+
+
+@dataclass(frozen=True)
+class Users:
+    """The versions of a model that made use of a dataset version: those `shown` on its page, and how many are not."""
+
+    model: str
+    shown: tuple[tuple[VersionRow, Trained], ...]
+    more: int
+
+
+def by_model(uses: Iterable[tuple[VersionRow, Trained]], serving: Container[str]) -> list[Users]:
+    """What the page of a dataset shows of those: by model, each that is `serving`, then the newest others.
+
+    Of many models it shows few others each.
+    """
+    found: dict[str, list[tuple[VersionRow, Trained]]] = {}
+    for row, use in uses:
+        found.setdefault(row.model, []).append((row, use))
+    most = MOST_OF_FEW if len(found) < FEW else MOST_OF_MANY
+    users = []
+    for model, those in sorted(found.items()):
+        staged = [one for one in those if one[0].name in serving]
+        others = [one for one in those if one[0].name not in serving]
+        others.sort(key=lambda one: one[0].version, reverse=True)
+        shown = (*staged, *others[:most])
+        users.append(Users(model, shown, len(those) - len(shown)))
+    return users
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What the site's lists and plots say of a version: a few facts, small enough to be kept from one build to the next."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from modelbook.core.card import ModelCard
 from modelbook.core.evaluation import CONFIDENCE, Evaluation, Metric
@@ -17,7 +17,7 @@ State = Literal["verified", "broken", "unreadable"]
 _NORMAL = 1.959964  # standard errors to either side that hold 95 % of a normal distribution
 
 
-class Value(Frozen):
+class Value(NamedTuple):  # as quick to read from a build's notes as there are many of them
     """A metric of a version; `low` and `high` are where the true value lies, 19 times of 20, if that is known."""
 
     value: float

@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelbook.core.digests import Digest
 from modelbook.core.layout import pointer_path
 from modelbook.core.names import Name, Version
 from modelbook.core.pointer import StagePointer
-from modelbook.core.records import Frozen
+from modelbook.core.records import Digest, Frozen
 from modelbook.core.registry import Registry
 from modelbook.core.revocation import is_revoked
 from modelbook.errors import BadInput

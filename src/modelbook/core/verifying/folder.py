@@ -13,18 +13,10 @@ from modelbook.core.findings import Finding
 from modelbook.core.registry import Registry
 from modelbook.core.signing.keyless import KeylessCheck, Origin
 from modelbook.core.signing.statements import model_statement
+from modelbook.core.verifying.found import Found
 from modelbook.core.verifying.signed_files import signed
 
 CARD, SIGNATURE = "card.yaml", "model.sig"
-
-
-@dataclass(frozen=True)
-class Found:
-    """What lies at one path: a `file` of `size` bytes with `digest` (None: nobody needed it), a `link`, or `other`."""
-
-    kind: str
-    size: int = 0
-    digest: str | None = None
 
 
 @dataclass(frozen=True)
