@@ -20,8 +20,8 @@ class Interrupts:
 
     Python raises KeyboardInterrupt wherever it is, also where nothing catches it: while it imports, while it tells that
     it was interrupted, while it ends. Here a press is only noted until the command begins, passed over while
-    something is told, and ends the process at once when nothing is left to do. Before the first of our lines runs, Python
-    is by itself, and a press in those hundredths of a second has Python's own traceback.
+    something is told, and ends the process at once when nothing is left to do. Before the first of these lines runs
+    Python is by itself: a press in those hundredths of a second has Python's own traceback.
     """
 
     def __init__(self) -> None:
