@@ -12,6 +12,7 @@ import click
 from modelbook import __version__
 from modelbook.adapters.garbage import uncollected
 from modelbook.errors import Exit, ModelbookError
+from modelbook.interrupts import INTERRUPTS
 
 VERBS = {
     "init": "Make a registry in a git repository.",
@@ -104,9 +105,16 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line and exit: 0 yes, 1 no, 2 bad input, 3 unexpected."""
-    status = run(sys.argv[1:])
+    """Run the command line and exit: 0 yes, 1 no, 2 bad input, 3 unexpected, 130 interrupted."""
+    INTERRUPTS.note()
+    try:
+        INTERRUPTS.works()
+        status = run(sys.argv[1:])
+        INTERRUPTS.tells()
+    except KeyboardInterrupt:  # before `run` could see it, or after
+        status = _interrupted(sys.argv[1:])
     gc.freeze()  # all that is left goes with the process; to look for cycles in it first would take a tenth of its time
+    INTERRUPTS.ends(status)
     sys.exit(status)
 
 
@@ -122,12 +130,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return Exit.BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
-        return _fail(
-            "interrupted",
-            "nothing half-done is visible; run it again to continue",
-            Exit.UNEXPECTED,
-            arguments,
-        )
+        return _interrupted(arguments)
     except ModelbookError as error:
         return _fail("error", str(error), error.exit_code, arguments)
     except (BrokenPipeError, SystemExit):
@@ -144,6 +147,12 @@ def run(arguments: list[str]) -> int:
             raise
         hint = "This is a bug in Modelbook. Set MODELBOOK_TRACEBACK=1 to see where, and please report it."
         return _fail("unexpected", f"{type(error).__name__}: {error}\n  {hint}", Exit.UNEXPECTED, arguments)
+
+
+def _interrupted(arguments: list[str]) -> int:
+    INTERRUPTS.tells()
+    message = "nothing half-done is visible; run it again to continue"
+    return _fail("interrupted", message, Exit.INTERRUPTED, arguments)
 
 
 def _fail(kind: str, message: str, code: int, arguments: list[str]) -> int:

@@ -1,6 +1,6 @@
 """Every error that a person can see, and the exit code that a program reads.
 
-A failed gate is a result, not an error. Exit codes: 0 yes, 1 no, 2 bad input, 3 unexpected.
+A failed gate is a result, not an error. Exit codes: 0 yes, 1 no, 2 bad input, 3 unexpected, 130 interrupted.
 """
 
 from enum import IntEnum
@@ -13,6 +13,7 @@ class Exit(IntEnum):
     NO = 1
     BAD_INPUT = 2
     UNEXPECTED = 3
+    INTERRUPTED = 130  # as shells have it for SIGINT, and Python itself, where Ctrl-C met it within `exec`
 
 
 class ModelbookError(Exception):

@@ -140,6 +140,10 @@ def test_one_unreadable_card_is_named_and_the_rest_is_answered(tmp_path: Path) -
     listed = modelbook(folder, "list", "fraud", "--json")
     assert (listed.return_value, "versions/3/card.yaml:3" in listed.stderr) == (1, True)
     assert [one["version"] for one in json.loads(listed.stdout)] == ["fraud@1", "fraud@2", "fraud@3"]
+    waits = modelbook(folder, "plan", "--json")
+    assert (waits.return_value, "versions/3/card.yaml:3" in waits.stderr) == (1, True)
+    assert json.loads(waits.stdout)["promote"] == []
+    assert "Nothing waits" not in modelbook(folder, "plan").stdout
     shown = modelbook(folder, "data", "show", "digits@1", "--json")
     assert (shown.return_value, json.loads(shown.stdout)["used_by"][0]["version"]) == (1, "fraud@1")
     assert "versions/3/card.yaml:3" in json.loads(shown.stdout)["problems"][0]

@@ -11,9 +11,12 @@ import pytest
 
 from modelbook.adapters.directory_store import DirectoryStore
 from modelbook.adapters.git import Repository
+from modelbook.core import layout
 from modelbook.core.digests import digest_of
-from modelbook.core.run_record import Code, Environment
-from modelbook.core.runs.run_log import RunEnded, RunStarted, encode
+from modelbook.core.documents import dump
+from modelbook.core.revocation import Revocation, revocation_path
+from modelbook.core.run_record import Code, Environment, Trial
+from modelbook.core.runs.run_log import Event, RunEnded, RunStarted, encode
 from modelbook.core.storage import blob_key, uri_of
 from tests.made import POLICY, Made
 from tests.made_fields import STORE, card_fields
@@ -29,7 +32,9 @@ def policy(uri: str = URI, keep: str = KEEP) -> str:
     return POLICY.replace(STORE, uri) + keep
 
 
-def log_of(run: str, *, status: str | None = "completed", tags: tuple[str, ...] = ()) -> bytes:
+def log_of(
+    run: str, *events: Event, status: str | None = "completed", tags: tuple[str, ...] = (), trial: Trial | None = None
+) -> bytes:
     """The log of a run that was over at once; without `status`, of one that nobody saw the end of."""
     start = RunStarted(
         time="2026-03-01T12:00:00Z",
@@ -44,9 +49,10 @@ def log_of(run: str, *, status: str | None = "completed", tags: tuple[str, ...] 
         tags=tags,
         code=Code(entry_point="train.py"),
         environment=Environment(python="3.11", platform="Linux"),
+        trial=trial,
     )
     end: Any = [] if status is None else [RunEnded(time="2026-03-01T12:01:00Z", status=status)]  # type: ignore[arg-type]
-    return encode([start, *end])
+    return encode([start, *events, *end])
 
 
 class Shop:
@@ -64,9 +70,16 @@ class Shop:
         self.git("remote", "add", "origin", str(self.origin))
 
     def git(self, *arguments: str) -> str:
-        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "gc.auto=0"]
-        done = subprocess.run(["git", *identity, *arguments], cwd=self.root, check=True, capture_output=True, text=True)
+        settings = ["user.name=t", "user.email=t@example.org", "gc.auto=0", "core.fsync=none"]
+        options = [word for each in settings for word in ("-c", each)]
+        done = subprocess.run(["git", *options, *arguments], cwd=self.root, check=True, capture_output=True, text=True)
         return done.stdout.strip()
+
+    def move(self, root: Path, origin: Path) -> None:
+        """Be where all of it was copied to, the store included, which lies in the clone."""
+        self.root, self.origin, self.data = root, origin, root / "store"
+        self.store = DirectoryStore(self.data, self.uri)
+        self.made = self.made.copy()
 
     @property
     def repository(self) -> Repository:
@@ -81,6 +94,10 @@ class Shop:
         if push:
             self.git("push", "-q", "-f", "origin", "HEAD")
         return self.git("rev-parse", "HEAD")
+
+    def push(self, what: str, ref: str, to: str = "../origin.git") -> None:
+        """Let a repository have something at a ref, or nothing: as another clone does, this one hears nothing of it."""
+        self.git("push", "-q", to, f"{what}:{ref}")
 
     def put(self, key: str, data: bytes, age: float) -> str:
         """An object that was written `age` days ago."""
@@ -107,16 +124,16 @@ class Shop:
         }
         return [self.put(f"runs/{run}/{name}", data, age) for name, data in files.items()]
 
-    def dataset(self, name: str, files: dict[str, bytes], age: float, *, version: int = 1) -> None:
-        """A dataset version and its files."""
+    def dataset(self, name: str, files: dict[str, bytes], age: float, *, version: int = 1) -> list[str]:
+        """A dataset version and its files; their keys."""
         lines = b"".join(
             json.dumps({"path": path, "size": len(data), "digest": digest_of(data)}).encode() + b"\n"
             for path, data in sorted(files.items())
         )
-        for data in (*files.values(), lines):
-            self.put(blob_key(digest_of(data)), data, age)
+        keys = [self.put(blob_key(digest_of(data)), data, age) for data in (*files.values(), lines)]
         manifest = {"uri": uri_of(self.uri, blob_key(digest_of(lines))), "size": len(lines), "digest": digest_of(lines)}
         self.made.dataset(name, version, manifest=manifest, files=len(files), size=sum(map(len, files.values())))
+        return keys
 
     def version(self, model: str, version: int, run: str, **more: Any) -> None:
         """A version that the run became."""
@@ -126,6 +143,19 @@ class Shop:
         ]
         usual = {"tags": [], "artifacts": artifacts, "run": fields["run"] | {"id": run}}
         self.made.version(model, version, **(usual | more))
+
+    def revoke(self, model: str, version: int) -> None:
+        """A version that must not be used any more."""
+        card = self.made.files[f"{layout.version_folder(model, version)}/card.yaml"]
+        why = Revocation(
+            model=model, version=version, card=digest_of(card), by="al", revoked="2026-03-02T12:00:00Z", reason="leaked"
+        )
+        self.made.put(revocation_path(model, version), dump(why))
+
+    def drop(self, path: str) -> None:
+        """Take a file from the registry."""
+        self.made.drop(path)
+        (self.root / "registry" / path).unlink()
 
     def present(self) -> set[str]:
         """The keys of all objects but those in the trash."""

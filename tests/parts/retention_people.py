@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from modelbook.core.pruning.prune_plan import PrunePlan
 from modelbook.core.storage import blob_key, uri_of
 from modelbook.errors import Refused
 from tests.made import Made
-from tests.parts.prune_shop import Shop
+from tests.parts.reasons_to_stay import archive
 from tests.parts.unsteady_store import Unsteady
 
 OLD = 100.0  # days
@@ -36,24 +37,23 @@ class People(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="modelbook-prune-"))
-        self.shop = Shop(self.folder)
+        self.archive = archive().copied(self.folder / "all")
+        self.shop = self.archive.shop
         self.disk = DirectoryStore(self.shop.data, self.shop.uri)
         self.store = Unsteady(self.shop.data, self.shop.uri)
-        self.shop.dataset("digits", {"a.csv": b"a"}, OLD)
-        self.shop.run("first", OLD)
-        self.shop.put("notes/of-somebody-else.txt", b"x", 4000)
-        self.shop.version("digits", 1, "first")
-        self.shop.commit()
         self.runs: list[str] = []
         self.needs: dict[str, set[str]] = {"main": self.files("first")}  # by ref: what it names, looked at by its maker
         self.main = {"first": 1}  # runs on main, and their versions
         self.served: set[str] = set()
         self.revoked: set[str] = set()
         self.branches: dict[str, tuple[str, Made]] = {}  # by ref: the run, or "" for a dataset
-        self.pulls: dict[int, str] = {}
+        self.pulls = self.archive.pulls
         self.plans: list[PrunePlan] = []
         self.lists: dict[str, set[str]] = {}  # by plan: the keys that it lists
         self.gone: dict[str, set[str]] = {}  # by plan: what it deleted, until that is purged
+        self.taken_up = set[str]()  # files of a run that somebody took up while a plan was carried out
+        self.late: Callable[[], None] | None = None  # what counts of one who looked no more, once his ref was read
+        self.seen = False  # whether it was
         self.whole = False  # whether a plan was restored while it was carried out
         self.number = 1
 
@@ -76,9 +76,15 @@ class People(RuleBasedStateMachine):
     @rule(data=st.data())
     def resume(self, data: st.DataObject) -> None:
         """A run that was silent for long writes again."""
-        run = data.draw(st.sampled_from(self.runs))
+        self.take_up(data.draw(st.sampled_from(self.runs)))
+
+    def take_up(self, run: str) -> None:
         self.shop.put(f"runs/{run}/log/{self.number:08d}.jsonl", b"", 0.0)
         self.number += 1
+
+    def opened(self) -> dict[int, str]:
+        """The open pull requests, as the forge tells them."""
+        return dict(self.pulls)
 
     def files(self, run: str) -> set[str]:
         return {f"runs/{run}/artifacts/{name}" for name in ("model.safetensors", "config/model.json")}
@@ -93,7 +99,7 @@ class People(RuleBasedStateMachine):
         self.shop.git("switch", "-q", "--detach")
         ref = f"refs/pull/{self.number}/head" if fork else f"refs/heads/{name}"
         commit = self.shop.commit(push=False)
-        self.shop.git("push", "-q", "origin", f"{commit}:{ref}")
+        self.shop.push(commit, ref)
         if fork:
             self.pulls[self.number] = commit
         self.branches[ref] = what, self.shop.made
@@ -101,19 +107,24 @@ class People(RuleBasedStateMachine):
         self.shop.made = made
         return ref
 
-    def register(self, run: str, *, fork: bool = False) -> None:
+    def register(self, run: str, *, fork: bool = False, meanwhile: Callable[[], None] = lambda: None) -> None:
         """As `register` does: read the bytes, make the branch, look for intents and bytes once more."""
         if not self.there(self.files(run)) or run in self.main:
             return
-        self.number += 1
-        version = self.number
-        ref = self.propose(
-            f"register/digits-{version}", run, lambda: self.shop.version("digits", version, run), fork=fork
-        )
         sizes = {key.partition("/artifacts/")[2]: (self.shop.data / key).stat().st_size for key in self.files(run)}
+        meanwhile()
+        ref = self.name(run, fork=fork)
         with suppress(Refused):  # else told to wait or to restore: not accepted, so nobody merges it
             check_model_kept(self.disk, run, sizes)
             self.needs[ref] = self.files(run)
+
+    def name(self, run: str, *, fork: bool = False) -> str:
+        """Let a branch have a card that names the files of a run; gives its ref."""
+        self.number += 1
+        version = self.number
+        return self.propose(
+            f"register/digits-{version}", run, lambda: self.shop.version("digits", version, run), fork=fork
+        )
 
     def push(self, files: list[bytes], *, fork: bool = False) -> None:
         """As `data add` does: what the store has is not sent again; then the branch; then intents and bytes."""
@@ -165,12 +176,12 @@ class People(RuleBasedStateMachine):
             self.shop.commit()
         elif then == "tag" and kept is not None:
             self.shop.git("fetch", "-q", "origin", f"+{ref}:refs/tags/kept-{self.number}")
-            self.shop.git("push", "-q", "origin", f"refs/tags/kept-{self.number}")
+            self.shop.push(f"refs/tags/kept-{self.number}", f"refs/tags/kept-{self.number}")
             self.shop.git("tag", "-d", f"kept-{self.number}")
             self.needs[f"tag {self.number}"] = kept
             self.number += 1
         self.pulls.pop(int(ref.split("/")[2]) if "pull" in ref else 0, None)
-        self.shop.git("push", "-q", "origin", f":{ref}")
+        self.shop.push("", ref)
 
     @rule(data=st.data(), mistaken=st.booleans())
     def promote_or_roll_back(self, data: st.DataObject, mistaken: bool) -> None:
@@ -184,15 +195,35 @@ class People(RuleBasedStateMachine):
             if mistaken:
                 self.revoke(run)
 
+    def mistake(self) -> str:
+        """A version that main alone has, that never served, and is revoked; gives its run."""
+        self.train(OLD, tagged=False, status="completed")
+        self.number += 1
+        self.main[run := self.runs[-1]] = self.number
+        self.shop.version("digits", self.number, run)
+        self.revoke(run)
+        return run
+
     @rule(data=st.data())
     def revoke_one(self, data: st.DataObject) -> None:
         self.revoke(data.draw(st.sampled_from(sorted(self.main))))
 
     def revoke(self, run: str) -> None:
-        folder = f"models/digits/versions/{self.main[run]}"
-        card = digest_of(self.shop.made.files[f"{folder}/card.yaml"])
-        text = f"format: modelbook/revocation/v1\nmodel: digits\nversion: {self.main[run]}\ncard: {card}\n"
-        text += "by: alice\nrevoked: '2026-03-02T12:00:00Z'\nreason: leaked\n"
-        self.shop.made.put(f"{folder}/revoked.yaml", text)
+        self.shop.revoke("digits", self.main[run])
         self.shop.commit()
         self.revoked.add(run)
+
+    # What each may count on.
+
+    def named(self) -> set[str]:
+        """The keys of all that must stay, at any time and by any clock."""
+        free = {key for run in self.revoked - self.served for key in self.files(run)}
+        on_main = {key for run in self.main for key in self.files(run)}
+        return set().union(on_main, *self.needs.values()) - free | set().union(*self.archive.keys.values())
+
+    def young(self) -> set[str]:
+        return {one.key for one in self.disk.list() if datetime.now(UTC) - one.modified < timedelta(days=7)}
+
+    def alive(self) -> tuple[str, ...]:
+        """The folders of runs that were written to lately."""
+        return tuple({f"runs/{key.split('/')[1]}/" for key in self.young() if key.startswith("runs/")})

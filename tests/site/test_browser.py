@@ -150,6 +150,10 @@ def test_up_to_four_versions_are_chosen_and_compared(shared_page: "Page", built:
     assert "optimizer.beta" not in text  # the same in all
     page.uncheck("#differing")
     assert "optimizer.beta" in page.locator("#comparison").inner_text()
+    commit = page.locator("#comparison tr", has_text="commit").locator("a").first
+    whole = commit.locator("code").get_attribute("title") or ""
+    assert (len(whole), commit.inner_text()) == (40, whole[:12])
+    assert (commit.get_attribute("href") or "").endswith(f"/commit/{whole}")
     page.fill("#add-version", "sentiment@4")
     page.keyboard.press("Enter")
     expect(page.locator("#comparison thead th")).to_have_count(4)

@@ -51,6 +51,24 @@ def test_nothing_is_proposed_that_does_not_verify() -> None:
     assert planned(Made().dataset().version().drop("models/digits/versions/1/model.sig")) == NOTHING
 
 
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("models/digits/versions/2/card.yaml", "model: [\n"),
+        ("models/digits/versions/1/card.yaml", "model: [\n"),
+        ("models/digits/versions/2/evaluations/default.yaml", "suite: 1\n"),
+        ("models/digits/stages/production.yaml", "version: two\n"),
+        ("models/digits/model.yaml", "owners: 7\n"),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_what_waits_of_other_models_is_planned(path: str, data: str) -> None:
+    made = Made().dataset().version().pointer("digits", "production", 1).version("digits", 2, BETTER).version("fraud")
+    whole = planned(made)
+    assert whole == Plan((), (Todo("digits", 2, "staging"), Todo("fraud", 1, "staging")))
+    found = planned(made.put(path, data))
+    assert (found.promotions, {one.path for one in found.findings}) == (whole.promotions[1:], {f"registry/{path}"})
+
+
 def test_a_stage_that_is_not_automatic_waits_for_a_person() -> None:
     assert planned(Made(policy=POLICY.replace("  auto: true\n", "")).dataset().version()) == NOTHING
 

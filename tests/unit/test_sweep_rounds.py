@@ -1,11 +1,12 @@
 """What a sweep does next, and which of its trials is named best."""
 
+import statistics
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelbook.core.sweeps.standings import ranked, standings
+from modelbook.core.sweeps.standings import confirmations, ranked, standings
 from modelbook.core.sweeps.sweep_charts import charts
 from modelbook.core.sweeps.sweep_markdown import shown, sweep_markdown
 from modelbook.core.sweeps.sweep_report import description_of, report_of
@@ -91,8 +92,8 @@ def test_a_lucky_seed_does_not_win() -> None:
     report = report_of(asked, found, {})
     assert report.best is not None
     assert (report.settled, report.round.stage, report.best.trial.leg) == (True, "over", Leg(4))
-    assert report.best.values == (0.85, 0.84, 0.86)
-    assert "accuracy 0.85 ± 0.01 over 3 seeds" in description_of(report)
+    assert (report.best.chosen_by, report.best.others) == (0.85, (0.84, 0.86))
+    assert "accuracy 0.85 ± 0.014 over 2 other seeds." in description_of(report)
     assert report.best.runs == ("digits-lr-0004", "digits-lr-0004-s1", "digits-lr-0004-s2")
 
 
@@ -110,7 +111,25 @@ def test_a_repetition_that_fails_is_no_value_and_holds_nothing_up() -> None:
     report = report_of(asked, [trial(1, 0.5), trial(1, None, 1)], {})
     assert report.settled
     assert report.best is not None
-    assert (report.best.values, report.best.deviation) == ((0.5,), None)
+    assert (report.best.mean, report.best.others, report.best.deviation) == (0.5, (), None)
+    assert description_of(report).endswith("accuracy 0.5 with the one seed that it was chosen by.")
+
+
+def test_the_value_that_a_trial_was_chosen_by_is_no_part_of_its_mean() -> None:
+    """All trials are alike: the best of 50 draws is far too good, and a mean that has it in it is a third too good."""
+    asked, draw = sweep(budget={"trials": 50}, confirm={"best": 3, "seeds": 2}), Random(6)
+    means = []
+    for _ in range(200):
+        found = [trial(number, draw.gauss(0.8, 0.01)) for number in range(1, 51)]
+        found += [trial(leg.number, draw.gauss(0.8, 0.01), leg.repeat) for leg in confirmations(asked, found)]
+        means += [one.mean for one in standings(asked, found)]
+    assert abs(statistics.fmean(means) - 0.8) < 4 * statistics.stdev(means) / len(means) ** 0.5
+
+
+def test_what_no_other_seed_confirmed_comes_last() -> None:
+    asked = sweep(budget={"trials": 2}, confirm={"best": 2, "seeds": 1})
+    found = [trial(1, 0.9), trial(2, 0.8), trial(1, None, 1), trial(2, 0.7, 1)]
+    assert [one.trial.leg.number for one in standings(asked, found)] == [2, 1]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.sampled_from(["minimize", "maximize"]))
@@ -128,7 +147,7 @@ def test_the_summary_shows_the_best_the_charts_and_what_failed() -> None:
     found = [trial(1, 0.80), trial(2, problem="<script>"), trial(3, 0.9)]
     text = sweep_markdown(report_of(asked, found, {"lr": 0.75, "hidden": 0.25}), pictures="there")
     assert "**Best**" in text
-    assert "| 3 | 0.9 | 1 | digits-lr-0003 | 0.01 | 16 | adam | &#45; |" in text
+    assert "| 3 | 0.9 | 0 | 0.9 | digits-lr-0003 | 0.01 | 16 | adam | &#45; |" in text
     assert text.count("line [0.8, 0.9]") == 2, "each value, and the best so far"
     assert "bar [75, 25]" in text
     assert "<script>" not in text

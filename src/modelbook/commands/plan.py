@@ -8,6 +8,7 @@ import click
 from modelbook.adapters.clock import now
 from modelbook.adapters.workflow import set_outputs
 from modelbook.commands._console import print_json, say
+from modelbook.commands._finding import tell_findings
 from modelbook.commands._proposing import evaluation_branch
 from modelbook.commands._pulling import refuse
 from modelbook.commands._workspace import (
@@ -20,6 +21,7 @@ from modelbook.commands._workspace import (
 )
 from modelbook.commands.status import find_standings
 from modelbook.core.stages.planning import Held, TakenBack, is_outdated, plan
+from modelbook.errors import Exit
 
 if TYPE_CHECKING:
     from modelbook.adapters.github_pulls import Pull
@@ -34,13 +36,15 @@ if TYPE_CHECKING:
 @json_option
 def command(
     deployments: bool, verify: bool, rev: str, forge_name: str, registry_folder: str | None, as_json: bool
-) -> None:
+) -> int:
     """List evaluations that nobody made or proposed, and versions that an automatic stage may take.
 
     What it may take only later, or only once somebody releases it, is listed as well.
 
     On GitHub also open pull requests that move a stage, or change trust, whose verdict may be stale: the policy,
     trust.yaml, or what stands of their model changed since they left the branch.
+
+    Exit status 1 if a file cannot be read: it is named, and what waits of the other models is listed.
 
     \b
     Example:
@@ -54,10 +58,10 @@ def command(
     refuse("the registry", workspace.problems)
     if verify:
         _verify(workspace, as_json)
-        return
+        return Exit.YES
     if deployments:
         _deployments(workspace, forge_name, as_json)
-        return
+        return Exit.YES
     registry, results = workspace.registry, dict[str, bytes | str]()
     for model in registry.models():
         results |= workspace.results(model, *registry.versions(model)[-1:])
@@ -82,7 +86,7 @@ def command(
     if as_json:
         waits = {"held": [_held(one) for one in todo.held], "taken-back": [_taken_back(one) for one in todo.taken_back]}
         print_json(fields | {"later": later} | waits)
-        return
+        return tell_findings(todo.findings)
     for one in fields["evaluate"]:
         say(f"modelbook evaluate {one['version']} --suite {one['suite']}")
     for one in fields["promote"]:
@@ -99,8 +103,9 @@ def command(
     for back in todo.taken_back:
         why = f"{back.by} rolled back from it on {back.since}: {' '.join(back.reason.split())}"
         say(f"modelbook promote {back.todo.model}@{back.todo.version} --to {back.todo.name}  # by hand alone: {why}")
-    if not any(fields.values()) and not later and not todo.held and not todo.taken_back:
+    if not any(fields.values()) and not later and not todo.held and not todo.taken_back and not todo.findings:
         say("Nothing waits.")
+    return tell_findings(todo.findings)
 
 
 def _taken_back(one: TakenBack) -> dict[str, str]:

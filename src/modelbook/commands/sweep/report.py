@@ -136,7 +136,8 @@ def show(report: SweepReport, *, as_json: bool, registers: bool) -> None:
             "trial": str(one.trial.leg),
             sweep.metric.name: f"{one.mean:.6g}",
             "±": None if one.deviation is None else f"{one.deviation:.2g}",
-            "seeds": len(one.values),
+            "other seeds": len(one.others),
+            "chosen by": f"{one.chosen_by:.6g}",
             **{name: shown(one.trial, name) for name in names},
         }
         for one in report.places[:_SHOWN]

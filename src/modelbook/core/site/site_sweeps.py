@@ -43,7 +43,6 @@ class SweepRow(Frozen):
     counts: dict[str, int] = {}
     best: float | None = None
     deviation: float | None = None
-    seeds: int = 0
     version: str | None = None
     inherit: tuple[str, ...] = ()
 
@@ -79,7 +78,7 @@ class SweepPage:
             if first := min((one for one in report.trials if one.began), key=lambda one: one.began, default=None):
                 told |= {"began": first.began, "by": first.by}
             if best := report.best:
-                told |= {"best": best.mean, "deviation": best.deviation, "seeds": len(best.values)}
+                told |= {"best": best.mean, "deviation": best.deviation}
                 told |= {"version": self.version_of(best)}
         return SweepRow(**told)
 
@@ -116,7 +115,7 @@ class SweepPage:
     def seeds(self) -> Mapping[int, Standing]:
         """The trials that were trained with other seeds too, by number."""
         places = self.report.places if self.report else ()
-        return {one.trial.leg.number: one for one in places if len(one.values) > 1}
+        return {one.trial.leg.number: one for one in places if one.others}
 
     @property
     def reasons(self) -> list[tuple[str, str, int]]:

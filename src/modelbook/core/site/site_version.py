@@ -227,6 +227,7 @@ def comparable(page: VersionPage) -> dict[str, Any]:
         "revoked": page.row.revoked,
         "created": page.row.created,
         "by": page.row.by,
+        "commit_url": page.commit_url,
         "stages": page.around.stages,
         "metrics": metrics,
         "facts": {"Measured on": data, **made, "Machine": dict(page.machine), "Packages": packages},

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from modelbook.core.documents import noted
+from modelbook.core.findings import Finding
 from modelbook.core.judging.examples import Results
 from modelbook.core.judging.numbers import NONE
 from modelbook.core.layout import STAGE_SIGNATURES, place_of
@@ -72,13 +74,36 @@ class TakenBack:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that waits: to be done now, and, of promotions, `later`, for a release alone (`held`), or for people."""
+    """All that waits: to be done now, and, of promotions, `later`, for a release alone (`held`), or for people.
+
+    `findings` are files that cannot be read: of their models nobody knows what waits.
+    """
 
     evaluations: tuple[Todo, ...]
     promotions: tuple[Todo, ...]
     later: tuple[Later, ...] = ()
     held: tuple[Held, ...] = ()
     taken_back: tuple[TakenBack, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def _unread(registry: Registry, model: str, version: int) -> list[Finding]:
+    """What cannot be read of all that a decision on a version rests on."""
+    findings = list[Finding]()
+    with noted(findings):
+        registry.model(model)
+    for path in registry.evaluation_paths(model, version).values():
+        with noted(findings):
+            registry.evaluation(path)
+    versions = {version}
+    for stage in registry.policy.stages:
+        with noted(findings):
+            if pointer := registry.pointer(model, stage.name):
+                versions.add(pointer.version)
+    for each in sorted(versions & set(registry.versions(model))):
+        with noted(findings):
+            registry.card(model, each)
+    return findings
 
 
 def _waiting(registry: Registry, model: str, version: int, name: str, suite: Suite) -> str | None:
@@ -94,10 +119,13 @@ def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results
     `tenures` say what people rolled back from, as far as they go back.
     """
     evaluations, promotions, later, held = list[Todo](), list[Todo](), list[Later](), list[Held]()
-    taken_back = list[TakenBack]()
+    taken_back, findings = list[TakenBack](), list[Finding]()
     for model in registry.models():
         versions = registry.versions(model)
         if not versions:
+            continue
+        if unread := _unread(registry, model, versions[-1]):
+            findings += unread
             continue
         record = registry.model(model)
         measured = registry.evaluation_paths(model, versions[-1])
@@ -125,7 +153,7 @@ def plan(registry: Registry, *, now: str, tenures: Tenures = NO_HISTORY, results
                     later.append(Later(todo, decision.opens))
                 elif hold := holds(registry.stages_of(model)).get(stage.name):
                     held.append(Held(todo, **hold, opens=free.opens))
-    return Plan(tuple(evaluations), tuple(promotions), tuple(later), tuple(held), tuple(taken_back))
+    return Plan(tuple(evaluations), tuple(promotions), tuple(later), tuple(held), tuple(taken_back), tuple(findings))
 
 
 def _anew(decision: Decision, tenure: Tenure) -> bool:

@@ -1,4 +1,8 @@
-"""Which trial of a sweep is the best one, and how sure that is: the mean over several seeds counts, not a lucky one."""
+"""Which trial of a sweep is the best one, and how sure that is: what it gives with other seeds counts, not a lucky one.
+
+The value that a trial was chosen by is the best of many draws, so it is too good to be what the trial gives on average
+(the winner's curse), and no part of any mean. Training with other seeds is a draw that nobody chose by.
+"""
 
 import statistics
 from collections.abc import Sequence
@@ -15,21 +19,32 @@ def better(sweep: Sweep, value: float) -> float:
 
 @dataclass(frozen=True)
 class Standing:
-    """One trial with a value and what its repetitions with other seeds gave. `deviation` needs two values."""
+    """One trial with a value, `chosen_by`, and the `others` that its repetitions with other seeds gave.
+
+    `runs` are all of its runs, its own first. Where there is no other seed, what it was chosen by stands for the mean.
+    """
 
     trial: TrialResult
-    values: tuple[float, ...]
+    chosen_by: float
+    others: tuple[float, ...]
     runs: tuple[str, ...]
 
     @property
     def mean(self) -> float:
-        """The mean over the seeds."""
-        return statistics.fmean(self.values)
+        """The mean over the other seeds."""
+        return statistics.fmean(self.others or (self.chosen_by,))
 
     @property
     def deviation(self) -> float | None:
-        """The standard deviation over the seeds, None for one of them."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
+        """The standard deviation over the other seeds, None where there are not two."""
+        return statistics.stdev(self.others) if len(self.others) > 1 else None
+
+    @property
+    def seeds(self) -> str:
+        """What the mean is over, for people."""
+        if not self.others:
+            return "with the one seed that it was chosen by"
+        return "with one other seed" if len(self.others) == 1 else f"over {len(self.others)} other seeds"
 
 
 def ranked(sweep: Sweep, trials: Sequence[TrialResult]) -> list[TrialResult]:
@@ -48,9 +63,9 @@ def confirmations(sweep: Sweep, trials: Sequence[TrialResult]) -> list[Leg]:
 
 
 def standings(sweep: Sweep, trials: Sequence[TrialResult]) -> list[Standing]:
-    """The trials that may be named best, the best one first by the mean over its seeds.
+    """The trials that may be named best, the best one first by the mean over its other seeds.
 
-    Where the best are confirmed, only they are among them.
+    Where the best are confirmed, only they are among them, and one that no other seed has confirmed comes last.
     """
     asked = sweep.confirming
     by_number: dict[int, list[TrialResult]] = {}
@@ -60,9 +75,9 @@ def standings(sweep: Sweep, trials: Sequence[TrialResult]) -> list[Standing]:
     found = []
     for one in ranked(sweep, trials)[: asked.best if asked else None]:
         seeds = sorted(by_number[one.leg.number], key=lambda each: each.leg)
-        values = tuple(each.value for each in seeds if each.value is not None)
-        found.append(Standing(one, values, tuple(each.run for each in seeds)))
-    return sorted(found, key=lambda each: -better(sweep, each.mean))
+        chosen_by, *others = (each.value for each in seeds if each.value is not None)
+        found.append(Standing(one, chosen_by, tuple(others), tuple(each.run for each in seeds)))
+    return sorted(found, key=lambda each: (not each.others, -better(sweep, each.mean)))
 
 
 def confirmed(sweep: Sweep, trials: Sequence[TrialResult]) -> bool:

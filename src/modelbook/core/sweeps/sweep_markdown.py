@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from modelbook.core.listed import listed, many
 from modelbook.core.pages.markdown import inert
-from modelbook.core.sweeps.standings import Standing, ranked
+from modelbook.core.sweeps.standings import ranked
 from modelbook.core.sweeps.sweep_charts import charts
-from modelbook.core.sweeps.sweep_report import SweepReport, value_text
+from modelbook.core.sweeps.sweep_report import SweepReport, spread, value_text
 from modelbook.core.sweeps.trials import TrialResult
 
 _SHOWN = 20  # trials of the table
@@ -36,16 +36,13 @@ def _best(report: SweepReport) -> Iterator[str]:
         return
     names = [one.name for one in report.varied]
     yield from ("**Best**" if report.settled else "**Best so far**", "")
-    yield f"| trial | {' | '.join(['mean', 'seeds', 'run', *map(inert, names)])} |"
-    yield f"| ---: | ---: | ---: | --- |{' ---: |' * len(names)}"
+    yield f"| trial | {' | '.join(['mean', 'other seeds', 'chosen by', 'run', *map(inert, names)])} |"
+    yield f"| ---: | ---: | ---: | ---: | --- |{' ---: |' * len(names)}"
     for one in report.places[:3]:
         trial = one.trial
-        yield f"| {trial.leg} | {_mean(one)} | {len(one.values)} | {inert(trial.run)} |{_cells(trial, names)}"
+        told = f"{spread(one)} | {len(one.others)} | {one.chosen_by:.6g} | {inert(trial.run)}"
+        yield f"| {trial.leg} | {told} |{_cells(trial, names)}"
     yield ""
-
-
-def _mean(one: Standing) -> str:
-    return f"{one.mean:.6g}" + (f" ± {one.deviation:.2g}" if one.deviation is not None else "")
 
 
 def _trials(report: SweepReport) -> Iterator[str]:

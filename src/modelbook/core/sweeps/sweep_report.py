@@ -122,11 +122,15 @@ def description_of(report: SweepReport) -> str:
     """What a registration says of the best trial: how it was found, and how much of it may be luck."""
     best, metric = report.best, report.sweep.metric.name
     assert best is not None  # noqa: S101 - a settled report has one
-    spread = f" ± {best.deviation:.2g} over {len(best.values)} seeds" if best.deviation is not None else ", one seed"
     return (
         f"Trial {best.trial.leg}, best of {len(report.searched)} of the sweep {report.sweep.name}: "
-        f"{metric} {best.mean:.6g}{spread}."
+        f"{metric} {spread(best)} {best.seeds}."
     )
+
+
+def spread(one: Standing) -> str:
+    """Mean and deviation, where there is one: `0.85 ± 0.01`."""
+    return f"{one.mean:.6g}" + (f" ± {one.deviation:.2g}" if one.deviation is not None else "")
 
 
 def value_text(value: object) -> str:
@@ -145,7 +149,8 @@ def _standing(one: Standing) -> dict[str, Any]:
         "params": dict(one.trial.params),
         "mean": one.mean,
         "deviation": one.deviation,
-        "values": list(one.values),
+        "chosen_by": one.chosen_by,
+        "others": list(one.others),
         "runs": list(one.runs),
     }
 

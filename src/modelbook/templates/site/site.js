@@ -3,6 +3,7 @@
 (() => {
   const root = document.body.dataset.root || "";
   const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?@[1-9][0-9]{0,9}$/;
+  const COMMIT = /^[0-9a-f]{40,64}$/;
   const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
   const one = (selector, inside = document) => inside.querySelector(selector);
   const make = (tag, text = "", more = {}) => Object.assign(document.createElement(tag), { textContent: text }, more);
@@ -202,6 +203,15 @@
       const [middle, low, high] = value.map(number);
       return low === undefined ? middle : `${middle}  (${low} – ${high})`;
     };
+    // A commit is short to the eye, as on the other pages, and whole to whoever asks.
+    const shown = (version, title, key, text) => {
+      if (title !== "Code" || key !== "commit" || !COMMIT.test(text)) return text || "–";
+      const short = make("code", text.slice(0, 12), { title: text });
+      if (!version.commit_url) return short;
+      const link = make("a", "", { href: version.commit_url, rel: "noopener" });
+      link.append(short);
+      return link;
+    };
     const draw = () => {
       const found = names.map((name) => versions.get(name)).filter(Boolean);
       table.hidden = !found.length;
@@ -228,7 +238,11 @@
           const differs = new Set(cells).size > 1;
           if (differing.checked && !differs && found.length > 1 && title !== "Metrics") continue;
           const row = make("tr", "", { className: differs && found.length > 1 && title !== "Metrics" ? "differs" : "" });
-          row.append(make("th", key, { scope: "row" }), ...cells.map((text) => make("td", text || "–")));
+          row.append(make("th", key, { scope: "row" }), ...cells.map((text, at) => {
+            const cell = make("td");
+            cell.append(shown(found[at], title, key, text));
+            return cell;
+          }));
           rows.push(row);
         }
         if (rows.length) {
