@@ -33,8 +33,9 @@ class Interrupts:
         """Begin, unless whoever started this process wants it to be deaf, as `nohup` and `&` do."""
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self._press)
-            # As the last of all, since Python then lets SIGINT kill, and the command has been done.
-            atexit.register(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGINT})
+            # As the last of all, since Python then lets SIGINT kill, and the command has been done. What is ignored
+            # stays so, in every thread.
+            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
             sys.unraisablehook = self._not_raised
 
     def works(self) -> None:
@@ -59,8 +60,11 @@ class Interrupts:
     def _press(self, _signal: int, _frame: "FrameType | None") -> None:
         if self._does == "ends":
             os._exit(self._status)
-        before, self._pressed = self._pressed, time.monotonic()
-        if self._does == "works" and (before is None or self._pressed - before > _ONE_PRESS):
+        now = time.monotonic()
+        if self._does == "starts":
+            self._pressed = now
+        elif self._does == "works" and (self._pressed is None or now - self._pressed > _ONE_PRESS):
+            self._pressed = now
             raise KeyboardInterrupt
 
     def _not_raised(self, lost: "sys.UnraisableHookArgs") -> None:

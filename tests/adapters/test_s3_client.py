@@ -1,5 +1,6 @@
 """How the standard AWS variables lead the one client of a store, and what it costs when none is needed."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelbook.adapters.s3_client import LazyClient
+from modelbook.adapters.s3_client import LazyClient, _descriptions
 from tests.parts.s3 import MotoS3
 
 
@@ -49,6 +50,21 @@ def test_another_server_is_addressed_by_path(monkeypatch: pytest.MonkeyPatch, na
 def test_one_client_is_made_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     client = LazyClient("s3://models")
     assert client.get() is client.get()
+
+
+def test_a_folder_of_descriptions_that_cannot_be_entered_is_passed_over(tmp_path: Path) -> None:
+    """As the one in a home that belongs to somebody else."""
+    home, before = tmp_path / "home", os.geteuid()
+    home.mkdir(mode=0o000)
+    _descriptions.__wrapped__(None)  # while all can be imported
+    if before == 0:
+        os.seteuid(65534)  # root may enter everything
+    try:
+        found = _descriptions.__wrapped__(str(home / "models"))
+    finally:
+        os.seteuid(before)
+        home.chmod(0o700)
+    assert isinstance(found.list_available_services(type_name="service-2"), list)
 
 
 def test_boto3_is_imported_only_for_a_request() -> None:

@@ -4,8 +4,11 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
+
+from modelbook.interrupts import Interrupts
 
 UP = "import modelbook.__main__ as it; it.INTERRUPTS.note(); print('up', flush=True); it.main()"
 LINE = "interrupted: nothing half-done is visible; run it again to continue"
@@ -40,6 +43,40 @@ def test_ctrl_c_at_any_moment_is_one_line_or_comes_too_late(after: float) -> Non
 def test_ctrl_c_ends_a_process_whose_threads_linger() -> None:
     linger = "import threading; threading.Thread(target=threading.Event().wait).start(); "
     assert pressed(linger + UP, 0.5, "schema", "card")[::2] == (0, [])
+
+
+def test_a_press_at_the_very_end_kills_no_process_that_has_another_thread() -> None:
+    code = """
+import os, signal, sys, threading
+from modelbook.interrupts import INTERRUPTS
+
+INTERRUPTS.note()
+INTERRUPTS.works()
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+
+class Last:
+    def __del__(self, kill=os.kill, own=os.getpid(), number=signal.SIGINT):
+        kill(own, number)
+
+sys.modules["last"] = Last()
+INTERRUPTS.ends(0)
+INTERRUPTS._does = "tells"  # so that nothing but Python's own end is tried
+sys.exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_each_press_a_while_after_the_last_one_that_was_heard_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard, interrupts = 0, Interrupts()
+    interrupts.works()
+    for at in range(20):
+        monkeypatch.setattr(time, "monotonic", partial(float, 100 + 0.9 * at))
+        try:
+            interrupts._press(signal.SIGINT, None)
+        except KeyboardInterrupt:
+            heard += 1
+    assert heard == 10
 
 
 def test_a_press_within_a_finaliser_is_not_lost() -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from modelbook.adapters.site_folder import NAME
+from modelbook.adapters.site_folder import NAME, SiteFolder
 from modelbook.adapters.site_plots import series_plot, timeline_plot
 from modelbook.adapters.site_writer import OWN, own_file, write
 from modelbook.core.site.site_pages import SHOWN, ModelPage, series_of
@@ -159,6 +160,14 @@ def test_a_page_that_was_changed_or_removed_is_written_again(copy: Built) -> Non
     (copy.site / "models/fraud-detector/metric-1.svg").unlink()
     assert copy.told("--output", out, "--no-store")["changed"] == 2
     assert digests(copy.site) == before
+
+
+def test_of_a_site_whose_notes_are_of_another_version_the_files_are_known(tmp_path: Path) -> None:
+    files = {"index.html": "sha256:" + "0" * 64}
+    notes = {"format": "modelbook/site/v1", "files": files, "parts": {"model a": {"of": "x", "files": [], "old": 1}}}
+    (tmp_path / NAME).write_bytes(gzip.compress(json.dumps(notes).encode()))
+    found = SiteFolder(tmp_path).manifest
+    assert (found.files, found.parts) == (files, {})
 
 
 @pytest.mark.parametrize("what", ["file", "folder", "link", "list", "escape"])

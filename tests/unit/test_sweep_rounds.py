@@ -132,6 +132,11 @@ def test_what_no_other_seed_confirmed_comes_last() -> None:
     assert [one.trial.leg.number for one in standings(asked, found)] == [2, 1]
 
 
+def test_where_nothing_is_confirmed_another_seed_by_hand_makes_no_best() -> None:
+    found = [trial(1, 0.9), trial(2, 0.1), trial(2, 0.95, 1)]
+    assert [one.trial.leg.number for one in standings(sweep(**QUIET), found)] == [1, 2]
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.sampled_from(["minimize", "maximize"]))
 def test_the_best_is_the_best_and_each_trial_is_ranked_once(values: list[float], goal: str) -> None:
     asked = sweep(metric={"name": "accuracy", "goal": goal}, **QUIET)

@@ -50,10 +50,11 @@ def _descriptions(folders: str | None) -> Any:
     from botocore.loaders import create_loader
 
     loader: Any = create_loader(folders)
-    folders_there = [Path(each) for each in loader.search_paths if Path(each).is_dir()]
+    # Not `Path.is_dir`: it raises for a home that cannot be entered.
+    folders_there = [Path(each) for each in loader.search_paths if os.path.isdir(each)]  # noqa: PTH112
     services = [each.name for folder in folders_there for each in folder.iterdir()]
     # Its own answer takes a look into each of these 400, and is asked for twice, only to know whether S3 is one.
-    loader.list_available_services = lambda _: services
+    loader.list_available_services = lambda type_name: services  # noqa: ARG005 - callers name it
     return loader
 
 

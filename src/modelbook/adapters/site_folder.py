@@ -6,6 +6,7 @@ file changes and after the last: whatever happens in between, all that is ours i
 
 import gzip
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -43,8 +44,8 @@ class SiteFolder:
                 remedy = "Name another --output, or empty this one: a site is written only where nothing of others is."
                 raise BadInput("the folder has files that no site has", where=str(root), remedy=remedy)
             try:
-                self.manifest = Manifest.model_validate_json(gzip.decompress((root / NAME).read_bytes()))
-            except (ValidationError, EOFError, zlib.error, gzip.BadGzipFile):
+                self.manifest = _decoded(gzip.decompress((root / NAME).read_bytes()))
+            except (ValueError, EOFError, zlib.error, gzip.BadGzipFile):
                 message = "this is no list of a site's files, so nobody knows which of them are ours"
                 raise BadInput(message, where=str(root / NAME), remedy="Remove the folder, and build anew.") from None
         for path in self.manifest.files:
@@ -144,6 +145,17 @@ def _digest(path: str) -> str:
     finally:
         os.close(descriptor)
     return prefixed(seen.hexdigest())
+
+
+def _decoded(data: bytes) -> Manifest:
+    """The notes of a build. Of another version's that cannot be read, which files are ours. Raises ValueError."""
+    try:
+        return Manifest.model_validate_json(data)
+    except ValidationError:
+        notes = json.loads(data)
+        if not isinstance(notes, dict) or "files" not in notes:
+            raise
+        return Manifest.model_validate({name: notes[name] for name in ("format", "files") if name in notes})
 
 
 def _encoded(manifest: Manifest) -> bytes:

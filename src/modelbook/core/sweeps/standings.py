@@ -63,9 +63,10 @@ def confirmations(sweep: Sweep, trials: Sequence[TrialResult]) -> list[Leg]:
 
 
 def standings(sweep: Sweep, trials: Sequence[TrialResult]) -> list[Standing]:
-    """The trials that may be named best, the best one first by the mean over its other seeds.
+    """The trials that may be named best, the best one first: by what it was chosen by, where nothing confirms that.
 
-    Where the best are confirmed, only they are among them, and one that no other seed has confirmed comes last.
+    Where the best are confirmed, only they are among them, by the mean over their other seeds, and one that no other
+    seed has confirmed comes last.
     """
     asked = sweep.confirming
     by_number: dict[int, list[TrialResult]] = {}
@@ -77,6 +78,8 @@ def standings(sweep: Sweep, trials: Sequence[TrialResult]) -> list[Standing]:
         seeds = sorted(by_number[one.leg.number], key=lambda each: each.leg)
         chosen_by, *others = (each.value for each in seeds if each.value is not None)
         found.append(Standing(one, chosen_by, tuple(others), tuple(each.run for each in seeds)))
+    if not asked:  # what somebody trained with another seed by hand is not to be compared with the rest
+        return sorted(found, key=lambda each: -better(sweep, each.chosen_by))
     return sorted(found, key=lambda each: (not each.others, -better(sweep, each.mean)))
 
 
