@@ -106,7 +106,6 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 yes, 1 no, 2 bad input, 3 unexpected, 130 interrupted."""
-    INTERRUPTS.note()
     try:
         INTERRUPTS.works()
         status = run(sys.argv[1:])

@@ -25,13 +25,27 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def run_git(
-    args: Iterable[str], cwd: Path, *, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+    args: Iterable[str],
+    cwd: Path,
+    *,
+    stdin: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    out: IO[bytes] | int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git and return what it said, whatever its exit status. Raises BadInput where git is missing."""
+    """Run git and return what it said, whatever its exit status. Raises BadInput where git is missing.
+
+    What it prints goes to `out`, if that is a file.
+    """
     try:
         # Without input, standard input is empty rather than the terminal.
         return subprocess.run(
-            _command(args), cwd=cwd, input=stdin or b"", env=environment(env), capture_output=True, check=False
+            _command(args),
+            cwd=cwd,
+            input=stdin or b"",
+            env=environment(env),
+            stdout=out,
+            stderr=subprocess.PIPE,
+            check=False,
         )
     except FileNotFoundError:
         if not cwd.is_dir():
@@ -52,7 +66,7 @@ def git_bytes(
     args = list(args)
     done = run_git(args, cwd, stdin=stdin, env=env)
     if done.returncode:
-        raise ForgeError(f"git {args[0]} failed: {words_of(done)}", where=str(cwd))
+        raise _failed(args[0], words_of(done), cwd)
     return done.stdout
 
 
@@ -63,17 +77,9 @@ def git_aside(args: Iterable[str], cwd: Path) -> bytes:
     """
     args = list(args)
     with _scratch() as out:
-        done = subprocess.run(
-            _command(args),
-            cwd=cwd,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
+        done = run_git(args, cwd, out=out)
         if done.returncode:
-            raise ForgeError(f"git {args[0]} failed: {words_of(done)}", where=str(cwd))
+            raise _failed(args[0], words_of(done), cwd)
         out.seek(0)
         return out.read()
 
@@ -81,6 +87,10 @@ def git_aside(args: Iterable[str], cwd: Path) -> bytes:
 def _scratch() -> IO[bytes]:
     """A file in memory where the system has such, so that no disk need be there to write on."""
     return os.fdopen(os.memfd_create("git"), "w+b") if hasattr(os, "memfd_create") else tempfile.TemporaryFile()
+
+
+def _failed(verb: str, words: str, cwd: Path) -> ForgeError:
+    return ForgeError(f"git {verb} failed: {words}", where=str(cwd))
 
 
 def words_of(done: subprocess.CompletedProcess[bytes]) -> str:
@@ -115,8 +125,7 @@ def git_at_most(limit: int, args: Iterable[str], cwd: Path, *, env: Mapping[str,
             return None
         if process.wait():
             words.seek(0)
-            said = _words(words.read(), process.returncode)
-            raise ForgeError(f"git {args[0]} failed: {said}", where=str(cwd))
+            raise _failed(args[0], _words(words.read(), process.returncode), cwd)
     return data
 
 

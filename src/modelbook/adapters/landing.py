@@ -120,7 +120,7 @@ class _Landing:
         self.arrived = 0
         self._seen = hashlib.sha256()
         self._writing = Lock()
-        self._unsynced = 0
+        self._unbegun = 0
         self._out, self._digest, self._size, self._where, self._progress = out, digest, size, where, progress
 
     def take_up(self) -> None:
@@ -160,10 +160,10 @@ class _Landing:
     def _write(self, at: int, view: memoryview) -> None:
         with self._writing:  # the kernel lets one at a time, and those that wait there spin
             write_at(self._out, at, view)
-            self._unsynced += len(view)
-            due = self._unsynced >= _WRITTEN_OUT
+            self._unbegun += len(view)
+            due = self._unbegun >= _WRITTEN_OUT
             if due:
-                self._unsynced = 0
+                self._unbegun = 0
         if due:
             begin_writing_out(self._out)  # else all the disk's work is waited for at the end
 

@@ -77,7 +77,7 @@ def _table(rows: Rows, columns: Sequence[str], empty: str) -> None:
     else:
         sys.stdout.write("".join(f"{line}\n" for line in lines))
     if len(rows) > 1:
-        say(f"{many(len(rows), 'row')}", as_json=True)
+        say(many(len(rows), "row"), as_json=True)
 
 
 def _lines(rows: Rows, columns: Sequence[str], room: int, empty: str) -> list[str]:

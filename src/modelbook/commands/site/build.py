@@ -140,7 +140,7 @@ def _report(output: Path, overview: Overview, changed: int, detail: str | None, 
         return
     if overview.store:
         say(f"without curves and checkpoints: {overview.store}")
-    what = "nothing changed" if not changed else f"{changed:,} file{'s' if changed > 1 else ''} written"
+    what = "nothing changed" if not changed else f"{many(changed, 'file')} written"
     say(f"{many(overview.versions, 'version')} of {many(len(overview.models), 'model')}: {what}. Open {page}")
 
 

@@ -1,5 +1,6 @@
 """A plan in words: the body of its pull request."""
 
+from modelbook.core.listed import many
 from modelbook.core.pages.markdown import inert
 from modelbook.core.pruning.prune_plan import PrunePlan, by_kind
 
@@ -18,7 +19,7 @@ def sized(count: int) -> str:
 
 def amount(objects: int, size: int) -> str:
     """How many objects of how many bytes together: `1 object, 1 kB`."""
-    return f"{objects:,} object{'' if objects == 1 else 's'}, {sized(size)}"
+    return f"{many(objects, 'object')}, {sized(size)}"
 
 
 def plan_markdown(plan: PrunePlan) -> str:

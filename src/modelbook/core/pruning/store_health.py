@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from modelbook.core.digests import prefixed
 from modelbook.core.doctor.health import Check
 from modelbook.core.listed import listed, many
-from modelbook.core.pruning.prune_words import sized
+from modelbook.core.pruning.prune_words import amount
 from modelbook.core.pruning.reachability import Reach
 from modelbook.core.pruning.retention import DIED, Verdict
 from modelbook.core.pruning.stored import stored_at
@@ -82,7 +82,7 @@ class Comparison:
             message = f"the plan {name} of {many(count, 'object')} was begun and is not over"
             yield Check("store", "plans", "warning", message, f"Apply it again, or: modelbook prune restore {name}")
         for kind, (count, size) in sorted(self.goes.items()):
-            message = f"{kind}: {many(count, 'object')}, {sized(size)}, that nothing names and no rule keeps"
+            message = f"{kind}: {amount(count, size)}, that nothing names and no rule keeps"
             yield Check("store", "orphans", "warning", message, "modelbook prune plan")
         if self.dead:
             message = f"{many(len(self.dead), 'run')} whose process died: {', '.join(sorted(self.dead)[:_SHOWN])}"

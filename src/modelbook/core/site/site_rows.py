@@ -113,6 +113,7 @@ def interval_of(name: str, metric: Metric) -> tuple[float, float] | None:
     if not isinstance(found, Estimate):
         return None
     if _is_of_hits(found.value, found.n, metric.stderr):
+        # In closed form: SciPy, which suites take it from, needs a second to load.
         spread = _NORMAL**2 / found.n
         middle = (found.value + spread / 2) / (1 + spread)
         reach = math.sqrt(spread * (found.value * (1 - found.value) + spread / 4)) / (1 + spread)

@@ -147,11 +147,8 @@ class SweepPage:
         budget, report = self.sweep.budget, self.report
         found = []
         if budget.trials:
-            found.append(
-                f"{len(report.searched):,} of {many(budget.trials, 'trial')}"
-                if report
-                else many(budget.trials, "trial")
-            )
+            spent = f"{len(report.searched):,} of " if report else ""
+            found.append(spent + many(budget.trials, "trial"))
         if budget.gpu_hours:
             spent = f"{report.hours:.2f} of " if report else ""
             found.append(f"{spent}{budget.gpu_hours:g} GPU hours")
